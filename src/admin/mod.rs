@@ -1,1 +1,35 @@
-//! (module head)
+//! The server's own state, as INFO, CONFIG and CLIENT show it: settings, statistics, clients, lock times.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `config` | the one table of parameters: command line, configuration file, CONFIG GET/SET all derive from it |
+//! | `stats` | counters since the start or CONFIG RESETSTAT |
+//! | `clients` | the registry of sessions |
+//! | `holds` | the histogram of lock holds by cause |
+//! | `facts` | what the engine reports to INFO: persistence, log positions, snapshots |
+
+pub mod clients;
+pub mod config;
+pub mod facts;
+pub mod holds;
+pub mod stats;
+
+pub use clients::{ClientId, Clients};
+pub use config::Config;
+pub use facts::Facts;
+pub use holds::{Cause, Holds};
+pub use stats::Stats;
+
+/// Everything above, behind the engine's lock.
+pub struct Admin {
+    /// Settings.
+    pub config: Config,
+    /// Counters.
+    pub stats: Stats,
+    /// Connections.
+    pub clients: Clients,
+    /// Lock times.
+    pub holds: Holds,
+    /// What the engine reports, brought up to date before INFO asks.
+    pub facts: Facts,
+}

@@ -18,6 +18,9 @@ use rustix::time::{ClockId, clock_gettime};
 pub struct UnixMs(pub u64);
 
 impl UnixMs {
+    /// The beginning of 1970. As the instant of a view it means: nothing has expired (replay).
+    pub const ZERO: UnixMs = UnixMs(0);
+
     /// Whole seconds since 1970, rounded down (TTL, `#TS`, `ctime`).
     pub fn seconds(self) -> u64 {
         self.0 / 1000

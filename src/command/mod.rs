@@ -1,1 +1,215 @@
-//! (module head)
+//! The commands: one entry each says everything about it, beside its handler, as plain data.
+//!
+//! Lookup, arity, COMMAND's answers, key positions, the fuzzer's grammar and (later) ACL categories and cluster
+//! redirects are all derived from the entry. To add a command, write its entry and its handler in the file of its
+//! group; the group's `COMMANDS` slice is listed in [`table`].
+//!
+//! ```text
+//! bytes ──resp──► arguments ──table::find──► Command ── arity ── auth ──► Handler::Read     (&View)      ─► Reply
+//!                                                                         Handler::Write    (&mut Tx)    ─► Reply
+//!                                                                         Handler::Control  (&mut Control) ─► Answer
+//! ```
+
+pub mod call;
+pub mod control;
+pub mod error;
+pub mod introspect;
+pub mod table;
+
+mod cluster;
+mod connection;
+mod keys;
+mod server;
+mod string;
+
+pub use call::Call;
+pub use control::{Action, Answer, Control};
+pub use error::{Error, Result};
+pub use table::{Id, find};
+
+use crate::keyspace::{Tx, View};
+use crate::resp::Reply;
+
+/// One command, or one subcommand: its entry in the table.
+#[derive(Debug)]
+pub struct Command {
+    /// Lower-case name. A subcommand's is its own part only (`getname`).
+    pub name: &'static str,
+    /// One sentence, as COMMAND DOCS gives it.
+    pub summary: &'static str,
+    /// The arguments after the name, in the notation of the reference: `key [EX seconds | PX ms] <A | B> [key ...]`.
+    pub syntax: &'static str,
+    /// A session that shows it: `> ` request, reply lines as redis-cli prints them, `log: ` records. Run as a test.
+    pub example: &'static str,
+    /// The Redis version that introduced it.
+    pub since: &'static str,
+    /// Its cost, as COMMAND DOCS gives it.
+    pub complexity: &'static str,
+    /// Its group.
+    pub group: Group,
+    /// Where its keys are.
+    pub keys: &'static [Keys],
+    /// What cannot be derived from handler, keys and group.
+    pub flags: &'static [Flag],
+    /// Arity, where the syntax does not give it (positive: exact; negative: at least; the name counts).
+    pub arity: Option<i32>,
+    /// ACL categories that group, handler and flags do not give.
+    pub categories: &'static [&'static str],
+    /// What runs it.
+    pub handler: Handler,
+    /// How much a read would look at (elements or bytes), if that can be a lot: above `slow-read-elements` it
+    /// runs on the read pool, on a frozen keyspace.
+    pub cost: Option<CostFn>,
+    /// Its subcommands.
+    pub subcommands: &'static [Command],
+}
+
+/// Reads: sees a view.
+pub type ReadFn = for<'a> fn(View<'a>, &Call<'a>) -> Result<Reply<'a>>;
+/// Writes: sees a view, and emits changes.
+pub type WriteFn = for<'a> fn(&mut Tx<'_>, &Call<'a>) -> Result<Reply<'a>>;
+/// Controls: sees the connection's session and the server's own state; never touches data.
+pub type ControlFn = for<'a> fn(&mut Control<'_>, &Call<'a>) -> Result<Answer<'a>>;
+/// Estimates a read, O(log n).
+pub type CostFn = for<'a> fn(View<'a>, &Call<'a>) -> u64;
+
+/// Who may do what is a type.
+#[derive(Debug, Clone, Copy)]
+pub enum Handler {
+    /// May look.
+    Read(ReadFn),
+    /// May look and emit.
+    Write(WriteFn),
+    /// May not touch data.
+    Control(ControlFn),
+    /// Only its subcommands do something.
+    Container,
+}
+
+/// The groups of the command reference that exist so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Group {
+    /// Strings.
+    String,
+    /// Keys of any type.
+    Generic,
+    /// The connection.
+    Connection,
+    /// The server.
+    Server,
+    /// The cluster.
+    Cluster,
+    /// Transactions, scripts and the like come with their issue.
+    Transactions,
+}
+
+impl Group {
+    /// The reference's name of the group.
+    pub fn name(self) -> &'static str {
+        match self {
+            Group::String => "string",
+            Group::Generic => "generic",
+            Group::Connection => "connection",
+            Group::Server => "server",
+            Group::Cluster => "cluster",
+            Group::Transactions => "transactions",
+        }
+    }
+}
+
+/// What a command does with a key: Redis' key-spec flags.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// `RO access`: reads the value.
+    Read,
+    /// `RO`: only asks about the key or its metadata.
+    Metadata,
+    /// `RW access update`.
+    ReadUpdate,
+    /// `RW access delete`.
+    ReadDelete,
+    /// `RW update`.
+    Update,
+    /// `RW insert`.
+    Insert,
+    /// `RW delete`.
+    DeleteRw,
+    /// `OW update`.
+    Overwrite,
+    /// `OW insert`.
+    OverwriteInsert,
+    /// `RM delete`.
+    Remove,
+    /// `RW access update variable_flags`: the options decide (SET GET).
+    Variable,
+}
+
+/// Where keys stand among the arguments (0 is the command's name; for a subcommand, the container's).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keys {
+    /// One key at this position.
+    One(usize, Access),
+    /// Keys from the position to the end, every `step`-th argument.
+    From(usize, usize, Access),
+    /// Keys from a position to one counted from the end (-1 is the last argument), every `step`-th.
+    Range(usize, i32, usize, Access),
+    /// The argument at the position says how many keys follow it, every `step`-th argument one.
+    Counted(usize, usize, Access),
+}
+
+/// Redis' command flags that are stated, not derived (`write`, `readonly`, `movablekeys` are derived).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Flag {
+    /// May need memory: refused when there is none left.
+    DenyOom,
+    /// O(1) or O(log n).
+    Fast,
+    /// For administrators.
+    Admin,
+    /// Not in scripts.
+    NoScript,
+    /// While a data set is loading.
+    Loading,
+    /// On a replica with stale data.
+    Stale,
+    /// Before AUTH.
+    NoAuth,
+    /// While a script is busy.
+    AllowBusy,
+    /// Not while loading asynchronously.
+    NoAsyncLoading,
+    /// Not in a transaction.
+    NoMulti,
+    /// Not shown to MONITOR.
+    SkipMonitor,
+    /// Not in the slow log.
+    SkipSlowlog,
+    /// Key positions are a guess.
+    MovableKeys,
+    /// Reads keys in a way no key spec shows.
+    MayReplicate,
+    /// Touches all keys: ACL category `keyspace` dangers.
+    TouchesArbitraryKeys,
+    /// Is a control that writes data or reads it by way of an action (`write`/`readonly` for COMMAND INFO).
+    Write,
+    /// As above.
+    ReadOnly,
+}
+
+/// What an entry leaves out.
+pub const DEFAULT: Command = Command {
+    name: "",
+    summary: "",
+    syntax: "",
+    example: "",
+    since: "1.0.0",
+    complexity: "O(1)",
+    group: Group::Server,
+    keys: &[],
+    flags: &[],
+    arity: None,
+    categories: &[],
+    handler: Handler::Container,
+    cost: None,
+    subcommands: &[],
+};

@@ -1,0 +1,114 @@
+//! What a control command sees, and what it may ask for.
+//!
+//! A control handler checks its arguments, looks at or changes its own session and the server's settings, and
+//! answers at once; or it answers with an [`Action`], a thing to do that needs the whole engine, and the engine
+//! does it and makes the reply. So no command reaches around the layers.
+
+use crate::admin::{Admin, ClientId};
+use crate::base::clock::UnixMs;
+use crate::keyspace::{Db, Keyspace, View};
+use crate::resp::Reply;
+use crate::session::Session;
+
+/// A control's answer.
+#[derive(Debug)]
+pub enum Answer<'a> {
+    /// The reply.
+    Now(Reply<'a>),
+    /// No reply at all (CLIENT REPLY OFF).
+    Silent,
+    /// Something for the engine to do, which then gives the reply.
+    Do(Action),
+}
+
+impl<'a> From<Reply<'a>> for Answer<'a> {
+    fn from(reply: Reply<'a>) -> Self {
+        Answer::Now(reply)
+    }
+}
+
+/// What only the whole engine can do.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Action {
+    /// SAVE: an RDB file, before the reply.
+    Save,
+    /// BGSAVE: an RDB file, beside everything else. With `schedule`, after a rewrite that is under way.
+    Bgsave {
+        /// SCHEDULE was given.
+        schedule: bool,
+    },
+    /// BGSAVE CANCEL.
+    BgsaveCancel,
+    /// BGREWRITEAOF: a new base for the log.
+    RewriteLog,
+    /// SHUTDOWN.
+    Shutdown {
+        /// SAVE or NOSAVE; none: as the save points say.
+        save: Option<bool>,
+        /// NOW: do not wait for replicas.
+        now: bool,
+        /// FORCE: even if saving fails.
+        force: bool,
+    },
+    /// SHUTDOWN ABORT.
+    ShutdownAbort,
+    /// DEBUG RELOAD: write an RDB file, empty the keyspace, load it.
+    Reload {
+        /// NOSAVE: load what is there.
+        save: bool,
+        /// NOFLUSH: keep what is there.
+        flush: bool,
+    },
+    /// DEBUG LOADAOF: flush the log, empty the keyspace, replay it.
+    LoadLog,
+    /// DEBUG SLEEP: hold the lock for so many seconds, on purpose.
+    Sleep(f64),
+    /// DEBUG DIGEST: the digest of everything.
+    Digest,
+    /// Close these connections (CLIENT KILL), then reply with how many, or OK for the old form.
+    Kill {
+        /// Whom.
+        clients: Vec<ClientId>,
+        /// Reply with the number (new form) instead of OK.
+        count: bool,
+    },
+    /// QUIT: reply OK, then close this connection.
+    Quit,
+    /// Settings were changed in the configuration table by CONFIG SET: make the engine follow, then reply OK.
+    ConfigChanged(Vec<&'static str>),
+}
+
+/// A control's window.
+pub struct Control<'a> {
+    /// Settings, statistics, clients.
+    pub admin: &'a mut Admin,
+    /// The connection that calls.
+    pub client: ClientId,
+    /// The keyspace, to look at.
+    pub keyspace: &'a Keyspace,
+    /// The instant of the call.
+    pub now: UnixMs,
+}
+
+impl Control<'_> {
+    /// The calling connection's session.
+    pub fn session(&mut self) -> &mut Session {
+        self.admin.clients.session(self.client)
+    }
+
+    /// The calling connection's database, to look at.
+    pub fn view(&mut self) -> View<'_> {
+        let db = self.session().db;
+        self.keyspace.view(db, self.now)
+    }
+
+    /// How many databases there are.
+    pub fn databases(&self) -> usize {
+        self.keyspace.databases()
+    }
+
+    /// Selects a database for the connection.
+    pub fn select(&mut self, db: Db) {
+        self.session().db = db;
+    }
+}

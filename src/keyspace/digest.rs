@@ -1,0 +1,76 @@
+//! The digest of a data set: equal data, equal digest, in any Redis-compatible server.
+//!
+//! The construction is Redis' `DEBUG DIGEST` (debug.c): per key a chain of SHA-1s over key, type and value, all
+//! keys combined by exclusive or, so that their order does not matter. An expiry counts as present or absent; its
+//! time does not. Access clocks do not count.
+
+use super::{Db, Entry, Frozen, Keyspace};
+use sha1::{Digest as _, Sha1};
+
+/// A SHA-1 sized digest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Digest(pub [u8; 20]);
+
+impl Digest {
+    /// 40 lower-case hexadecimal digits, as DEBUG DIGEST prints it.
+    pub fn hex(&self) -> String {
+        self.0.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// Combines with what was hashed in any order.
+    fn xor(&mut self, other: &[u8]) {
+        for (mine, theirs) in self.0.iter_mut().zip(other) {
+            *mine ^= theirs;
+        }
+    }
+
+    /// Combines with data whose order matters: exclusive or with its hash, then hash the result.
+    fn mix(&mut self, data: &[u8]) {
+        self.xor(&Sha1::digest(data));
+        self.0 = Sha1::digest(self.0).into();
+    }
+}
+
+/// The digest of a whole keyspace, DEBUG DIGEST. O(all data): run it on a frozen one.
+pub fn of_keyspace(keyspace: &Keyspace) -> Digest {
+    let mut digest = Digest::default();
+    for n in 0..keyspace.databases() {
+        let table = keyspace.table(Db(n as u16));
+        if table.len() == 0 {
+            continue;
+        }
+        digest.mix(&(n as u32).to_be_bytes());
+        table.walk(|entry| {
+            let mut one = Digest::default();
+            one.mix(entry.key);
+            value_into(&mut one, &Entry::new(entry));
+            digest.xor(&one.0);
+            std::ops::ControlFlow::Continue(())
+        });
+    }
+    digest
+}
+
+/// The digest of a frozen keyspace.
+pub fn of_frozen(frozen: &Frozen) -> Digest {
+    of_keyspace(frozen.keyspace())
+}
+
+/// The digest of one value, DEBUG DIGEST-VALUE: the key does not count.
+pub fn of_value(entry: &Entry<'_>) -> Digest {
+    let mut digest = Digest::default();
+    value_into(&mut digest, entry);
+    digest
+}
+
+fn value_into(digest: &mut Digest, entry: &Entry<'_>) {
+    /// Redis' OBJ_STRING.
+    const STRING: u32 = 0;
+    if let Some(string) = entry.string() {
+        digest.mix(&STRING.to_be_bytes());
+        digest.mix(&string.bytes());
+    }
+    if entry.expiry().is_some() {
+        digest.xor(&Sha1::digest(b"!!expire!!"));
+    }
+}

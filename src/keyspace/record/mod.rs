@@ -1,0 +1,123 @@
+//! Changes and their records: everything that can happen to the data, one small type a kind.
+//!
+//! A [`Change`] can do three things and nothing else: apply itself to the keyspace, name the keys it touches with
+//! the event it must fire, and write itself as the one canonical Redis command that has the same effect. It sees
+//! no clock, no chance and no I/O, so applying the same changes in the same order gives the same keyspace.
+//!
+//! **The fixed-point law**: write a change as a command, run that command through the command table on the same
+//! state, and it emits exactly that record again. The property test for it runs every kind
+//! (`engine::tests::fixed_point`).
+//!
+//! | file | changes | written as |
+//! |---|---|---|
+//! | `string` | [`SetString`], [`SetMany`], [`IncrBy`], [`Append`], [`SetRange`] | SET, MSET, INCRBY, APPEND, SETRANGE |
+//! | `generic` | [`Delete`], [`ExpireAt`], [`Persist`], [`Rename`], [`Move`], [`Copy`] | DEL, PEXPIREAT, PERSIST, RENAME, MOVE, COPY |
+//! | `whole` | [`FlushDb`], [`FlushAll`], [`SwapDb`] | FLUSHDB, FLUSHALL, SWAPDB |
+
+mod generic;
+mod string;
+mod whole;
+
+pub use generic::{Copy, Delete, ExpireAt, Move, Persist, Rename};
+pub use string::{Append, IncrBy, SetExpiry, SetMany, SetRange, SetString};
+pub use whole::{FlushAll, FlushDb, SwapDb};
+
+use super::{Db, Key, Keyspace};
+
+/// One kind of change.
+pub trait Change {
+    /// What applying it finds out (the new length, how many were removed…), for the command's reply.
+    type Found;
+
+    /// Applies it in database `db`. Cannot fail: whoever emits has checked everything before.
+    fn apply(&self, keyspace: &mut Keyspace, db: Db) -> Effect<Self::Found>;
+
+    /// Names each key it touches, with the keyspace event.
+    fn touched(&self, db: Db, see: &mut dyn FnMut(Touched<'_>));
+
+    /// Appends its record: one RESP command, by [`Record`].
+    fn write(&self, bytes: &mut Vec<u8>);
+}
+
+/// What applying a change did.
+pub struct Effect<F> {
+    /// How much Redis' dirty counter would grow; 0 means nothing changed, and no record is written.
+    pub changes: u64,
+    /// What was found.
+    pub found: F,
+}
+
+impl<F> Effect<F> {
+    /// `changes` changes, with what was found.
+    pub fn of(changes: u64, found: F) -> Self {
+        Effect { changes, found }
+    }
+}
+
+/// Something a change touches.
+#[derive(Debug, Clone, Copy)]
+pub enum Touched<'a> {
+    /// One key, and the name of the keyspace event (`set`, `expired`…).
+    Key {
+        /// Its database.
+        db: Db,
+        /// The key.
+        key: Key<'a>,
+        /// The event's name, as Redis publishes it.
+        event: &'static str,
+    },
+    /// Every key of a database.
+    Database(Db),
+    /// Every key of every database.
+    All,
+}
+
+/// Why a key was removed; the record is the same, the event is not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    /// A command asked for it.
+    Command,
+    /// Its time had come.
+    Expired,
+}
+
+/// Writes one record: a RESP array of bulk strings.
+pub struct Record<'a> {
+    bytes: &'a mut Vec<u8>,
+}
+
+impl<'a> Record<'a> {
+    /// Begins a record of `count` arguments, the command's name included.
+    #[inline]
+    pub fn begin(bytes: &'a mut Vec<u8>, count: usize) -> Self {
+        bytes.push(b'*');
+        bytes.extend_from_slice(itoa::Buffer::new().format(count).as_bytes());
+        bytes.extend_from_slice(b"\r\n");
+        Record { bytes }
+    }
+
+    /// Begins a record with a head that was written out by hand: `*N`, and the name as a bulk string.
+    #[inline]
+    pub fn with_head(bytes: &'a mut Vec<u8>, head: &'static [u8]) -> Self {
+        bytes.extend_from_slice(head);
+        Record { bytes }
+    }
+
+    /// Appends one argument.
+    #[inline]
+    pub fn bulk(&mut self, argument: &[u8]) {
+        let mut length = itoa::Buffer::new();
+        let length = length.format(argument.len()).as_bytes();
+        self.bytes.reserve(argument.len() + length.len() + 5);
+        self.bytes.push(b'$');
+        self.bytes.extend_from_slice(length);
+        self.bytes.extend_from_slice(b"\r\n");
+        self.bytes.extend_from_slice(argument);
+        self.bytes.extend_from_slice(b"\r\n");
+    }
+
+    /// Appends an integer argument.
+    pub fn int(&mut self, number: i64) {
+        self.bulk(itoa::Buffer::new().format(number).as_bytes());
+    }
+}

@@ -1,0 +1,267 @@
+//! Changes of strings.
+
+use super::{Change, Effect, Record, Touched};
+use crate::keyspace::value::{Object, stored};
+use crate::keyspace::{Db, Key, Keyspace, StringRef, Type};
+use crate::paged::{self, Expiry, NewValue};
+use std::sync::Arc;
+
+/// What a SET does to the key's expiry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SetExpiry {
+    /// The key will not expire.
+    Clear,
+    /// It keeps the expiry it has.
+    Keep,
+    /// It expires at this unix time, ms.
+    At(u64),
+}
+
+/// Sets a key to a string, whatever stood there.
+#[derive(Debug, Clone, Copy)]
+pub struct SetString<'a> {
+    /// The key.
+    pub key: Key<'a>,
+    /// The value's bytes.
+    pub value: &'a [u8],
+    /// The expiry.
+    pub expiry: SetExpiry,
+}
+
+impl Change for SetString<'_> {
+    type Found = ();
+
+    #[inline]
+    fn apply(&self, keyspace: &mut Keyspace, db: Db) -> Effect<()> {
+        let expiry = match self.expiry {
+            SetExpiry::Clear => Expiry::None,
+            SetExpiry::Keep => Expiry::Keep,
+            SetExpiry::At(at) => Expiry::At(at),
+        };
+        keyspace.put(db, self.key, stored(self.value, false), expiry);
+        Effect::of(1, ())
+    }
+
+    fn touched(&self, db: Db, see: &mut dyn FnMut(Touched<'_>)) {
+        see(Touched::Key { db, key: self.key, event: "set" });
+        if let SetExpiry::At(_) = self.expiry {
+            see(Touched::Key { db, key: self.key, event: "expire" });
+        }
+    }
+
+    #[inline]
+    fn write(&self, bytes: &mut Vec<u8>) {
+        const PLAIN: &[u8] = b"*3\r\n$3\r\nSET\r\n";
+        const KEEP: &[u8] = b"*4\r\n$3\r\nSET\r\n";
+        const AT: &[u8] = b"*5\r\n$3\r\nSET\r\n";
+        let head = match self.expiry {
+            SetExpiry::Clear => PLAIN,
+            SetExpiry::Keep => KEEP,
+            SetExpiry::At(_) => AT,
+        };
+        let mut record = Record::with_head(bytes, head);
+        record.bulk(self.key.bytes);
+        record.bulk(self.value);
+        match self.expiry {
+            SetExpiry::Clear => {}
+            SetExpiry::Keep => record.bulk(b"KEEPTTL"),
+            SetExpiry::At(at) => {
+                record.bulk(b"PXAT");
+                record.int(at.cast_signed());
+            }
+        }
+    }
+}
+
+/// Sets several keys to strings without expiry, in order (the last of equal keys wins).
+#[derive(Debug, Clone, Copy)]
+pub struct SetMany<'a> {
+    /// Keys and values.
+    pub pairs: &'a [(Key<'a>, &'a [u8])],
+}
+
+impl Change for SetMany<'_> {
+    type Found = ();
+
+    fn apply(&self, keyspace: &mut Keyspace, db: Db) -> Effect<()> {
+        for (key, value) in self.pairs {
+            keyspace.put(db, *key, stored(value, false), Expiry::None);
+        }
+        Effect::of(self.pairs.len() as u64, ())
+    }
+
+    fn touched(&self, db: Db, see: &mut dyn FnMut(Touched<'_>)) {
+        for (key, _) in self.pairs {
+            see(Touched::Key { db, key: *key, event: "set" });
+        }
+    }
+
+    fn write(&self, bytes: &mut Vec<u8>) {
+        let mut record = Record::begin(bytes, 1 + 2 * self.pairs.len());
+        record.bulk(b"MSET");
+        for (key, value) in self.pairs {
+            record.bulk(key.bytes);
+            record.bulk(value);
+        }
+    }
+}
+
+/// Adds to the integer under a key; a missing key counts as 0. Keeps the expiry.
+#[derive(Debug, Clone, Copy)]
+pub struct IncrBy<'a> {
+    /// The key. What stands there is an integer, and the sum does not overflow: the caller has checked.
+    pub key: Key<'a>,
+    /// What to add.
+    pub by: i64,
+}
+
+impl Change for IncrBy<'_> {
+    /// The sum.
+    type Found = i64;
+
+    fn apply(&self, keyspace: &mut Keyspace, db: Db) -> Effect<i64> {
+        let old = current(keyspace, db, self.key).and_then(|value| value.integer()).unwrap_or(0);
+        let sum = old.wrapping_add(self.by);
+        keyspace.put(db, self.key, NewValue::Int(sum), Expiry::Keep);
+        Effect::of(1, sum)
+    }
+
+    fn touched(&self, db: Db, see: &mut dyn FnMut(Touched<'_>)) {
+        see(Touched::Key { db, key: self.key, event: "incrby" });
+    }
+
+    fn write(&self, bytes: &mut Vec<u8>) {
+        let mut record = Record::with_head(bytes, b"*3\r\n$6\r\nINCRBY\r\n");
+        record.bulk(self.key.bytes);
+        record.int(self.by);
+    }
+}
+
+/// Appends to the string under a key; a missing key counts as empty. Keeps the expiry.
+#[derive(Debug, Clone, Copy)]
+pub struct Append<'a> {
+    /// The key: a string or nothing.
+    pub key: Key<'a>,
+    /// What to append.
+    pub suffix: &'a [u8],
+}
+
+impl Change for Append<'_> {
+    /// The new length in bytes.
+    type Found = usize;
+
+    fn apply(&self, keyspace: &mut Keyspace, db: Db) -> Effect<usize> {
+        let length = match current(keyspace, db, self.key) {
+            None => {
+                // As in Redis: the first APPEND sets the value, and it may be kept as an integer.
+                keyspace.put(db, self.key, stored(self.suffix, false), Expiry::None);
+                self.suffix.len()
+            }
+            Some(StringRef::Shared(_)) => in_place(keyspace, db, self.key, |value| {
+                value.extend_from_slice(self.suffix);
+                value.len()
+            }),
+            Some(short) => {
+                let mut value = short.to_bytes();
+                value.extend_from_slice(self.suffix);
+                put_changed(keyspace, db, self.key, value)
+            }
+        };
+        Effect::of(1, length)
+    }
+
+    fn touched(&self, db: Db, see: &mut dyn FnMut(Touched<'_>)) {
+        see(Touched::Key { db, key: self.key, event: "append" });
+    }
+
+    fn write(&self, bytes: &mut Vec<u8>) {
+        let mut record = Record::with_head(bytes, b"*3\r\n$6\r\nAPPEND\r\n");
+        record.bulk(self.key.bytes);
+        record.bulk(self.suffix);
+    }
+}
+
+/// Overwrites a part of the string under a key, padding with zero bytes up to it. Keeps the expiry.
+#[derive(Debug, Clone, Copy)]
+pub struct SetRange<'a> {
+    /// The key: a string or nothing.
+    pub key: Key<'a>,
+    /// Where to begin, bytes. `offset + patch.len()` is within `proto-max-bulk-len`: the caller has checked.
+    pub offset: usize,
+    /// What to write; not empty.
+    pub patch: &'a [u8],
+}
+
+impl SetRange<'_> {
+    fn patch(&self, value: &mut Vec<u8>) -> usize {
+        let end = self.offset + self.patch.len();
+        if value.len() < end {
+            value.resize(end, 0);
+        }
+        value[self.offset..end].copy_from_slice(self.patch);
+        value.len()
+    }
+}
+
+impl Change for SetRange<'_> {
+    /// The new length in bytes.
+    type Found = usize;
+
+    fn apply(&self, keyspace: &mut Keyspace, db: Db) -> Effect<usize> {
+        let length = match current(keyspace, db, self.key) {
+            Some(StringRef::Shared(_)) => {
+                in_place(keyspace, db, self.key, |value| self.patch(value))
+            }
+            other => {
+                let mut value = other.map(|value| value.to_bytes()).unwrap_or_default();
+                self.patch(&mut value);
+                put_changed(keyspace, db, self.key, value)
+            }
+        };
+        Effect::of(1, length)
+    }
+
+    fn touched(&self, db: Db, see: &mut dyn FnMut(Touched<'_>)) {
+        see(Touched::Key { db, key: self.key, event: "setrange" });
+    }
+
+    fn write(&self, bytes: &mut Vec<u8>) {
+        let mut record = Record::with_head(bytes, b"*4\r\n$8\r\nSETRANGE\r\n");
+        record.bulk(self.key.bytes);
+        record.int(self.offset as i64);
+        record.bulk(self.patch);
+    }
+}
+
+/// The string under `key`, whether or not its time has come: the expired ones were removed by records before.
+fn current<'a>(keyspace: &'a Keyspace, db: Db, key: Key<'_>) -> Option<StringRef<'a>> {
+    let entry = keyspace.view(db, crate::base::clock::UnixMs::ZERO).entry(key)?;
+    debug_assert_eq!(entry.value_type(), Type::String);
+    entry.string()
+}
+
+/// Stores a string that was changed in place, keeping the expiry. Returns its length.
+fn put_changed(keyspace: &mut Keyspace, db: Db, key: Key<'_>, value: Vec<u8>) -> usize {
+    let length = value.len();
+    let value = if length > paged::INLINE_MAX {
+        NewValue::Object(Object::String(Arc::new(value)))
+    } else {
+        NewValue::Bytes { kind: crate::keyspace::value::KIND_STRING_CHANGED, bytes: &value }
+    };
+    keyspace.put(db, key, value, Expiry::Keep);
+    length
+}
+
+/// Changes a long string where it lies; it is copied first if a snapshot or a reply still holds it.
+fn in_place(
+    keyspace: &mut Keyspace,
+    db: Db,
+    key: Key<'_>,
+    change: impl FnOnce(&mut Vec<u8>) -> usize,
+) -> usize {
+    keyspace
+        .modify(db, key, |object| match object {
+            Object::String(value) => change(Arc::make_mut(value)),
+        })
+        .unwrap_or(0)
+}

@@ -1,0 +1,237 @@
+//! Changing the keyspace: the transaction of one command, and the batch of records of one turn.
+//!
+//! ```text
+//! handler ── emit(change) ──► noticed expired keys: DEL records first
+//!                             apply to the keyspace, find out what it did
+//!                             append its record to the batch          (nothing changed: no record)
+//! call ends ──────────────► two records or more of one call: MULTI in front, EXEC behind
+//! turn ends ──────────────► the batch's bytes are one group of the log
+//! ```
+//!
+//! Between a change and its record nothing can fail, so the keyspace and the log cannot part.
+
+use super::record::{Cause, Change, Delete, Record, Touched};
+use super::{Db, Entry, Key, Keyspace, StringRef, View, WrongType};
+use crate::base::clock::UnixMs;
+
+/// The records of one turn, and what at the commit of the turn is made of them.
+#[derive(Default)]
+pub struct Batch {
+    /// Record bytes: RESP commands, in order. Their count is what the LSN counts.
+    bytes: Vec<u8>,
+    /// The database that a reader of the stream has selected after `bytes`; none: it is not known.
+    selected: Option<Db>,
+    /// Where the current call's records begin in `bytes`, and how many there are.
+    call_start: usize,
+    call_records: usize,
+    /// Changes in Redis' sense (`rdb_changes_since_last_save`).
+    changes: u64,
+    /// Keys removed because they had expired.
+    expired: u64,
+    /// Whether somebody wants to know the touched keys; then they are collected here.
+    watching: bool,
+    touched: Vec<TouchedKey>,
+}
+
+/// A key that a record touched, for who watches keys: held replies now, WATCH and tracking later.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TouchedKey {
+    /// One key of one database, by its hash.
+    Key(Db, u64),
+    /// All of one database.
+    Database(Db),
+    /// Everything.
+    All,
+}
+
+impl Batch {
+    /// The record bytes gathered so far.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Changes since the last [`Self::clear`].
+    pub fn changes(&self) -> u64 {
+        self.changes
+    }
+
+    /// Expired keys removed since the last [`Self::clear`].
+    pub fn expired(&self) -> u64 {
+        self.expired
+    }
+
+    /// The database the stream has selected after these bytes.
+    pub fn selected(&self) -> Option<Db> {
+        self.selected
+    }
+
+    /// Keys touched since the last [`Self::clear`], if [`Self::watch`] was asked for.
+    pub fn touched(&self) -> &[TouchedKey] {
+        &self.touched
+    }
+
+    /// Says whether touched keys are to be collected.
+    pub fn watch(&mut self, watching: bool) {
+        self.watching = watching;
+    }
+
+    /// Forgets the selected database, so that the next record brings its own SELECT.
+    pub fn forget_selected(&mut self) {
+        self.selected = None;
+    }
+
+    /// Empties the batch after it was given to the log; the selected database stays.
+    pub fn clear(&mut self) {
+        self.bytes.clear();
+        self.touched.clear();
+        self.changes = 0;
+        self.expired = 0;
+        self.call_start = 0;
+        self.call_records = 0;
+    }
+
+    /// Where the bytes of calls to come will begin.
+    pub fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Whether no record was gathered.
+    pub fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    #[inline]
+    fn begin_call(&mut self) {
+        self.call_start = self.bytes.len();
+        self.call_records = 0;
+    }
+
+    /// Several records of one call travel together, or a crash could keep some of them.
+    #[inline]
+    fn end_call(&mut self) {
+        if self.call_records > 1 {
+            const MULTI: &[u8] = b"*1\r\n$5\r\nMULTI\r\n";
+            self.bytes.splice(self.call_start..self.call_start, MULTI.iter().copied());
+            self.bytes.extend_from_slice(b"*1\r\n$4\r\nEXEC\r\n");
+        }
+    }
+
+    fn select(&mut self, db: Db) {
+        if self.selected != Some(db) {
+            let mut record = Record::begin(&mut self.bytes, 2);
+            record.bulk(b"SELECT");
+            record.int(i64::from(db.0));
+            self.selected = Some(db);
+        }
+    }
+}
+
+/// One command's right to change: look through it, and [`Tx::emit`].
+pub struct Tx<'a> {
+    keyspace: &'a mut Keyspace,
+    batch: &'a mut Batch,
+    db: Db,
+    now: UnixMs,
+}
+
+impl<'a> Tx<'a> {
+    /// Begins one call's changes in `db` at `now` ([`UnixMs::ZERO`] for replay: expiry is off). They end when
+    /// the transaction is dropped.
+    #[inline]
+    pub fn begin(keyspace: &'a mut Keyspace, batch: &'a mut Batch, db: Db, now: UnixMs) -> Self {
+        batch.begin_call();
+        Tx { keyspace, batch, db, now }
+    }
+
+    /// What the transaction sees.
+    #[inline]
+    pub fn view(&self) -> View<'_> {
+        self.keyspace.view(self.db, self.now)
+    }
+
+    /// The call's database.
+    pub fn db(&self) -> Db {
+        self.db
+    }
+
+    /// The call's instant; [`UnixMs::ZERO`] during replay.
+    pub fn now(&self) -> UnixMs {
+        self.now
+    }
+
+    /// See [`View::entry`].
+    #[inline]
+    pub fn entry(&self, key: Key<'_>) -> Option<Entry<'_>> {
+        self.view().entry(key)
+    }
+
+    /// See [`View::string`].
+    #[inline]
+    pub fn string(&self, key: Key<'_>) -> Result<Option<StringRef<'_>>, WrongType> {
+        self.view().string(key)
+    }
+
+    /// See [`View::exists`].
+    #[inline]
+    pub fn exists(&self, key: Key<'_>) -> bool {
+        self.view().exists(key)
+    }
+
+    /// Applies `change` in the call's database, and appends its record unless it changed nothing.
+    #[inline]
+    pub fn emit<C: Change>(&mut self, change: C) -> C::Found {
+        if self.keyspace.has_noticed() {
+            self.remove_noticed();
+        }
+        self.commit(self.db, &change)
+    }
+
+    /// Removes, by records, the keys that reads have found expired. Looking at a key before changing it is
+    /// what makes an expired one vanish from the log before the change lands on it.
+    #[cold]
+    pub fn remove_noticed(&mut self) {
+        for (db, key) in self.keyspace.take_noticed() {
+            let key = Key::new(&key);
+            // Noticed twice, or removed since: only what is still there and still due goes.
+            let due = self.keyspace.view(db, self.now);
+            let entry = due.keyspace().table(db).get(key.hash, key.bytes);
+            if entry.is_some_and(|entry| due.has_expired(entry.expiry)) {
+                self.commit(db, &Delete { key, cause: Cause::Expired });
+                self.batch.expired += 1;
+            }
+        }
+    }
+
+    #[inline]
+    fn commit<C: Change>(&mut self, db: Db, change: &C) -> C::Found {
+        let effect = change.apply(self.keyspace, db);
+        if effect.changes > 0 {
+            self.batch.changes += effect.changes;
+            self.batch.call_records += 1;
+            self.batch.select(db);
+            change.write(&mut self.batch.bytes);
+            if self.batch.watching {
+                self.collect(db, change);
+            }
+        }
+        effect.found
+    }
+
+    fn collect<C: Change>(&mut self, db: Db, change: &C) {
+        let touched = &mut self.batch.touched;
+        change.touched(db, &mut |seen| {
+            touched.push(match seen {
+                Touched::Key { db, key, .. } => TouchedKey::Key(db, key.hash),
+                Touched::Database(db) => TouchedKey::Database(db),
+                Touched::All => TouchedKey::All,
+            });
+        });
+    }
+}
+
+impl Drop for Tx<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        self.batch.end_call();
+    }
+}

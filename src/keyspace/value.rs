@@ -1,0 +1,192 @@
+//! What stands under a key: the types, and how a string is kept.
+//!
+//! A string is kept in one of three ways, chosen by [`stored`] and nowhere else:
+//!
+//! | form | when | `OBJECT ENCODING` |
+//! |---|---|---|
+//! | integer | it is exactly what printing an i64 gives | `int` |
+//! | bytes in the page | at most [`paged::INLINE_MAX`] bytes | `embstr` or `raw` |
+//! | [`Object::String`] | longer | `raw` |
+
+use crate::base::number;
+use crate::paged::{self, NewValue, Value};
+use std::borrow::Cow;
+use std::sync::Arc;
+
+/// Page kind of a string that was set as a whole.
+pub const KIND_STRING: u8 = 0;
+/// Page kind of a string that was changed in place (APPEND, SETRANGE): Redis then says `raw`.
+pub const KIND_STRING_CHANGED: u8 = 1;
+
+/// The Redis type of a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Type {
+    /// A string.
+    String,
+}
+
+impl Type {
+    /// The name that TYPE answers.
+    pub fn name(self) -> &'static str {
+        match self {
+            Type::String => "string",
+        }
+    }
+}
+
+/// A value that does not fit a page. Cloning it shares it.
+#[derive(Clone)]
+pub enum Object {
+    /// A long string. Shared with replies under way, so that they are sent from where they lie.
+    String(Arc<Vec<u8>>),
+}
+
+impl paged::Object for Object {
+    fn heap_bytes(&self) -> usize {
+        // An Arc's two counters, the Vec's three words, and its block.
+        match self {
+            Object::String(bytes) => 16 + 24 + bytes.capacity(),
+        }
+    }
+}
+
+/// One entry of a database, as found.
+#[derive(Clone, Copy)]
+pub struct Entry<'a>(pub(in crate::keyspace) paged::Entry<'a, Object>);
+
+impl<'a> Entry<'a> {
+    /// Wraps an entry that a walk over a table found.
+    pub fn new(entry: paged::Entry<'a, Object>) -> Self {
+        Entry(entry)
+    }
+
+    /// The key.
+    pub fn key(&self) -> &'a [u8] {
+        self.0.key
+    }
+
+    /// When it expires, unix time in ms.
+    pub fn expiry(&self) -> Option<u64> {
+        (self.0.expiry != 0).then_some(self.0.expiry)
+    }
+
+    /// The access clock, 24 bits.
+    pub fn clock(&self) -> u32 {
+        self.0.clock
+    }
+
+    /// The Redis type.
+    pub fn value_type(&self) -> Type {
+        Type::String
+    }
+
+    /// The value, if it is a string.
+    #[inline]
+    pub fn string(&self) -> Option<StringRef<'a>> {
+        match self.0.value {
+            Value::Int(number) => Some(StringRef::Int(number)),
+            Value::Bytes { kind: KIND_STRING | KIND_STRING_CHANGED, bytes } => {
+                Some(StringRef::Bytes(bytes))
+            }
+            Value::Bytes { .. } => None,
+            Value::Object(Object::String(bytes)) => Some(StringRef::Shared(bytes)),
+        }
+    }
+
+    /// Whether the string was changed in place since it was set as a whole.
+    pub fn changed_in_place(&self) -> bool {
+        matches!(self.0.value, Value::Bytes { kind: KIND_STRING_CHANGED, .. })
+    }
+
+    /// Bytes the value takes outside its page.
+    pub fn object_bytes(&self) -> usize {
+        match self.0.value {
+            Value::Object(object) => paged::Object::heap_bytes(object),
+            _ => 0,
+        }
+    }
+}
+
+/// A string where it lies.
+#[derive(Debug, Clone, Copy)]
+pub enum StringRef<'a> {
+    /// Its bytes, in a page.
+    Bytes(&'a [u8]),
+    /// An integer; the string is its decimal form.
+    Int(i64),
+    /// A long string, out of line.
+    Shared(&'a Arc<Vec<u8>>),
+}
+
+impl<'a> StringRef<'a> {
+    /// Its length in bytes.
+    pub fn len(&self) -> usize {
+        match self {
+            StringRef::Bytes(bytes) => bytes.len(),
+            StringRef::Int(number) => itoa::Buffer::new().format(*number).len(),
+            StringRef::Shared(bytes) => bytes.len(),
+        }
+    }
+
+    /// Whether it is the empty string.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Its bytes; copied only if it is an integer.
+    pub fn bytes(&self) -> Cow<'a, [u8]> {
+        match *self {
+            StringRef::Bytes(bytes) => Cow::Borrowed(bytes),
+            StringRef::Int(number) => {
+                Cow::Owned(itoa::Buffer::new().format(number).as_bytes().to_vec())
+            }
+            StringRef::Shared(bytes) => Cow::Borrowed(bytes.as_slice()),
+        }
+    }
+
+    /// Its bytes, copied.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        self.bytes().into_owned()
+    }
+
+    /// The integer that it is, by Redis' strict rule (no sign `+`, no leading zero or space).
+    pub fn integer(&self) -> Option<i64> {
+        match self {
+            StringRef::Int(number) => Some(*number),
+            StringRef::Bytes(bytes) => number::parse_i64(bytes),
+            StringRef::Shared(_) => None,
+        }
+    }
+}
+
+/// How `bytes` are kept: the one place that decides it. `changed` says that it is the result of a change in
+/// place, which Redis does not turn into an integer.
+#[inline]
+pub fn stored(bytes: &[u8], changed: bool) -> NewValue<'_, Object> {
+    if bytes.len() > paged::INLINE_MAX {
+        return NewValue::Object(Object::String(Arc::new(bytes.to_vec())));
+    }
+    if changed {
+        return NewValue::Bytes { kind: KIND_STRING_CHANGED, bytes };
+    }
+    // Nothing longer than "-9223372036854775808" is an integer.
+    if bytes.len() <= 20
+        && let Some(number) = number::parse_i64(bytes)
+    {
+        return NewValue::Int(number);
+    }
+    NewValue::Bytes { kind: KIND_STRING, bytes }
+}
+
+/// Seconds of the access clock before it wraps: 24 bits.
+pub const CLOCK_MASK: u32 = 0xFF_FFFF;
+
+/// The least-recently-used clock at a unix time in ms: seconds, 24 bits (as Redis' `LRU_CLOCK_RESOLUTION` of 1 s).
+pub fn lru_clock(now_ms: u64) -> u32 {
+    (now_ms / 1000) as u32 & CLOCK_MASK
+}
+
+/// Seconds between an entry's clock and now's, the wrap taken into account.
+pub fn idle_seconds(entry_clock: u32, now_clock: u32) -> u64 {
+    u64::from(now_clock.wrapping_sub(entry_clock) & CLOCK_MASK)
+}
