@@ -283,7 +283,12 @@ fn advance_or_stop(
     args: &mut Vec<Arg>,
 ) -> Result<usize, Stop> {
     if position.at == 0 {
-        let (count, next) = match short_length(buffer.get(1..).unwrap_or_default()) {
+        let short = match buffer.split_first() {
+            Some((b'*', length)) => short_length(length),
+            Some(_) => return Err(ProtocolError::MultibulkLength.into()),
+            None => return Err(Stop::Partial(1)),
+        };
+        let (count, next) = match short {
             Some((count, used)) => (count, 1 + used),
             None => match long_header(buffer, limits, position, Header::Multibulk)? {
                 (count, next) if count <= 0 => return Ok(next),
@@ -381,7 +386,7 @@ fn long_header(
         return Err(ProtocolError::InvalidCrlf.into());
     }
     match (integer(digits), header) {
-        (Some(value), _) if first == b'*' || first == b'$' => Ok((value, end + 2)),
+        (Some(value), _) => Ok((value, end + 2)),
         (_, Header::Multibulk) => Err(ProtocolError::MultibulkLength.into()),
         (_, Header::Bulk) => Err(ProtocolError::BulkLength.into()),
     }
