@@ -44,7 +44,7 @@ pub const CLIENTS_MAX: usize = 10_000;
 pub const ANNOTATION_BYTES_MAX: usize = 1024;
 
 /// Longest text taken as a long double (INCRBYFLOAT), in bytes: Redis copies it to a buffer of
-/// 5 KiB with its closing zero byte. The largest long double has 4,933 digits.
+/// 5 KiB with its closing zero byte. The largest long double has 4,932 digits.
 pub const LONG_DOUBLE_TEXT_BYTES_MAX: usize = 5 * 1024 - 1;
 
 /// Bytes by which a buffer grows while a length announced by a stream has not arrived yet, so that

@@ -27,7 +27,7 @@ pub enum FloatError {
 }
 
 /// `value + by` as Redis computes and prints it. Both are the decimal (or hexadecimal) text of a
-/// number, at most 5,119 bytes; the result is at most 4,952 bytes: an optional `-`, digits, and at
+/// number, at most 5,119 bytes; the result is at most 4,933 bytes: an optional `-`, digits, and at
 /// most 17 digits behind a point.
 pub fn incr_by_float(value: &[u8], by: &[u8]) -> Result<Vec<u8>, FloatError> {
     let value = parse(value).ok_or(FloatError::NotFloat)?;
