@@ -64,7 +64,9 @@ pub fn encode(reply: &Reply<'_>, protocol: Protocol, out: &mut Out) {
         Reply::Verbatim(_, text) => write_bulk(&mut out.bytes, text),
         Reply::Array(values) => encode_values(values, b'*', protocol, out),
         Reply::Set(values) => encode_values(values, if resp3 { b'~' } else { b'*' }, protocol, out),
-        Reply::Push(values) => encode_values(values, if resp3 { b'>' } else { b'*' }, protocol, out),
+        Reply::Push(values) => {
+            encode_values(values, if resp3 { b'>' } else { b'*' }, protocol, out)
+        }
         Reply::Map(pairs) => encode_pairs(pairs, b'%', protocol, out),
         Reply::Attribute(both) => {
             let (pairs, value) = both.as_ref();
@@ -99,12 +101,7 @@ fn encode_values(values: &[Reply<'_>], marker: u8, protocol: Protocol, out: &mut
 }
 
 /// Writes pairs behind their header, which in RESP2 is an array's.
-fn encode_pairs(
-    pairs: &[(Reply<'_>, Reply<'_>)],
-    marker: u8,
-    protocol: Protocol,
-    out: &mut Out,
-) {
+fn encode_pairs(pairs: &[(Reply<'_>, Reply<'_>)], marker: u8, protocol: Protocol, out: &mut Out) {
     match protocol {
         Protocol::Resp2 => write_array_header(&mut out.bytes, pairs.len() * 2),
         Protocol::Resp3 => write_length(&mut out.bytes, marker, pairs.len()),

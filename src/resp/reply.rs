@@ -176,7 +176,10 @@ impl BulksBuilder {
 
     /// The reply. Of a map, as many keys as values must have been added.
     pub fn finish(self) -> Reply<'static> {
-        debug_assert!(self.kind != BulksKind::Map || self.count.is_multiple_of(2), "a key without a value");
+        debug_assert!(
+            self.kind != BulksKind::Map || self.count.is_multiple_of(2),
+            "a key without a value"
+        );
         let BulksBuilder { kind, count, encoded } = self;
         Reply::Bulks(Bulks { kind, count, encoded: Arc::new(encoded) })
     }

@@ -106,7 +106,12 @@ impl Limits {
     /// Redis' and Valkey's most arguments are `INT_MAX`. That is safe, since each costs its sender at least
     /// six bytes and nothing is allocated for what has not come.
     pub const fn client(bulk_max: usize) -> Self {
-        Limits { bulk_max, args_max: widen(i32::MAX.cast_unsigned()), inline_max: 64 * 1024, authenticated: true }
+        Limits {
+            bulk_max,
+            args_max: widen(i32::MAX.cast_unsigned()),
+            inline_max: 64 * 1024,
+            authenticated: true,
+        }
     }
 
     /// The limits before authentication: 10 arguments of 16,384 bytes each.
@@ -250,12 +255,7 @@ struct Position {
 
 /// Reads on in a multibulk frame as far as the buffer goes.
 #[inline]
-fn advance(
-    buffer: &[u8],
-    limits: &Limits,
-    position: &mut Position,
-    args: &mut Vec<Arg>,
-) -> Parsed {
+fn advance(buffer: &[u8], limits: &Limits, position: &mut Position, args: &mut Vec<Arg>) -> Parsed {
     match advance_or_stop(buffer, limits, position, args) {
         Ok(consumed) => Parsed::Frame { consumed },
         Err(Stop::Partial(need)) => Parsed::Partial { need },
