@@ -414,8 +414,8 @@ fn parse_inline(
         }
     };
     let before = args.len();
-    let line = buffer.get_mut(..end).unwrap_or_default();
-    // A CR at the end is a blank like any other.
+    let text_end = end - usize::from(buffer.get(..end).is_some_and(|line| line.ends_with(b"\r")));
+    let line = buffer.get_mut(..text_end).unwrap_or_default();
     if inline::split(line, args) {
         Parsed::Frame { consumed: end + 1 }
     } else {
