@@ -1,18 +1,21 @@
 //! The reply decoder, RESP2 and RESP3: for the command line, replica links and tests.
 //!
-//! Two passes. The first finds the end of the reply, keeps its place between pieces and allocates nothing but the
-//! counts of open aggregates; so a large reply that arrives in pieces is not read again from its start. The second
-//! builds the value, once all of it is there; so nothing is allocated for what was only announced.
+//! Two passes. The first finds the end of the reply, keeps its place between pieces and allocates
+//! nothing but the counts of open aggregates; so a large reply that arrives in pieces is not read
+//! again from its start. The second builds the value, once all of it is there; so nothing is
+//! allocated for what was only announced.
 
 use super::number::{integer, short_length};
 
-/// The deepest nesting that any decoder accepts, whatever it is asked for: building and dropping a value recurse.
+/// The deepest nesting that any decoder accepts, whatever it is asked for: building and dropping a
+/// value recurse.
 pub const DEPTH_MAX: usize = 256;
 
 /// The longest line that holds a length, without its type byte.
 const LENGTH_LINE_MAX: usize = 32;
 
-/// Decodes the reply at the beginning of `buffer`, with aggregates nested at most `depth_max` (or [`DEPTH_MAX`]) deep.
+/// Decodes the reply at the beginning of `buffer`, with aggregates nested at most `depth_max` (or
+/// [`DEPTH_MAX`]) deep.
 pub fn decode(buffer: &[u8], depth_max: usize) -> Decoded {
     Decoder::new(depth_max).decode(buffer)
 }
@@ -106,8 +109,9 @@ impl Decoder {
         Decoder { depth_max: depth_max.min(DEPTH_MAX), at: 0, scanned: 0, open: Vec::new() }
     }
 
-    /// [`decode`], going on where the last call stopped. `buffer` begins with the reply's first byte in every call
-    /// and holds at least what it held before. After a value or an error the decoder begins anew.
+    /// [`decode`], going on where the last call stopped. `buffer` begins with the reply's first
+    /// byte in every call and holds at least what it held before. After a value or an error the
+    /// decoder begins anew.
     pub fn decode(&mut self, buffer: &[u8]) -> Decoded {
         let decoded = match self.scan(buffer).and_then(|()| build(buffer, 0)) {
             Ok((value, consumed)) => Decoded::Value { consumed, value },
@@ -299,7 +303,8 @@ fn double(text: &[u8]) -> Option<f64> {
     }
 }
 
-/// Builds the value at `at`, which `scan` has found to be whole and not too deep; returns it and its end.
+/// Builds the value at `at`, which `scan` has found to be whole and not too deep; returns it and
+/// its end.
 fn build(buffer: &[u8], at: usize) -> Result<(OwnedReply, usize), Stop> {
     let (token, next) = token(buffer, at, 0)?;
     let value = match token {

@@ -9,7 +9,8 @@ use super::request::{Arg, Limits, Parsed, ProtocolError, Resume, parse};
 
 /// Parses a stream whole and cut into pieces, and compares.
 ///
-/// `data`: a byte that chooses limits, a count n, n piece lengths (0 as 256, used in turn), then the stream.
+/// `data`: a byte that chooses limits, a count n, n piece lengths (0 as 256, used in turn), then
+/// the stream.
 pub fn request(data: &[u8]) {
     let Some((limits, data)) = data.split_first() else { return };
     let Some((cuts, stream)) = split_cuts(data) else { return };
@@ -22,8 +23,8 @@ pub fn request(data: &[u8]) {
     compare_cuts(stream, pieces(stream, cuts), &limits);
 }
 
-/// Decodes a stream of replies whole and cut into pieces, and compares. `data` is as for [`request`], its first
-/// byte being the depth allowed.
+/// Decodes a stream of replies whole and cut into pieces, and compares. `data` is as for
+/// [`request`], its first byte being the depth allowed.
 pub fn reply(data: &[u8]) {
     let Some((&depth_max, data)) = data.split_first() else { return };
     let Some((cuts, stream)) = split_cuts(data) else { return };
@@ -33,7 +34,8 @@ pub fn reply(data: &[u8]) {
     assert_eq!(format!("{whole:?}"), format!("{pieces:?}"));
 }
 
-/// Checks that a stream parses the same whole and in the given pieces, and that every argument lies in its frame.
+/// Checks that a stream parses the same whole and in the given pieces, and that every argument lies
+/// in its frame.
 pub(super) fn compare_cuts<'a>(
     stream: &[u8],
     pieces: impl Iterator<Item = &'a [u8]>,

@@ -2,18 +2,22 @@
 
 use super::request::Arg;
 
-/// Splits a line into arguments, appended to `args` as ranges in the buffer of which `line` is the beginning.
+/// Splits a line into arguments, appended to `args` as ranges in the buffer of which `line` is the
+/// beginning.
 ///
-/// Quotes and escapes are taken out in place: an argument is never longer than what it was written as, so its
-/// bytes are written over its own source and every argument stays a range of the one buffer.
+/// Quotes and escapes are taken out in place: an argument is never longer than what it was written
+/// as, so its bytes are written over its own source and every argument stays a range of the one
+/// buffer.
 ///
 /// - Blanks separate; a quoted part may stand anywhere in an argument (`a"b c"d` is one).
 /// - In double quotes: `\xHH`, `\n`, `\r`, `\t`, `\b`, `\a`; any other escaped byte is itself.
 /// - In single quotes: only `\'`.
-/// - What is escaped is never a line's last byte: in `'\'`, if the line ends there, the backslash is one and the quote
-///   closes. (So in Valkey; Redis 7.0 says it is open, and allows no quote inside an argument.)
+/// - What is escaped is never a line's last byte: in `'\'`, if the line ends there, the backslash
+///   is one and the quote closes. (So in Valkey; Redis 7.0 says it is open, and allows no quote
+///   inside an argument.)
 ///
-/// Returns false if a quote is not closed. A line is at most 64 KiB (`Limits::inline_max`) by default.
+/// Returns false if a quote is not closed. A line is at most 64 KiB (`Limits::inline_max`) by
+/// default.
 pub(super) fn split(line: &mut [u8], args: &mut Vec<Arg>) -> bool {
     let mut read = 0;
     loop {
