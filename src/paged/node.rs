@@ -224,11 +224,6 @@ impl<O> Node<O> {
         shared_bytes::<Self>() + self.slots.len() * size_of::<Option<PagePtr<O>>>()
     }
 
-    /// The first hash of this node, given one that it is for.
-    pub(super) fn start_of(&self, hash: u64) -> u64 {
-        hash & !u64::MAX.checked_shr(u32::from(self.base)).unwrap_or(0)
-    }
-
     #[inline(always)]
     fn settle(&self, hash: u64) -> usize {
         settle(&self.slots, top(hash << self.base, self.bits))
@@ -364,8 +359,7 @@ impl<O: Object> Directory<O> {
         let bit = 1usize.checked_shl(u32::from(self.bits.checked_sub(node.base)?))?;
         let other = self.nodes.get(index ^ bit)?.as_ref()?;
         let small = node.bits.max(other.bits) < NODE_BITS - 1;
-        (node.base > 0 && node.base == other.base && small)
-            .then_some((index & !bit, index | bit))
+        (node.base > 0 && node.base == other.base && small).then_some((index & !bit, index | bit))
     }
 
     /// One step of merging: two pages, or two nodes so that their pages can. False when there is none.
@@ -386,7 +380,8 @@ impl<O: Object> Directory<O> {
         let slot = node.settle(hash);
         let depth = node.slots[slot].as_ref().map_or(0, |page| page.header().depth);
         let bit = node.sibling_bit(depth);
-        if let (Some(low), Some(high)) = (node.slots[slot & !bit].take(), node.slots[slot | bit].take())
+        if let (Some(low), Some(high)) =
+            (node.slots[slot & !bit].take(), node.slots[slot | bit].take())
         {
             let page = low.merge(&high, heap);
             *bytes = *bytes + page.footprint() - low.footprint() - high.footprint();
