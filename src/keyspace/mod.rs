@@ -159,6 +159,11 @@ impl Keyspace {
         &self.heap
     }
 
+    /// The reclaimer's account (what waits to be freed, what was).
+    pub fn reclaimer(&self) -> &Reclaimer {
+        &self.reclaimer
+    }
+
     /// Counters of look-ups.
     pub fn lookups(&self) -> &Lookups {
         &self.lookups
