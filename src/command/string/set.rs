@@ -56,11 +56,12 @@ fn set_with_options<'a>(tx: &mut Tx<'_>, call: &Call<'a>) -> Result<Reply<'a>> {
         Condition::Exists => entry.is_some(),
         Condition::Equals(text) => old.is_some_and(|old| *old.bytes() == *text),
     };
-    let reply = match old {
-        Some(old) if options.get => kept(old),
-        None if !options.get && sets => Reply::Ok,
-        Some(_) if sets => Reply::Ok,
-        _ => Reply::Null,
+    let reply = if options.get {
+        old.map_or(Reply::Null, kept)
+    } else if sets {
+        Reply::Ok
+    } else {
+        Reply::Null
     };
     if sets {
         store(tx, key, value, expiry);
