@@ -57,8 +57,8 @@ pub(super) const SETRANGE: Command = Command {
 
 fn setrange<'a>(tx: &mut Tx<'_>, call: &Call<'a>) -> Result<Reply<'a>> {
     let (key, patch) = (call.key(1), call.arg(3));
-    let offset = u64::try_from(call.int(2)?)
-        .map_err(|_| Error::text("ERR offset is out of range"))?;
+    let offset =
+        u64::try_from(call.int(2)?).map_err(|_| Error::text("ERR offset is out of range"))?;
     let old = tx.string(key)?.map_or(0, |value| value.len());
     if patch.is_empty() {
         return Ok(length(old));

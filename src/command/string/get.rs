@@ -183,7 +183,9 @@ mod tests {
             return vec![];
         }
         let absolute = |index: i128| if index < 0 { (index + wide).max(0) } else { index };
-        (0..length).filter(|at| (absolute(start)..=absolute(end)).contains(&(*at as i128))).collect()
+        (0..length)
+            .filter(|at| (absolute(start)..=absolute(end)).contains(&(*at as i128)))
+            .collect()
     }
 
     #[test]

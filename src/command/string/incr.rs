@@ -130,9 +130,7 @@ fn incrbyfloat<'a>(tx: &mut Tx<'_>, call: &Call<'a>) -> Result<Reply<'a>> {
     };
     let sum = incr_by_float(&old, call.arg(2)).map_err(|error| match error {
         FloatError::NotFloat => Error::NotFloat,
-        FloatError::NanOrInfinity => {
-            Error::text("ERR increment would produce NaN or Infinity")
-        }
+        FloatError::NanOrInfinity => Error::text("ERR increment would produce NaN or Infinity"),
     })?;
     drop(old);
     let expiry = if expires { SetExpiry::Keep } else { SetExpiry::Clear };

@@ -4,7 +4,7 @@ use super::STRING;
 use super::subsequence::{self, Match, Trace};
 use crate::base::limits::BULK_BYTES_MAX;
 use crate::command::{Access, Call, Command, Error, Handler, Keys, Result};
-use crate::keyspace::{StringRef, View};
+use crate::keyspace::View;
 use crate::resp::Reply;
 use std::borrow::Cow;
 
@@ -70,8 +70,7 @@ impl Options {
             at += 1;
         }
         if options.len && options.idx {
-            const BOTH: &str =
-                "ERR If you want both the length and indexes, please just use IDX.";
+            const BOTH: &str = "ERR If you want both the length and indexes, please just use IDX.";
             return Err(Error::text(BOTH));
         }
         Ok(options)
@@ -102,13 +101,14 @@ fn lcs<'a>(view: View<'a>, call: &Call<'a>) -> Result<Reply<'a>> {
     ]))
 }
 
+/// A string's bytes: copied only if it is kept as an integer.
+type Text<'a> = Cow<'a, [u8]>;
+
 /// The two strings; a missing key is an empty one.
-fn strings<'a>(view: View<'a>, call: &Call<'a>) -> Result<(Cow<'a, [u8]>, Cow<'a, [u8]>)> {
-    let bytes = |position| {
-        let value: Option<StringRef<'a>> = view
-            .string(call.key(position))
-            .map_err(|_| Error::text("ERR The specified keys must contain string values"))?;
-        Ok(value.map_or(Cow::Borrowed(b"".as_slice()), |value| value.bytes()))
+fn strings<'a>(view: View<'a>, call: &Call<'a>) -> Result<(Text<'a>, Text<'a>)> {
+    let bytes = |position| match view.string(call.key(position)) {
+        Ok(value) => Ok(value.map_or(Cow::Borrowed(b"".as_slice()), |value| value.bytes())),
+        Err(_) => Err(Error::text("ERR The specified keys must contain string values")),
     };
     // Both are looked at before one is judged: a hit and a miss are counted whatever the first is.
     let (a, b) = (bytes(1), bytes(2));

@@ -45,7 +45,7 @@ fn set_with_options<'a>(tx: &mut Tx<'_>, call: &Call<'a>) -> Result<Reply<'a>> {
     let expiry = expiry_of(call, tx, options.expiry)?;
     let view = if options.get { tx.view().counted() } else { tx.view() };
     let entry = view.entry(key);
-    let old = entry.and_then(|entry| entry.string());
+    let old = entry.as_ref().and_then(|entry| entry.string());
     let compares = options.get || matches!(options.condition, Condition::Equals(_));
     if compares && entry.is_some() && old.is_none() {
         return Err(Error::WrongType);
