@@ -18,6 +18,7 @@ pub mod tx;
 pub mod value;
 
 use crate::base::clock::UnixMs;
+use crate::base::rng::Rng;
 use crate::paged::{self, Expiry, NewValue, PageHeap, Table};
 use std::cell::{Cell, RefCell};
 
@@ -264,6 +265,11 @@ impl Keyspace {
         }
     }
 
+    /// Removes a key whose value lives on under another one, so that there is nothing to reclaim.
+    pub(in crate::keyspace) fn abandon(&mut self, db: Db, key: Key<'_>) {
+        self.databases[db.index()].remove(&mut self.heap, key.hash, key.bytes);
+    }
+
     pub(in crate::keyspace) fn expire(&mut self, db: Db, key: Key<'_>, expiry: u64) -> bool {
         self.databases[db.index()].set_expiry(&mut self.heap, key.hash, key.bytes, expiry)
     }
@@ -289,6 +295,9 @@ impl Keyspace {
         self.databases.swap(a.index(), b.index());
     }
 }
+
+/// How often a random key is drawn again because the one drawn had expired: Redis' bound.
+const RANDOM_TRIES: usize = 100;
 
 /// What a command may see: one database at one instant, expired keys hidden.
 #[derive(Clone, Copy)]
@@ -385,6 +394,30 @@ impl<'a> View<'a> {
                 found(Entry(entry));
             }
         })
+    }
+
+    /// A live key, each with the same chance; `seed` makes the choice. As Redis on a replica, it tries
+    /// [`RANDOM_TRIES`] times while it only meets expired keys; then it takes the first live key of as many pages,
+    /// and none if there is none.
+    pub fn random(&self, seed: u64) -> Option<Entry<'a>> {
+        let table = self.keyspace.table(self.db);
+        let mut rng = Rng::from_seed(seed);
+        for _ in 0..RANDOM_TRIES {
+            let entry = table.random(&mut rng)?;
+            if !self.has_expired(entry.expiry) {
+                return Some(Entry(entry));
+            }
+            self.notice(entry.key);
+        }
+        let mut cursor = 0;
+        for _ in 0..RANDOM_TRIES {
+            let mut live = None;
+            cursor = self.scan(cursor, &mut |entry| live = live.or(Some(entry)));
+            if live.is_some() || cursor == 0 {
+                return live;
+            }
+        }
+        None
     }
 
     #[cold]
