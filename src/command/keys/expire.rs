@@ -3,7 +3,7 @@
 //! The four forms differ in the unit and in what the number counts from; all of them are written to the log as
 //! `PEXPIREAT`, or as `DEL` if the time has come already.
 
-use super::GENERIC;
+use super::{GENERIC, c_text};
 use crate::base::clock::UnixMs;
 use crate::command::{Access, Call, Command, Error, Flag, Handler, Keys, Result};
 use crate::keyspace::Tx;
@@ -158,8 +158,8 @@ impl Conditions {
                 _ if call.is(n, "GT") => &mut only.gt,
                 _ if call.is(n, "LT") => &mut only.lt,
                 other => {
-                    let other = String::from_utf8_lossy(other);
-                    return Err(Error::owned(format!("ERR Unsupported option {other}")));
+                    let text = format!("ERR Unsupported option {}", c_text(other));
+                    return Err(Error::owned(text));
                 }
             };
             *option = true;

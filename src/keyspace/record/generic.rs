@@ -131,7 +131,7 @@ impl Change for Persist<'_> {
     }
 }
 
-/// Gives a value another key in the same database, replacing what stood there. Expiry and access clock go with it.
+/// Gives a value another key in the same database, replacing what stood there. The expiry goes with it.
 #[derive(Debug, Clone, Copy)]
 pub struct Rename<'a> {
     /// The key it has; the same as `to` changes nothing.
@@ -160,7 +160,7 @@ impl Change for Rename<'_> {
     }
 }
 
-/// Moves a key to another database, where nothing stands under it. Expiry and access clock go with it.
+/// Moves a key to another database, where nothing stands under it. The expiry goes with it.
 #[derive(Debug, Clone, Copy)]
 pub struct Move<'a> {
     /// The key.
@@ -189,8 +189,8 @@ impl Change for Move<'_> {
     }
 }
 
-/// Copies a value to another key or database, replacing what stands there. The expiry is copied too; the access
-/// clock is not, the copy is new. A key copied to itself changes nothing.
+/// Copies a value to another key or database, replacing what stands there. The expiry is copied too. A key
+/// copied to itself changes nothing.
 #[derive(Debug, Clone, Copy)]
 pub struct Copy<'a> {
     /// The key to copy.
@@ -207,7 +207,7 @@ impl Change for Copy<'_> {
 
     fn apply(&self, keyspace: &mut Keyspace, db: Db) -> Effect<bool> {
         let (from, to) = ((db, self.from), (self.to_db, self.to));
-        let found = duplicate(keyspace, from, to).is_some();
+        let found = duplicate(keyspace, from, to);
         Effect::of(u64::from(found && !same(from, to)), found)
     }
 
@@ -234,24 +234,23 @@ fn same(a: Place<'_>, b: Place<'_>) -> bool {
 
 /// Moves what stands at `from` to `to`. The same place changes nothing.
 fn relocate(keyspace: &mut Keyspace, from: Place<'_>, to: Place<'_>) -> Effect<bool> {
-    let Some(clock) = duplicate(keyspace, from, to) else {
-        return Effect::of(0, false);
-    };
-    if same(from, to) {
-        return Effect::of(0, true);
+    let found = duplicate(keyspace, from, to);
+    let moved = found && !same(from, to);
+    if moved {
+        keyspace.abandon(from.0, from.1);
     }
-    keyspace.abandon(from.0, from.1);
-    keyspace.touch_at(to.0, to.1, clock);
-    Effect::of(1, true)
+    Effect::of(u64::from(moved), found)
 }
 
-/// Puts the value at `from`, expiry included, also at `to`, unless that is the same place. An out-of-line value is
-/// shared, not copied. Returns the access clock it has at `from`, or none if nothing stands there.
-fn duplicate(keyspace: &mut Keyspace, from: Place<'_>, to: Place<'_>) -> Option<u32> {
-    let entry = keyspace.table(from.0).get(from.1.hash, from.1.bytes)?;
-    let clock = entry.clock;
+/// Puts the value at `from`, expiry included, also at `to`, unless that is the same place; says whether there is
+/// one. An out-of-line value is shared, not copied. The access clock is the present one, as in Valkey: RENAME,
+/// MOVE and COPY are uses of the value.
+fn duplicate(keyspace: &mut Keyspace, from: Place<'_>, to: Place<'_>) -> bool {
+    let Some(entry) = keyspace.table(from.0).get(from.1.hash, from.1.bytes) else {
+        return false;
+    };
     if same(from, to) {
-        return Some(clock);
+        return true;
     }
     let expiry = match entry.expiry {
         0 => Expiry::None,
@@ -267,5 +266,5 @@ fn duplicate(keyspace: &mut Keyspace, from: Place<'_>, to: Place<'_>) -> Option<
         }
     };
     keyspace.put(to.0, to.1, value, expiry);
-    Some(clock)
+    true
 }
