@@ -25,7 +25,7 @@ mod string;
 pub use call::Call;
 pub use control::{Action, Answer, Control};
 pub use error::{Error, Result};
-pub use table::{Id, find};
+pub use table::find;
 
 use crate::keyspace::{Tx, View};
 use crate::resp::Reply;

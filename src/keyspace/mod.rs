@@ -280,7 +280,7 @@ impl Keyspace {
         key: Key<'_>,
         f: impl FnOnce(&mut Object) -> R,
     ) -> Option<R> {
-        self.databases[db.index()].modify_object(&mut self.heap, key.hash, key.bytes, f)
+        self.databases[db.index()].modify_object(&mut self.heap, key.hash, key.bytes, |object, _heap| f(object))
     }
 
     /// Empties a database; its old contents go to the reclaimer. Returns how many keys there were.
@@ -386,7 +386,7 @@ impl<'a> View<'a> {
     }
 
     /// One page's live keys from `cursor` on: the SCAN step. Returns the next cursor, 0 at the end.
-    pub fn scan(&self, cursor: u64, found: &mut dyn FnMut(Entry<'a>)) -> u64 {
+    pub fn scan(&self, cursor: u64, found: &mut dyn FnMut(Entry<'_>)) -> u64 {
         self.keyspace.table(self.db).scan(cursor, &mut |entry| {
             if self.has_expired(entry.expiry) {
                 self.notice(entry.key);

@@ -51,7 +51,6 @@ impl paged::Object for Object {
 }
 
 /// One entry of a database, as found.
-#[derive(Clone, Copy)]
 pub struct Entry<'a>(pub(in crate::keyspace) paged::Entry<'a, Object>);
 
 impl<'a> Entry<'a> {

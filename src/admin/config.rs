@@ -1,0 +1,4 @@
+//! (to come)
+/// Settings.
+#[derive(Debug, Default)]
+pub struct Config;
