@@ -396,14 +396,13 @@ impl<'a> View<'a> {
         })
     }
 
-    /// A live key, each with the same chance; `seed` makes the choice. As Redis on a replica, it tries
-    /// [`RANDOM_TRIES`] times while it only meets expired keys; then it takes the first live key of as many pages,
-    /// and none if there is none.
+    /// A live key, each with the same chance; `seed` makes the choice. While it only meets expired keys it draws
+    /// [`RANDOM_TRIES`] times; then it takes the first live key of as many pages, and none if there is none there.
     pub fn random(&self, seed: u64) -> Option<Entry<'a>> {
         let table = self.keyspace.table(self.db);
         let mut rng = Rng::from_seed(seed);
         for _ in 0..RANDOM_TRIES {
-            let entry = table.random(&mut rng)?;
+            let entry = table.random(&mut || rng.u64())?;
             if !self.has_expired(entry.expiry) {
                 return Some(Entry(entry));
             }
@@ -412,9 +411,14 @@ impl<'a> View<'a> {
         let mut cursor = 0;
         for _ in 0..RANDOM_TRIES {
             let mut live = None;
-            cursor = self.scan(cursor, &mut |entry| live = live.or(Some(entry)));
-            if live.is_some() || cursor == 0 {
-                return live;
+            cursor = self.scan(cursor, &mut |entry| {
+                live.get_or_insert_with(|| entry.key().to_vec());
+            });
+            if let Some(key) = live {
+                return View { counting: false, ..*self }.entry(Key::new(&key));
+            }
+            if cursor == 0 {
+                break;
             }
         }
         None

@@ -1,7 +1,7 @@
 //! TTL, PTTL, EXPIRETIME and PEXPIRETIME: one question, four forms of the answer.
 
 use super::GENERIC;
-use crate::command::{Access, Call, Command, Flag, Handler, Keys, Result};
+use crate::command::{Access, Call, Command, Flag, Handler, Keys};
 use crate::keyspace::View;
 use crate::resp::Reply;
 
