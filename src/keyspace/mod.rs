@@ -12,6 +12,7 @@
 //! Reading order: this file, [`value`], [`tx`], [`record`], then [`digest`].
 
 pub mod digest;
+pub mod load;
 pub mod reclaim;
 pub mod record;
 pub mod tx;
