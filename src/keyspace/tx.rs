@@ -191,6 +191,12 @@ impl<'a> Tx<'a> {
         self.commit(self.db, &change)
     }
 
+    /// Sets the access clock of a key of the call's database. A hint, outside records and digest
+    /// (RESTORE with IDLETIME).
+    pub fn touch_at(&mut self, key: Key<'_>, clock: u32) {
+        self.keyspace.touch_at(self.db, key, clock);
+    }
+
     /// Removes, by records, the keys that reads have found expired. Looking at a key before changing it is
     /// what makes an expired one vanish from the log before the change lands on it.
     #[cold]
