@@ -1,1 +1,231 @@
-//! (module head)
+//! The engine: everything behind the one lock.
+//!
+//! It is a function of its inputs: requests, the clock it is told, the seed of its generator, the files it recovers
+//! from. Sockets are the server's; threads that work beside it (log writer, snapshots, reclaimer, read pool) get
+//! what they need as values and report back through [`Shared`].
+//!
+//! | file | says |
+//! |---|---|
+//! | `round` | what a worker hands in, and what it gets back |
+//! | `dispatch` | how a request runs |
+//! | `actions` | what control commands ask for: saves, shutdown, kills, reloads |
+//! | `journal` | the log, on disk or not, and which replies must wait for it |
+//! | `expire` | the active expiry cycle |
+//! | `snapshot` | RDB files from a frozen keyspace, automatic saves, new bases for the log |
+//! | `start` | from a data folder to a running engine: recovery, taking over foreign files |
+//! | `replay` | records and RDB entries into the keyspace |
+//! | `cron` | periodic work |
+//! | `pool`, `outbox` | slow reads, and messages to connections |
+//! | `check` | the test of commands by transcripts |
+
+pub mod check;
+pub mod cron;
+pub mod outbox;
+pub mod pool;
+pub mod round;
+pub mod start;
+
+mod actions;
+mod dispatch;
+mod expire;
+mod info;
+mod journal;
+mod replay;
+mod snapshot;
+#[cfg(test)]
+mod tests;
+
+pub use outbox::{Address, Inbox, Message, Outbox};
+pub use round::{Group, Outcome, Replies, Request, Round};
+
+use crate::admin::{Admin, ClientId};
+use crate::base::clock::UnixMs;
+use crate::base::disk::Disk;
+use crate::base::rng::Rng;
+use crate::command::Error;
+use crate::keyspace::{Batch, Db, Keyspace, Tx};
+use crate::session::Session;
+use journal::Journal;
+use parking_lot::{Mutex, MutexGuard};
+use pool::Pool;
+use std::sync::{Arc, Weak};
+
+/// The engine and the lock around it.
+pub struct Shared {
+    engine: Mutex<Engine>,
+}
+
+impl Shared {
+    /// Puts an engine behind its lock, and tells it where it lives, so that it can hand itself to threads.
+    pub fn new(engine: Engine) -> Arc<Shared> {
+        let shared = Arc::new(Shared { engine: Mutex::new(engine) });
+        shared.engine.lock().shared = Arc::downgrade(&shared);
+        shared
+    }
+
+    /// Takes the lock.
+    pub fn lock(&self) -> MutexGuard<'_, Engine> {
+        self.engine.lock()
+    }
+
+    /// Takes the lock for `work`, and counts how long it was held.
+    pub fn hold<R>(&self, cause: crate::admin::Cause, work: impl FnOnce(&mut Engine) -> R) -> R {
+        let mut engine = self.engine.lock();
+        let begun = crate::base::clock::thread_cpu_ns();
+        let result = work(&mut engine);
+        let held = crate::base::clock::thread_cpu_ns().saturating_sub(begun);
+        engine.admin.holds.record(cause, held);
+        result
+    }
+}
+
+/// Everything that a command can reach.
+pub struct Engine {
+    keyspace: Keyspace,
+    /// Settings, statistics, connections.
+    pub admin: Admin,
+    batch: Batch,
+    journal: Journal,
+    snapshots: snapshot::Snapshots,
+    expiry: expire::Cycle,
+    pool: Pool,
+    outboxes: Vec<Outbox>,
+    rng: Rng,
+    /// Mixed with a counter, the seed of each call's chance.
+    round_seed: u64,
+    /// The instant of the current round.
+    now: UnixMs,
+    /// Why writes are refused, if they are.
+    gate: Option<Error>,
+    /// Where the last housekeeping step stopped.
+    tidy_cursor: (usize, u64),
+    shutdown: Shutdown,
+    disk: Arc<dyn Disk>,
+    reclaimer: crate::keyspace::Reclaimer,
+    shared: Weak<Shared>,
+}
+
+/// Shutting down: who asked, and whom it tells.
+#[derive(Default)]
+struct Shutdown {
+    /// Set when the process is to end.
+    requested: Option<ShutdownRequest>,
+    /// Called when it is set: wakes the server.
+    notify: Option<Box<dyn Fn() + Send>>,
+}
+
+/// How to end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ShutdownRequest {
+    /// Whether to save: SAVE, NOSAVE, or as the save points say.
+    pub save: Option<bool>,
+    /// End even if saving fails.
+    pub force: bool,
+    /// Who asked, if a connection did: it is told when it fails.
+    pub by: Option<Address>,
+}
+
+impl Engine {
+    /// An engine with nothing in it and nothing on disk (tests, tools). [`start::open`] makes the real one.
+    pub fn in_memory(admin: Admin, seed: u64, disk: Arc<dyn Disk>) -> Engine {
+        let reclaimer = crate::keyspace::Reclaimer::inline();
+        let databases = admin.config.databases();
+        let keyspace = Keyspace::new(databases, reclaimer.clone());
+        Engine::assemble(admin, keyspace, reclaimer, Journal::memory(), Pool::inline(), seed, disk)
+    }
+
+    fn assemble(
+        mut admin: Admin,
+        keyspace: Keyspace,
+        reclaimer: crate::keyspace::Reclaimer,
+        journal: Journal,
+        pool: Pool,
+        seed: u64,
+        disk: Arc<dyn Disk>,
+    ) -> Engine {
+        admin.stats.commands.resize(crate::command::table::indexes(), Default::default());
+        Engine {
+            keyspace,
+            admin,
+            batch: Batch::default(),
+            journal,
+            snapshots: snapshot::Snapshots::default(),
+            expiry: expire::Cycle::default(),
+            pool,
+            outboxes: Vec::new(),
+            rng: Rng::from_seed(seed),
+            round_seed: 0,
+            now: UnixMs::ZERO,
+            gate: None,
+            tidy_cursor: (0, 0),
+            shutdown: Shutdown::default(),
+            disk,
+            reclaimer,
+            shared: Weak::new(),
+        }
+    }
+
+    /// Adds the outbox of the next worker (0, 1, …).
+    pub fn add_worker(&mut self, outbox: Outbox) {
+        self.outboxes.push(outbox);
+    }
+
+    /// Registers a connection. Its worker has accepted it already and refuses it if there are too many.
+    pub fn connect(&mut self, worker: usize, token: usize, now: UnixMs) -> (ClientId, u64) {
+        let id = self.admin.clients.next_id();
+        let authenticated = self.admin.config.requirepass().is_empty();
+        self.admin.stats.connections_received += 1;
+        let session = Session::new(id, worker, token, now, authenticated);
+        (self.admin.clients.add(session), id)
+    }
+
+    /// Forgets a connection.
+    pub fn disconnect(&mut self, client: ClientId) {
+        self.admin.clients.remove(client);
+    }
+
+    /// The keyspace, to look at.
+    pub fn keyspace(&self) -> &Keyspace {
+        &self.keyspace
+    }
+
+    /// The log.
+    pub fn journal(&self) -> &Journal {
+        &self.journal
+    }
+
+    /// Removes keys by records, outside any command (expiry).
+    fn transact<R>(&mut self, db: Db, change: impl FnOnce(&mut Tx<'_>) -> R) -> R {
+        let mut tx = Tx::begin(&mut self.keyspace, &mut self.batch, db, self.now);
+        change(&mut tx)
+    }
+
+    /// Finds out whether writes must be refused, and why: once a round, since it rarely changes.
+    fn refresh_gate(&mut self) {
+        self.gate = if let Some(failure) = self.journal.failure() {
+            Some(Error::owned(format!("MISCONF Errors writing to the AOF file: {failure}")))
+        } else if self.snapshots.forbid_writes(&self.admin.config) {
+            Some(Error::text(snapshot::MISCONF))
+        } else {
+            None
+        };
+    }
+
+    /// Sets whom to tell when the process is to end.
+    pub fn on_shutdown(&mut self, notify: Box<dyn Fn() + Send>) {
+        self.shutdown.notify = Some(notify);
+    }
+
+    /// Asks the process to end.
+    pub fn request_shutdown(&mut self, request: ShutdownRequest) {
+        self.shutdown.requested = Some(request);
+        if let Some(notify) = &self.shutdown.notify {
+            notify();
+        }
+    }
+
+    /// Takes the request to end, if there is one.
+    pub fn take_shutdown(&mut self) -> Option<ShutdownRequest> {
+        self.shutdown.requested.take()
+    }
+}

@@ -41,8 +41,9 @@ impl Write for Text {
     }
 }
 
-/// The shortest text that reads back as `value`, laid out as Valkey does (`d2string` with fpconv): whole numbers up to
-/// 2^62 in full, else plain while short (`0.00003`, `1234.5`), else with an exponent (`3e-7`, `1e+20`).
+/// The shortest text that reads back as `value`, laid out as Valkey does (`d2string` with fpconv):
+/// whole numbers up to 2^62 in full, else plain while short (`0.00003`, `1234.5`), else with an
+/// exponent (`3e-7`, `1e+20`).
 pub(super) fn text(value: f64) -> Text {
     let mut out = Text { bytes: [0; TEXT_MAX], len: 0 };
     if value.is_nan() {
@@ -135,7 +136,7 @@ mod tests {
             (0.0, "0"),
             (-0.0, "-0"),
             (1.0, "1"),
-            (3.14, "3.14"),
+            (3.15, "3.15"),
             (1e17, "100000000000000000"),
             (123456789012345680.0, "123456789012345680"),
             (4.6e18, "4600000000000000000"),

@@ -1,10 +1,11 @@
-//! Replies to bytes, in RESP2 or RESP3; and the few writers that requests and records share with them.
+//! Replies to bytes, in RESP2 or RESP3; and the few writers that requests and records share with
+//! them.
 
 use std::sync::Arc;
 
 use super::double;
 use super::out::{Out, SHARE_MIN};
-use super::reply::{BulksKind, Reply};
+use super::reply::{Bulks, BulksKind, Reply};
 
 /// What a connection speaks: 2 until HELLO says 3.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -18,8 +19,9 @@ pub enum Protocol {
 
 /// Appends `reply` to `out`.
 ///
-/// In RESP2, as in Redis: a map is an array of keys and values, a set or a push an array; doubles, big numbers and
-/// verbatim texts are strings; booleans are `:1` and `:0`; attributes are left out. In RESP3 both nulls are `_`.
+/// In RESP2, as in Redis: a map is an array of keys and values, a set or a push an array; doubles,
+/// big numbers and verbatim texts are strings; booleans are `:1` and `:0`; attributes are left out.
+/// In RESP3 both nulls are `_`.
 pub fn encode(reply: &Reply<'_>, protocol: Protocol, out: &mut Out) {
     let resp3 = protocol == Protocol::Resp3;
     match reply {
@@ -64,7 +66,9 @@ pub fn encode(reply: &Reply<'_>, protocol: Protocol, out: &mut Out) {
         Reply::Verbatim(_, text) => write_bulk(&mut out.bytes, text),
         Reply::Array(values) => encode_values(values, b'*', protocol, out),
         Reply::Set(values) => encode_values(values, if resp3 { b'~' } else { b'*' }, protocol, out),
-        Reply::Push(values) => encode_values(values, if resp3 { b'>' } else { b'*' }, protocol, out),
+        Reply::Push(values) => {
+            encode_values(values, if resp3 { b'>' } else { b'*' }, protocol, out)
+        }
         Reply::Map(pairs) => encode_pairs(pairs, b'%', protocol, out),
         Reply::Attribute(both) => {
             let (pairs, value) = both.as_ref();
@@ -73,20 +77,23 @@ pub fn encode(reply: &Reply<'_>, protocol: Protocol, out: &mut Out) {
             }
             encode(value, protocol, out);
         }
-        Reply::Bulks(bulks) => {
-            let (marker, count) = match bulks.kind() {
-                BulksKind::Set if resp3 => (b'~', bulks.len()),
-                BulksKind::Map if resp3 => (b'%', bulks.len() / 2),
-                _ => (b'*', bulks.len()),
-            };
-            write_length(&mut out.bytes, marker, count);
-            let encoded = bulks.encoded();
-            if encoded.len() >= SHARE_MIN {
-                out.push_shared(Arc::clone(encoded));
-            } else {
-                out.bytes.extend_from_slice(encoded);
-            }
-        }
+        Reply::Bulks(bulks) => encode_bulks(bulks, resp3, out),
+    }
+}
+
+/// Writes strings that are encoded already behind their header, many as a shared piece.
+fn encode_bulks(bulks: &Bulks, resp3: bool, out: &mut Out) {
+    let (marker, count) = match bulks.kind() {
+        BulksKind::Set if resp3 => (b'~', bulks.len()),
+        BulksKind::Map if resp3 => (b'%', bulks.len() / 2),
+        _ => (b'*', bulks.len()),
+    };
+    write_length(&mut out.bytes, marker, count);
+    let encoded = bulks.encoded();
+    if encoded.len() >= SHARE_MIN {
+        out.push_shared(Arc::clone(encoded));
+    } else {
+        out.bytes.extend_from_slice(encoded);
     }
 }
 
@@ -99,12 +106,7 @@ fn encode_values(values: &[Reply<'_>], marker: u8, protocol: Protocol, out: &mut
 }
 
 /// Writes pairs behind their header, which in RESP2 is an array's.
-fn encode_pairs(
-    pairs: &[(Reply<'_>, Reply<'_>)],
-    marker: u8,
-    protocol: Protocol,
-    out: &mut Out,
-) {
+fn encode_pairs(pairs: &[(Reply<'_>, Reply<'_>)], marker: u8, protocol: Protocol, out: &mut Out) {
     match protocol {
         Protocol::Resp2 => write_array_header(&mut out.bytes, pairs.len() * 2),
         Protocol::Resp3 => write_length(&mut out.bytes, marker, pairs.len()),

@@ -2,16 +2,22 @@
 
 use super::request::Arg;
 
-/// Splits a line into arguments, appended to `args` as ranges in the buffer of which `line` is the beginning.
+/// Splits a line into arguments, appended to `args` as ranges in the buffer of which `line` is the
+/// beginning.
 ///
-/// Quotes and escapes are taken out in place: an argument is never longer than what it was written as, so its
-/// bytes are written over its own source and every argument stays a range of the one buffer.
+/// Quotes and escapes are taken out in place: an argument is never longer than what it was written
+/// as, so its bytes are written over its own source and every argument stays a range of the one
+/// buffer.
 ///
 /// - Blanks separate; a quoted part may stand anywhere in an argument (`a"b c"d` is one).
 /// - In double quotes: `\xHH`, `\n`, `\r`, `\t`, `\b`, `\a`; any other escaped byte is itself.
 /// - In single quotes: only `\'`.
+/// - What is escaped is never a line's last byte: in `'\'`, if the line ends there, the backslash
+///   is one and the quote closes. (So in Valkey; Redis 7.0 says it is open, and allows no quote
+///   inside an argument.)
 ///
-/// Returns false if a quote is not closed. A line is at most 64 KiB (`Limits::inline_max`) by default.
+/// Returns false if a quote is not closed. A line is at most 64 KiB (`Limits::inline_max`) by
+/// default.
 pub(super) fn split(line: &mut [u8], args: &mut Vec<Arg>) -> bool {
     let mut read = 0;
     loop {
@@ -55,12 +61,12 @@ fn argument(line: &mut [u8], start: usize) -> Option<(usize, usize)> {
                 quote = None;
                 continue;
             }
-            (Some(b'"'), b'\\') => {
+            (Some(b'"'), b'\\') if line.len() > read + 1 => {
                 let (value, used) = escape(line.get(read..).unwrap_or_default());
                 read += used;
                 value
             }
-            (Some(b'\''), b'\\') if line.get(read) == Some(&b'\'') => {
+            (Some(b'\''), b'\\') if line.len() > read + 1 && line.get(read) == Some(&b'\'') => {
                 read += 1;
                 b'\''
             }
@@ -85,7 +91,7 @@ fn escape(rest: &[u8]) -> (u8, usize) {
         [b'b', ..] => (0x08, 1),
         [b'a', ..] => (0x07, 1),
         [other, ..] => (other, 1),
-        // A backslash that ends the line stands for itself; the quote is open then anyway.
+        // Not reached: the caller has seen what stands behind.
         [] => (b'\\', 0),
     }
 }
@@ -128,6 +134,11 @@ mod tests {
         check(br#""a\x41\n\r\t\b\a\q\"""#, Some(&[b"aA\n\r\t\x08\x07q\""]));
         check(br"'a\'b\n'", Some(&[br"a'b\n"]));
         check(br"'a\\'", Some(&[br"a\\"]));
+        check(br"'a\\'b'", Some(&[br"a\'b"]));
+        check(br"'\' '\''", Some(&[br"' \"]));
+        check(br"'\''", Some(&[b"'"]));
+        check(br"'\'", Some(&[br"\"]));
+        check(br#""\""#, Some(&[br"\"]));
         check(br#"a"b c""#, Some(&[b"ab c"]));
         check(br#""a"b"#, Some(&[b"ab"]));
         check(br#""a""b"'c'd"#, Some(&[b"abcd"]));
@@ -144,6 +155,8 @@ mod tests {
         check(br#""a"#, None);
         check(br"'a", None);
         check(br#""\"#, None);
+        check(br"'\' ", None);
+        check(br"'a'\'", None);
         check(br#""a"b"c"#, None);
     }
 }

@@ -2,8 +2,9 @@
 
 /// Reads a header's length: one to nine digits and CR LF, all present, no sign, no leading zero.
 ///
-/// Returns the number and the bytes used, CR LF included. `None` says "not of this usual form", no more; the
-/// caller then looks closely. `line` begins behind the type byte and may run on behind the CR LF.
+/// Returns the number and the bytes used, CR LF included. `None` says "not of this usual form", no
+/// more; the caller then looks closely. `line` begins behind the type byte and may run on behind
+/// the CR LF.
 #[inline(always)]
 pub(super) fn short_length(line: &[u8]) -> Option<(usize, usize)> {
     let mut value = 0usize;
@@ -19,8 +20,8 @@ pub(super) fn short_length(line: &[u8]) -> Option<(usize, usize)> {
     None
 }
 
-/// Reads a whole text as a 64-bit integer the way Redis' `string2ll` does: an optional `-`, digits, nothing else,
-/// no leading zero, no `-0`.
+/// Reads a whole text as a 64-bit integer the way Redis' `string2ll` does: an optional `-`, digits,
+/// nothing else, no leading zero, no `-0`.
 pub(super) fn integer(text: &[u8]) -> Option<i64> {
     let (negative, digits) = match text.strip_prefix(b"-") {
         Some(digits) => (true, digits),

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-/// From this many bytes on a value is sent from where it lies instead of copied: below it, the copy is cheaper than
-/// the counting and the extra piece in the vectored write.
+/// From this many bytes on a value is sent from where it lies instead of copied: below it, the copy
+/// is cheaper than the counting and the extra piece in the vectored write.
 pub const SHARE_MIN: usize = 16 * 1024;
 
 /// Bytes to send, in order. Replies of many connections may lie in one, told apart by [`Mark`]s.
@@ -77,8 +77,9 @@ impl Out {
         })
     }
 
-    /// Appends what lies between two marks of `other`, but for the first `skip` bytes, which were sent: a rest that
-    /// waits for its connection to become writable. A shared value that was sent in part is copied.
+    /// Appends what lies between two marks of `other`, but for the first `skip` bytes, which were
+    /// sent: a rest that waits for its connection to become writable. A shared value that was sent
+    /// in part is copied.
     pub fn extend_from(&mut self, other: &Out, from: Mark, to: Mark, mut skip: usize) {
         for piece in other.pieces(from, to) {
             let bytes = match piece {

@@ -9,8 +9,9 @@ use super::out::SHARE_MIN;
 
 /// A reply. RESP2 has fewer types; `encode` says what each becomes there.
 ///
-/// `'a` is borrowed data, usually of the keyspace under the lock. Whoever builds nested replies bounds
-/// their depth (a script's result has a limit of its own); encoding and dropping one recurses.
+/// `'a` is borrowed data, usually of the keyspace under the lock. Whoever builds nested replies
+/// bounds their depth (a script's result has a limit of its own); encoding and dropping one
+/// recurses.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Reply<'a> {
     /// `+OK`.
@@ -19,8 +20,8 @@ pub enum Reply<'a> {
     Simple(&'static str),
     /// A status made at run time (a script's): CR and LF in it go out as blanks.
     Status(Cow<'a, [u8]>),
-    /// An error with its code first, without the `-`: `ERR no such key`. CR and LF at its ends are cut, inside
-    /// they go out as blanks.
+    /// An error with its code first, without the `-`: `ERR no such key`. CR and LF at its ends are
+    /// cut, inside they go out as blanks.
     Error(Cow<'static, str>),
     /// An integer.
     Int(i64),
@@ -30,7 +31,8 @@ pub enum Reply<'a> {
     NullArray,
     /// A string, copied when encoded.
     Bulk(&'a [u8]),
-    /// A string made for this reply. [`Reply::from_vec`] is the better constructor where it may be long.
+    /// A string made for this reply. [`Reply::from_vec`] is the better constructor where it may be
+    /// long.
     Owned(Vec<u8>),
     /// A large string, sent from where it lies.
     Shared(Arc<Vec<u8>>),
@@ -89,8 +91,8 @@ pub enum BulksKind {
     Map,
 }
 
-/// Many strings in one allocation, as they go out (`$3\r\nfoo\r\n` each): strings are encoded the same in RESP2
-/// and RESP3, only the header differs. Long ones are sent without another copy.
+/// Many strings in one allocation, as they go out (`$3\r\nfoo\r\n` each): strings are encoded the
+/// same in RESP2 and RESP3, only the header differs. Long ones are sent without another copy.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Bulks {
     kind: BulksKind,
@@ -176,7 +178,10 @@ impl BulksBuilder {
 
     /// The reply. Of a map, as many keys as values must have been added.
     pub fn finish(self) -> Reply<'static> {
-        debug_assert!(self.kind != BulksKind::Map || self.count.is_multiple_of(2), "a key without a value");
+        debug_assert!(
+            self.kind != BulksKind::Map || self.count.is_multiple_of(2),
+            "a key without a value"
+        );
         let BulksBuilder { kind, count, encoded } = self;
         Reply::Bulks(Bulks { kind, count, encoded: Arc::new(encoded) })
     }

@@ -1,12 +1,12 @@
 //! The request parser: frames found in a receive buffer, without copying.
 //!
-//! A frame is `*2\r\n$3\r\nGET\r\n$1\r\nk\r\n` (multibulk) or a line of words (inline). [`parse`] is for the usual
-//! case, a whole frame in the buffer. Where it answers [`Parsed::Partial`], the connection keeps the bytes in a
-//! buffer of its own and goes on with a [`Resume`], which does not start over: a frame that arrives in n pieces
-//! costs its length plus n, not their product.
+//! A frame is `*2\r\n$3\r\nGET\r\n$1\r\nk\r\n` (multibulk) or a line of words (inline). [`parse`]
+//! is for the usual case, a whole frame in the buffer. Where it answers [`Parsed::Partial`], the
+//! connection keeps the bytes in a buffer of its own and goes on with a [`Resume`], which does not
+//! start over: a frame that arrives in n pieces costs its length plus n, not their product.
 //!
-//! How a stream is cut into pieces never changes what it means. So limits on lines are counted from the line's
-//! start, not, as in Redis, from what happened to be read.
+//! How a stream is cut into pieces never changes what it means. So limits on lines are counted from
+//! the line's start, not, as in Redis, from what happened to be read.
 
 use std::ops::Range;
 
@@ -21,8 +21,9 @@ const UNAUTHENTICATED_BULK_MAX: usize = 16_384;
 
 /// Finds the frame at the beginning of `buffer` and appends its arguments to `args`.
 ///
-/// On anything but [`Parsed::Frame`], `args` is as it was. The buffer is written to only where an inline
-/// request has quotes: they are taken out in place, so that every argument is a range of the buffer.
+/// On anything but [`Parsed::Frame`], `args` is as it was. The buffer is written to only where an
+/// inline request has quotes: they are taken out in place, so that every argument is a range of the
+/// buffer.
 #[inline]
 pub fn parse(buffer: &mut [u8], limits: &Limits, args: &mut Vec<Arg>) -> Parsed {
     if buffer.first() == Some(&b'*') {
@@ -32,7 +33,8 @@ pub fn parse(buffer: &mut [u8], limits: &Limits, args: &mut Vec<Arg>) -> Parsed 
     }
 }
 
-/// [`parse`] for what must be multibulk, such as the records of a log: the buffer is not written to.
+/// [`parse`] for what must be multibulk, such as the records of a log: the buffer is not written
+/// to.
 #[inline]
 pub fn parse_multibulk(buffer: &[u8], limits: &Limits, args: &mut Vec<Arg>) -> Parsed {
     let before = args.len();
@@ -46,24 +48,26 @@ pub fn parse_multibulk(buffer: &[u8], limits: &Limits, args: &mut Vec<Arg>) -> P
 /// What stands at the beginning of a buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Parsed {
-    /// A whole frame of `consumed` bytes. Its arguments were appended; none for an empty line, `*0` or `*-1`,
-    /// which are skipped without a reply.
+    /// A whole frame of `consumed` bytes. Its arguments were appended; none for an empty line, `*0`
+    /// or `*-1`, which are skipped without a reply.
     Frame {
         /// The frame's length in bytes, at least 1.
         consumed: usize,
     },
-    /// The beginning of a frame; at least `need` more bytes must come. `need` may be as large as an announced
-    /// length: a hint how much to read, never how much to allocate.
+    /// The beginning of a frame; at least `need` more bytes must come. `need` may be as large as an
+    /// announced length: a hint how much to read, never how much to allocate.
     Partial {
         /// Bytes still missing at the least, at least 1.
         need: usize,
     },
-    /// Not the protocol: answer, then close. For [`ProtocolError::is_unauthenticated`] first execute the frames
-    /// before it, since one of them may be AUTH; then parse again with the limits of that moment.
+    /// Not the protocol: answer, then close. For [`ProtocolError::is_unauthenticated`] first
+    /// execute the frames before it, since one of them may be AUTH; then parse again with the
+    /// limits of that moment.
     Error(ProtocolError),
 }
 
-/// One argument: a range in the buffer that was parsed. Frames of 4 GiB and more are refused, so 32 bits do.
+/// One argument: a range in the buffer that was parsed. Frames of 4 GiB and more are refused, so 32
+/// bits do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Arg {
     /// Its first byte's offset in the buffer.
@@ -80,7 +84,8 @@ impl Arg {
         start..start + widen(self.len)
     }
 
-    /// The argument's bytes in `buffer`, which must be the one parsed; in another they are empty or wrong.
+    /// The argument's bytes in `buffer`, which must be the one parsed; in another they are empty or
+    /// wrong.
     #[inline]
     pub fn of(self, buffer: &[u8]) -> &[u8] {
         buffer.get(self.range()).unwrap_or_default()
@@ -103,10 +108,15 @@ pub struct Limits {
 impl Limits {
     /// The limits of a client, with the given `proto-max-bulk-len`.
     ///
-    /// Redis' and Valkey's most arguments are `INT_MAX`. That is safe, since each costs its sender at least
-    /// six bytes and nothing is allocated for what has not come.
+    /// Redis' and Valkey's most arguments are `INT_MAX`. That is safe, since each costs its sender
+    /// at least six bytes and nothing is allocated for what has not come.
     pub const fn client(bulk_max: usize) -> Self {
-        Limits { bulk_max, args_max: widen(i32::MAX.cast_unsigned()), inline_max: 64 * 1024, authenticated: true }
+        Limits {
+            bulk_max,
+            args_max: widen(i32::MAX.cast_unsigned()),
+            inline_max: 64 * 1024,
+            authenticated: true,
+        }
     }
 
     /// The limits before authentication: 10 arguments of 16,384 bytes each.
@@ -114,7 +124,8 @@ impl Limits {
         Limits { authenticated: false, ..Self::client(512 * 1024 * 1024) }
     }
 
-    /// The limits of our own log and of the link to a primary, where `proto-max-bulk-len` does not apply.
+    /// The limits of our own log and of the link to a primary, where `proto-max-bulk-len` does not
+    /// apply.
     pub const fn trusted() -> Self {
         Self::client(widen(u32::MAX))
     }
@@ -190,8 +201,8 @@ impl ProtocolError {
         matches!(self, Self::UnauthenticatedMultibulk | Self::UnauthenticatedBulk)
     }
 
-    /// Appends the error reply. The offending byte goes out as it came (a reply is bytes, not text), but CR
-    /// and LF, which would end it, as a blank.
+    /// Appends the error reply. The offending byte goes out as it came (a reply is bytes, not
+    /// text), but CR and LF, which would end it, as a blank.
     pub fn write_reply(self, out: &mut Vec<u8>) {
         out.extend_from_slice(b"-ERR ");
         if let Self::ExpectedBulk(byte) = self {
@@ -207,8 +218,8 @@ impl ProtocolError {
 
 /// Where the parsing of a partial frame stands, for one connection.
 ///
-/// Empty (and without allocation) until used; made when [`parse`] says `Partial`, and fit for the next frame
-/// after this one is found.
+/// Empty (and without allocation) until used; made when [`parse`] says `Partial`, and fit for the
+/// next frame after this one is found.
 #[derive(Debug, Default)]
 pub struct Resume {
     position: Position,
@@ -216,9 +227,16 @@ pub struct Resume {
 }
 
 impl Resume {
+    /// Heap memory it holds, in bytes, for the accounting of clients' memory: at most some three
+    /// times what has been received of the frame.
+    pub fn allocated_bytes(&self) -> usize {
+        self.args.capacity() * size_of::<Arg>()
+    }
+
     /// [`parse`], going on where the last call on this frame stopped.
     ///
-    /// `buffer` begins with the frame's first byte in every call and holds at least what it held before.
+    /// `buffer` begins with the frame's first byte in every call and holds at least what it held
+    /// before.
     pub fn parse(&mut self, buffer: &mut [u8], limits: &Limits, args: &mut Vec<Arg>) -> Parsed {
         let parsed = if buffer.first() == Some(&b'*') {
             advance(buffer, limits, &mut self.position, &mut self.args)
@@ -250,12 +268,7 @@ struct Position {
 
 /// Reads on in a multibulk frame as far as the buffer goes.
 #[inline]
-fn advance(
-    buffer: &[u8],
-    limits: &Limits,
-    position: &mut Position,
-    args: &mut Vec<Arg>,
-) -> Parsed {
+fn advance(buffer: &[u8], limits: &Limits, position: &mut Position, args: &mut Vec<Arg>) -> Parsed {
     match advance_or_stop(buffer, limits, position, args) {
         Ok(consumed) => Parsed::Frame { consumed },
         Err(Stop::Partial(need)) => Parsed::Partial { need },
@@ -346,8 +359,8 @@ enum Header {
 
 /// Reads a header line that is not of the usual short form: incomplete, wrong, negative or long.
 ///
-/// Returns its number and where the line behind it begins. Errors come in Valkey's order: an endless line, the
-/// wrong type byte, CR without LF, the number.
+/// Returns its number and where the line behind it begins. Errors come in Valkey's order: an
+/// endless line, the wrong type byte, CR without LF, the number.
 #[cold]
 fn long_header(
     buffer: &[u8],
@@ -392,9 +405,11 @@ fn long_header(
     }
 }
 
-/// Reads an inline request: a line up to LF or CR LF. `scanned` is how much of it was searched before.
+/// Reads an inline request: a line up to LF or CR LF. `scanned` is how much of it was searched
+/// before.
 ///
-/// A NUL byte hides the line's end, as in Redis (`strchr`): such a line never ends and is at last too big.
+/// A NUL byte hides the line's end, as in Redis (`strchr`): such a line never ends and is at last
+/// too big.
 #[cold]
 fn parse_inline(
     buffer: &mut [u8],
@@ -414,8 +429,8 @@ fn parse_inline(
         }
     };
     let before = args.len();
-    let line = buffer.get_mut(..end).unwrap_or_default();
-    // A CR at the end is a blank like any other.
+    let text_end = end - usize::from(buffer.get(..end).is_some_and(|line| line.ends_with(b"\r")));
+    let line = buffer.get_mut(..text_end).unwrap_or_default();
     if inline::split(line, args) {
         Parsed::Frame { consumed: end + 1 }
     } else {

@@ -1,1 +1,117 @@
-//! (module head)
+//! The server: sockets and timers around the engine.
+//!
+//! | file | says |
+//! |---|---|
+//! | `turn` | the request path: receive, parse, execute, send |
+//! | `socket` | one connection's buffers |
+//! | `worker` | the thread and the task that run turns |
+//! | `listen` | accepting connections, and whom to refuse |
+//! | this one | start, signals, timers, shutdown |
+
+mod listen;
+mod socket;
+mod turn;
+mod worker;
+
+pub use turn::Progress;
+
+use crate::admin::Config;
+use crate::engine::{Shared, ShutdownRequest, cron, start};
+use std::io;
+use std::sync::Arc;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::Notify;
+use worker::Worker;
+
+/// Why the server could not run.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The data could not be opened.
+    #[error("{0}")]
+    Open(#[from] start::OpenError),
+    /// A socket, a thread, a signal.
+    #[error("{0}")]
+    Io(#[from] io::Error),
+}
+
+/// Opens the data, serves until a signal or SHUTDOWN, and ends cleanly.
+pub fn serve(config: Config) -> Result<(), Error> {
+    let shared = start::open(config)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(run(shared))
+}
+
+async fn run(shared: Arc<Shared>) -> Result<(), Error> {
+    // Listening comes before the workers: a port in use ends the process at once.
+    let listeners = listen::bind(&shared.lock().admin.config)?;
+    let workers = start_workers(&shared)?;
+    let stop = Arc::new(Notify::new());
+    let notify = stop.clone();
+    shared.lock().on_shutdown(Box::new(move || notify.notify_one()));
+    let accepting: Vec<_> = listeners
+        .into_iter()
+        .map(|listener| tokio::spawn(listen::accept(listener, shared.clone(), workers.clone())))
+        .collect();
+    tracing::info!("Ready to accept connections");
+    let ticking = std::thread::Builder::new().name("cron".into()).spawn({
+        let shared = Arc::downgrade(&shared);
+        move || {
+            let mut n = 0;
+            while let Some(shared) = shared.upgrade() {
+                cron::tick(&shared, n);
+                drop(shared);
+                n += 1;
+                crate::base::clock::pause(cron::TICK);
+            }
+        }
+    })?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    loop {
+        let request = tokio::select! {
+            _ = terminate.recv() => by_signal("SIGTERM"),
+            _ = interrupt.recv() => by_signal("SIGINT"),
+            () = stop.notified() => match shared.lock().take_shutdown() {
+                Some(request) => request,
+                None => continue,
+            },
+        };
+        if start::close(&shared, request) {
+            break;
+        }
+    }
+    for task in accepting {
+        task.abort();
+    }
+    drop(ticking);
+    tracing::info!("CoolCache is now ready to exit, bye bye...");
+    Ok(())
+}
+
+fn by_signal(name: &str) -> ShutdownRequest {
+    tracing::warn!("Received {name} scheduling shutdown...");
+    ShutdownRequest { save: None, force: false, by: None }
+}
+
+/// Starts `io-threads` workers; each gets connections through its hand.
+fn start_workers(shared: &Arc<Shared>) -> Result<Vec<listen::Hand>, Error> {
+    let count = shared.lock().admin.config.io_threads();
+    let progress: worker::ProgressFn = {
+        let watch = shared.lock().journal().watch();
+        Arc::new(move || watch.progress())
+    };
+    let mut hands = Vec::new();
+    for index in 0..count {
+        let (hand, accepted) = crossbeam_channel::unbounded();
+        let (worker, outbox) = Worker::new(index, shared.clone(), accepted, progress.clone())?;
+        shared.lock().add_worker(outbox.clone());
+        hands.push(listen::Hand { connections: hand, outbox });
+        std::thread::Builder::new().name(format!("io-{index}")).spawn(move || {
+            if let Err(error) = worker.run() {
+                tracing::error!(%error, "an I/O worker has ended");
+                std::process::abort();
+            }
+        })?;
+    }
+    Ok(hands)
+}

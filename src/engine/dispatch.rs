@@ -1,0 +1,451 @@
+//! Running requests: from a parsed request to an encoded reply, under the lock.
+//!
+//! ```text
+//! execute(round)   prefetch pages, prefetch entries, then group by group, request by request:
+//!   run(request)     known? arity? AUTH? writes allowed?
+//!     read             View ── expensive? ──► read pool, the connection waits
+//!     write            Tx: changes and records into the batch
+//!     control          session and settings; an Action is done by `actions`
+//! commit()         the batch is one group of the log; who must wait for its LSN was noted request by request
+//! ```
+
+use super::outbox::Address;
+use super::round::{Group, Outcome, Replies, Request, Round};
+use super::{Engine, actions};
+use crate::admin::ClientId;
+use crate::base::clock::UnixMs;
+use crate::command::table::{Found, Resolved};
+use crate::command::{Access, Answer, Call, Control, Error, Flag, Handler, Keys, ReadFn};
+use crate::keyspace::value::lru_clock;
+use crate::keyspace::{Db, Key, Tx};
+use crate::log::Lsn;
+use crate::resp::{Out, Reply, encode};
+use crate::session::Replies as Wanted;
+
+/// What happens to a connection after one of its requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Flow {
+    /// The next request may run.
+    Next,
+    /// The reply comes later; the connection waits for it.
+    Wait,
+    /// The log has no room: try this very request again when it has moved on.
+    Park,
+    /// The connection closes after its replies.
+    Close,
+}
+
+impl Engine {
+    /// Executes a round at `now`, and gives its records to the log.
+    pub fn execute(&mut self, round: &Round<'_>, now: UnixMs, replies: &mut Replies) {
+        self.begin_round(now);
+        self.prefetch(round);
+        for group in &round.groups {
+            let outcome = self.run_group(round, group, &mut replies.out);
+            replies.outcomes.push(outcome);
+        }
+        self.commit();
+        self.admin.stats.turns += 1;
+    }
+
+    /// Reads the clock into everything that needs it. A round sees one instant.
+    pub(super) fn begin_round(&mut self, now: UnixMs) {
+        self.now = now;
+        self.keyspace.set_clock(lru_clock(now.0));
+        self.round_seed = self.rng.u64();
+        self.refresh_gate();
+    }
+
+    /// Brings what the round will look at into the cache: all pages first, then all entries, so that the
+    /// misses overlap instead of following one another.
+    fn prefetch(&mut self, round: &Round<'_>) {
+        /// Below this a prefetch has no time to arrive.
+        const WORTHWHILE: usize = 2;
+        if round.requests.len() < WORTHWHILE {
+            return;
+        }
+        for entries in [false, true] {
+            for group in &round.groups {
+                let db = self.admin.clients.session(group.client).db;
+                for request in requests_of(round, group) {
+                    match (request.hash, entries) {
+                        (0, _) => {}
+                        (hash, false) => self.keyspace.prefetch_page(db, hash),
+                        (hash, true) => self.keyspace.prefetch_entry(db, hash),
+                    }
+                }
+            }
+        }
+    }
+
+    fn run_group(&mut self, round: &Round<'_>, group: &Group, out: &mut Out) -> Outcome {
+        let session = self.admin.clients.session(group.client);
+        session.last_seen = self.now;
+        session.bytes_in += u64::from(group.bytes_in);
+        session.query_buffer_bytes = group.query_buffer_bytes as usize;
+        session.output_bytes = group.output_bytes;
+        self.admin.stats.net_input_bytes += u64::from(group.bytes_in);
+        let (mut ran, mut hold, mut flow) = (0, Lsn::default(), Flow::Next);
+        let begin = out.mark();
+        if !session.closing {
+            for request in requests_of(round, group) {
+                let first = request.first as usize;
+                let arguments = &round.arguments[first..first + request.count as usize];
+                let done = self.run(group.client, request.found, arguments, request.hash, out);
+                hold = hold.max(done.hold);
+                flow = done.flow;
+                if flow == Flow::Park {
+                    break;
+                }
+                ran += 1;
+                if flow != Flow::Next {
+                    break;
+                }
+            }
+        }
+        let end = out.mark();
+        let sent = out.len_between(begin, end) as u64;
+        self.admin.stats.net_output_bytes += sent;
+        let session = self.admin.clients.session(group.client);
+        session.bytes_out += sent;
+        session.closing |= flow == Flow::Close;
+        Outcome {
+            end,
+            ran,
+            hold,
+            waiting: flow == Flow::Wait,
+            parked: flow == Flow::Park,
+            close: session.closing,
+            authenticated: session.authenticated,
+        }
+    }
+
+    /// Runs one request of a connection and encodes its reply.
+    #[inline]
+    pub(super) fn run(
+        &mut self,
+        client: ClientId,
+        found: Found,
+        arguments: &[&[u8]],
+        hash: u64,
+        out: &mut Out,
+    ) -> Done {
+        let command = match self.admit(client, found, arguments) {
+            Ok(command) => command,
+            Err(error) => return self.refuse(client, &error, out),
+        };
+        let session = self.admin.clients.session(client);
+        session.commands += 1;
+        session.last_command = command.full_name;
+        if session.replies == Wanted::SkipNext {
+            session.replies = Wanted::Skip;
+        }
+        let db = session.db;
+        let mark = out.mark();
+        self.admin.stats.commands_processed += 1;
+        self.admin.stats.commands[command.index].calls += 1;
+        let call = Call::hashed(command, arguments, command.first_key, hash)
+            .with_seed(self.round_seed ^ self.admin.stats.commands_processed);
+        let done = match command.handler {
+            Handler::Read(read) => self.run_read(client, db, &call, read, out),
+            Handler::Write(_) if !self.journal.has_room() => return Done::now(Flow::Park),
+            Handler::Write(write) => {
+                let protocol = self.admin.clients.session(client).protocol;
+                let records_before = self.batch.len();
+                let mut tx = Tx::begin(&mut self.keyspace, &mut self.batch, db, self.now);
+                let reply = write(&mut tx, &call);
+                drop(tx);
+                let reply = reply.unwrap_or_else(|error| self.failed(command, &error));
+                encode(&reply, protocol, out);
+                Done { flow: Flow::Next, hold: self.after_write(&call, db, records_before) }
+            }
+            Handler::Control(control) => {
+                let mut window = Control {
+                    admin: &mut self.admin,
+                    client,
+                    keyspace: &self.keyspace,
+                    now: self.now,
+                };
+                match control(&mut window, &call) {
+                    Ok(Answer::Now(reply)) => self.reply(client, &reply, out),
+                    Ok(Answer::Silent) => Done::now(Flow::Next),
+                    Ok(Answer::Do(action)) => self.act(client, action, out),
+                    Err(error) => {
+                        let reply = self.failed(command, &error);
+                        self.reply(client, &reply, out)
+                    }
+                }
+            }
+            // `find` gives a container only without a subcommand, which its arity refuses.
+            Handler::Container => self.refuse(client, &Error::Arity(command.full_name.into()), out),
+        };
+        if self.admin.clients.session(client).replies != Wanted::On {
+            self.silence(client, mark, out);
+        }
+        done
+    }
+
+    #[inline]
+    fn run_read(
+        &mut self,
+        client: ClientId,
+        db: Db,
+        call: &Call<'_>,
+        read: ReadFn,
+        out: &mut Out,
+    ) -> Done {
+        let view = self.keyspace.view(db, self.now);
+        if let Some(cost) = call.command.cost
+            && cost(view, call) > self.admin.config.slow_read_elements()
+            && let Some(done) = self.read_elsewhere(client, db, call, read, out)
+        {
+            return done;
+        }
+        let session = self.admin.clients.session(client);
+        let (protocol, touches) = (session.protocol, !session.no_touch);
+        let view = self.keyspace.view(db, self.now).counted();
+        match read(view, call) {
+            Ok(reply) => encode(&reply, protocol, out),
+            Err(error) => {
+                let reply = self.failed(call.command, &error);
+                encode(&reply, protocol, out);
+            }
+        }
+        if self.keyspace.has_noticed() {
+            self.remove_noticed(db);
+        }
+        if touches {
+            self.touch_keys(db, call);
+        }
+        Done { flow: Flow::Next, hold: self.journal.hold_of_read(call, db) }
+    }
+
+    /// Gives an expensive read to the pool, with the keyspace as it is now. None: it must run here.
+    #[cold]
+    fn read_elsewhere(
+        &mut self,
+        client: ClientId,
+        db: Db,
+        call: &Call<'_>,
+        read: ReadFn,
+        out: &mut Out,
+    ) -> Option<Done> {
+        let session = self.admin.clients.session(client);
+        if session.replies != Wanted::On {
+            return None;
+        }
+        let (protocol, now, command) = (session.protocol, self.now, call.command);
+        let arguments: Vec<Vec<u8>> = call.args().iter().map(|argument| argument.to_vec()).collect();
+        let frozen = self.keyspace.freeze();
+        self.admin.stats.slow_reads += 1;
+        let work = Box::new(move |out: &mut Out| {
+            let arguments: Vec<&[u8]> = arguments.iter().map(Vec::as_slice).collect();
+            let call = Call::new(command, &arguments);
+            let view = frozen.keyspace().view(db, now);
+            let reply = read(view, &call).unwrap_or_else(|error| Reply::Error(error.to_string().into()));
+            encode(&reply, protocol, out);
+        });
+        let hold = self.journal.hold_of_read(call, db);
+        Some(self.later(client, work, hold, out))
+    }
+
+    /// Runs `work` on the read pool while the connection waits; on the spot if the pool is full.
+    pub(super) fn later(
+        &mut self,
+        client: ClientId,
+        work: super::pool::Work,
+        hold: Lsn,
+        out: &mut Out,
+    ) -> Done {
+        let to = self.address(client);
+        let outcome = match self.outboxes.get(to.worker) {
+            Some(outbox) => self.pool.submit(work, to, hold, outbox.clone()),
+            None => Err(work),
+        };
+        match outcome {
+            Ok(()) => Done { flow: Flow::Wait, hold: Lsn::default() },
+            Err(work) => {
+                work(out);
+                Done { flow: Flow::Next, hold }
+            }
+        }
+    }
+
+    /// Where a connection's worker finds it.
+    pub(super) fn address(&mut self, client: ClientId) -> Address {
+        let session = self.admin.clients.session(client);
+        Address { worker: session.worker, token: session.token, id: session.id }
+    }
+
+    /// May this request run at all? In Redis' order: known, arity, authenticated, writable.
+    #[inline]
+    fn admit(
+        &mut self,
+        client: ClientId,
+        found: Found,
+        arguments: &[&[u8]],
+    ) -> Result<&'static Resolved, Error> {
+        let command = match found {
+            Found::Command(command) => command,
+            Found::UnknownSubcommand(container) => {
+                return Err(unknown_subcommand(container, arguments));
+            }
+            Found::Unknown => return Err(unknown_command(arguments)),
+        };
+        if !command.takes(arguments.len()) || command.is_container() {
+            self.admin.stats.commands[command.index].rejected += 1;
+            return Err(Error::Arity(command.full_name.into()));
+        }
+        if !self.admin.clients.session(client).authenticated && !command.flags.contains(&Flag::NoAuth)
+        {
+            self.admin.stats.commands[command.index].rejected += 1;
+            return Err(Error::NoAuth);
+        }
+        if let Some(gate) = &self.gate
+            && (matches!(command.handler, Handler::Write(_)) || command.flags.contains(&Flag::Write))
+        {
+            self.admin.stats.commands[command.index].rejected += 1;
+            return Err(gate.clone());
+        }
+        Ok(command)
+    }
+
+    #[cold]
+    fn refuse(&mut self, client: ClientId, error: &Error, out: &mut Out) -> Done {
+        let text = error.to_string();
+        self.admin.stats.error(&text);
+        let mark = out.mark();
+        let done = self.reply(client, &Reply::Error(text.into()), out);
+        if self.admin.clients.session(client).replies != Wanted::On {
+            self.silence(client, mark, out);
+        }
+        done
+    }
+
+    /// Counts a failed call, and makes its reply.
+    #[cold]
+    fn failed(&mut self, command: &Resolved, error: &Error) -> Reply<'static> {
+        let text = error.to_string();
+        self.admin.stats.error(&text);
+        self.admin.stats.commands[command.index].failed += 1;
+        Reply::Error(text.into())
+    }
+
+    pub(super) fn reply(&mut self, client: ClientId, reply: &Reply<'_>, out: &mut Out) -> Done {
+        encode(reply, self.admin.clients.session(client).protocol, out);
+        Done::now(Flow::Next)
+    }
+
+    /// CLIENT REPLY OFF and SKIP: takes back what was written since `mark`.
+    #[cold]
+    fn silence(&mut self, client: ClientId, mark: crate::resp::Mark, out: &mut Out) {
+        let session = self.admin.clients.session(client);
+        match session.replies {
+            Wanted::On | Wanted::SkipNext => {}
+            Wanted::Off => out.truncate(mark),
+            Wanted::Skip => {
+                out.truncate(mark);
+                session.replies = Wanted::On;
+            }
+        }
+    }
+
+    /// Removes what reads have found expired, by records.
+    #[cold]
+    pub(super) fn remove_noticed(&mut self, db: Db) {
+        Tx::begin(&mut self.keyspace, &mut self.batch, db, self.now).remove_noticed();
+    }
+
+    /// Moves the access clocks of the keys that the table names as read.
+    #[inline]
+    fn touch_keys(&mut self, db: Db, call: &Call<'_>) {
+        match call.command.keys {
+            [] => {}
+            [Keys::One(at, Access::Read)] => self.keyspace.touch(db, call.key(*at)),
+            [Keys::From(at, step, Access::Read)] => {
+                for key in call.args().iter().skip(*at).step_by(*step) {
+                    self.keyspace.touch(db, Key::new(key));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Notes what a write's reply depends on.
+    #[inline]
+    fn after_write(&mut self, call: &Call<'_>, db: Db, records_before: usize) -> Lsn {
+        if !self.journal.holds_replies() {
+            return Lsn::default();
+        }
+        if self.batch.len() > records_before {
+            self.journal.note_touched(&mut self.batch)
+        } else {
+            // It changed nothing: what it saw is what it depends on.
+            self.journal.hold_of_read(call, db)
+        }
+    }
+
+    /// Gives the batch to the log as one group.
+    pub(super) fn commit(&mut self) {
+        if self.batch.is_empty() {
+            return;
+        }
+        self.journal.append(&self.batch);
+        self.snapshots.changes_since_save += self.batch.changes();
+        self.admin.stats.expired_keys += self.batch.expired();
+        self.batch.clear();
+    }
+
+    fn act(&mut self, client: ClientId, action: crate::command::Action, out: &mut Out) -> Done {
+        actions::act(self, client, action, out)
+    }
+}
+
+/// What a request did.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Done {
+    /// What comes next.
+    pub flow: Flow,
+    /// Hold the reply until this LSN is synced; 0: no need.
+    pub hold: Lsn,
+}
+
+impl Done {
+    /// Nothing to hold back.
+    pub(super) fn now(flow: Flow) -> Self {
+        Done { flow, hold: Lsn::default() }
+    }
+}
+
+fn requests_of<'r>(round: &'r Round<'_>, group: &Group) -> &'r [Request] {
+    let first = group.first as usize;
+    &round.requests[first..first + group.count as usize]
+}
+
+/// At most this much of a client's own text comes back in an error (as in Redis).
+const ECHOED_BYTES_MAX: usize = 128;
+
+#[cold]
+fn unknown_command(arguments: &[&[u8]]) -> Error {
+    let name = clipped(arguments.first().copied().unwrap_or_default(), ECHOED_BYTES_MAX);
+    let mut rest = String::new();
+    for argument in arguments.iter().skip(1) {
+        if rest.len() >= ECHOED_BYTES_MAX {
+            break;
+        }
+        let shown = clipped(argument, ECHOED_BYTES_MAX - rest.len());
+        rest.push_str(&format!("'{shown}' "));
+    }
+    Error::owned(format!("ERR unknown command '{name}', with args beginning with: {rest}"))
+}
+
+#[cold]
+fn unknown_subcommand(container: &Resolved, arguments: &[&[u8]]) -> Error {
+    let name = clipped(arguments.get(1).copied().unwrap_or_default(), ECHOED_BYTES_MAX);
+    let container = container.name.to_ascii_uppercase();
+    Error::owned(format!("ERR unknown subcommand '{name}'. Try {container} HELP."))
+}
+
+fn clipped(text: &[u8], most: usize) -> String {
+    String::from_utf8_lossy(&text[..text.len().min(most)]).into_owned()
+}

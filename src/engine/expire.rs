@@ -1,0 +1,100 @@
+//! The active expiry cycle: removes, by records, keys whose time has come and that nobody asks for.
+//!
+//! Pages and directory nodes know the earliest expiry below them, so a step visits only pages with something due.
+//! The cycle runs every few milliseconds in steps of bounded length, and goes on at once while there is more to
+//! do; that bounds how late a key can go (`benches/compare` measures it).
+
+use super::{Engine, Shared};
+use crate::admin::Cause;
+use crate::base::clock::{self, UnixMs};
+use crate::keyspace::{Db, Key};
+use crate::keyspace::record::{Cause as Why, Delete};
+
+/// Pages looked at in one hold of the lock.
+const PAGES_A_STEP: usize = 64;
+/// Keys removed in one hold of the lock: about 100 µs.
+const KEYS_A_STEP: usize = 256;
+
+/// Where the cycle stands.
+#[derive(Default)]
+pub(super) struct Cycle {
+    db: usize,
+    cursor: u64,
+    /// DEBUG SET-ACTIVE-EXPIRE 0 turns the cycle off; reads still hide, and remove what they find.
+    pub disabled: bool,
+    found: Vec<Vec<u8>>,
+}
+
+/// Runs steps until nothing is due, giving the lock up after each. Returns whether any key was removed.
+pub fn run(shared: &Shared, now: UnixMs) -> bool {
+    let mut removed = false;
+    loop {
+        let begun = clock::thread_cpu_ns();
+        let step = shared.hold(Cause::Expiry, |engine| {
+            let step = engine.expire_step(now);
+            let spent = clock::thread_cpu_ns().saturating_sub(begun);
+            engine.admin.stats.expire_cycle_ns += spent;
+            step
+        });
+        removed |= step.removed > 0;
+        if step.done {
+            return removed;
+        }
+    }
+}
+
+/// What a step did.
+pub(super) struct Step {
+    /// Keys removed.
+    pub removed: usize,
+    /// Nothing more is due in any database.
+    pub done: bool,
+}
+
+impl Engine {
+    /// One step, under the lock.
+    pub(super) fn expire_step(&mut self, now: UnixMs) -> Step {
+        if self.expiry.disabled || self.journal.failure().is_some() || !self.journal.has_room() {
+            return Step { removed: 0, done: true };
+        }
+        self.now = now;
+        while self.expiry.db < self.keyspace.databases() {
+            let db = Db(self.expiry.db as u16);
+            if self.keyspace.table(db).earliest_expiry() >= now.0 {
+                self.expiry.db += 1;
+                self.expiry.cursor = 0;
+                continue;
+            }
+            let removed = self.expire_pages(db, now);
+            self.commit();
+            return Step { removed, done: false };
+        }
+        self.expiry.db = 0;
+        Step { removed: 0, done: true }
+    }
+
+    fn expire_pages(&mut self, db: Db, now: UnixMs) -> usize {
+        let mut found = std::mem::take(&mut self.expiry.found);
+        let (mut finished, mut pages) = (false, 0);
+        while !finished && pages < PAGES_A_STEP && found.len() < KEYS_A_STEP {
+            // A page at a time, so that a step ends soon after it has found enough.
+            finished = self.keyspace.due(db, now, &mut self.expiry.cursor, 1, &mut |key| {
+                found.push(key.to_vec());
+            });
+            pages += 1;
+        }
+        let removed = found.len();
+        for key in found.drain(..) {
+            let key = Key::new(&key);
+            // Each removal is a call of its own: nothing ties them together.
+            self.transact(db, |tx| tx.emit(Delete { key, cause: Why::Expired }));
+        }
+        self.admin.stats.expired_keys += removed as u64;
+        self.expiry.found = found;
+        if finished {
+            self.expiry.db += 1;
+            self.expiry.cursor = 0;
+        }
+        removed
+    }
+}

@@ -1,0 +1,84 @@
+//! Outboxes: what reaches a connection from outside its own worker's turn.
+//!
+//! Whoever resolves a wait, closes another connection, or moves the log's positions puts a message into the outbox
+//! of the worker that has the socket, and wakes it. Messages are put under the engine's lock where their order
+//! matters, and a worker drains its outbox when it takes the lock, so replies leave in execution order.
+
+use crate::log::Lsn;
+use crate::resp::Out;
+use crossbeam_channel::{Receiver, Sender, unbounded};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+
+/// Which connection, at its worker. `id` guards against the socket's place having been given to another one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Address {
+    /// The worker.
+    pub worker: usize,
+    /// The socket's place there.
+    pub token: usize,
+    /// CLIENT ID.
+    pub id: u64,
+}
+
+/// A message to a worker.
+pub enum Message {
+    /// The reply that a waiting connection waited for.
+    Reply {
+        /// Whose.
+        to: Address,
+        /// The encoded reply.
+        out: Box<Out>,
+        /// Under `appendfsync always`: not to be sent before this LSN is synced.
+        hold: Lsn,
+    },
+    /// Close a connection at once.
+    Close(Address),
+}
+
+/// The sending half: any thread.
+#[derive(Clone)]
+pub struct Outbox {
+    messages: Sender<Message>,
+    wake: Arc<dyn Fn() + Send + Sync>,
+    /// Whether the worker holds replies back until the log moves on.
+    holding: Arc<AtomicBool>,
+}
+
+/// The receiving half: the worker's.
+pub struct Inbox {
+    /// Messages in order.
+    pub messages: Receiver<Message>,
+    /// Set by the worker while it holds replies back: it wants [`Outbox::progress`].
+    pub holding: Arc<AtomicBool>,
+}
+
+impl Outbox {
+    /// A pair; `wake` makes the worker's poller return.
+    pub fn new(wake: Arc<dyn Fn() + Send + Sync>) -> (Outbox, Inbox) {
+        let (messages, receiver) = unbounded();
+        let holding = Arc::new(AtomicBool::new(false));
+        let inbox = Inbox { messages: receiver, holding: holding.clone() };
+        (Outbox { messages, wake, holding }, inbox)
+    }
+
+    /// Sends a message and wakes the worker.
+    pub fn send(&self, message: Message) {
+        // The receiver is gone only when the process is ending.
+        if self.messages.send(message).is_ok() {
+            (self.wake)();
+        }
+    }
+
+    /// Says that the log's positions have moved: wakes the worker if it holds replies.
+    pub fn progress(&self) {
+        if self.holding.load(SeqCst) {
+            (self.wake)();
+        }
+    }
+
+    /// Wakes the worker.
+    pub fn wake(&self) {
+        (self.wake)();
+    }
+}

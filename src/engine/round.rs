@@ -1,0 +1,115 @@
+//! A round: up to some hundred parsed requests of one worker, executed under one hold of the lock.
+//!
+//! A worker fills a [`Round`] outside the lock (commands looked up, first keys hashed), the engine executes it and
+//! fills [`Replies`]: one output arena, and per connection what became of its requests.
+
+use crate::admin::ClientId;
+use crate::command::table::{self, Found};
+use crate::log::Lsn;
+use crate::paged;
+use crate::resp::{Mark, Out};
+
+/// Parsed requests, grouped by connection.
+#[derive(Default)]
+pub struct Round<'r> {
+    /// All arguments of all requests, one behind the other.
+    pub arguments: Vec<&'r [u8]>,
+    /// The requests, in order.
+    pub requests: Vec<Request>,
+    /// Which requests belong to which connection.
+    pub groups: Vec<Group>,
+}
+
+/// One request.
+#[derive(Debug, Clone, Copy)]
+pub struct Request {
+    /// Where its arguments begin in [`Round::arguments`], and how many there are (at least one).
+    pub first: u32,
+    /// See `first`.
+    pub count: u32,
+    /// What it names.
+    pub found: Found,
+    /// The hash of its first key, if its position is known; else 0.
+    pub hash: u64,
+}
+
+/// Consecutive requests of one connection.
+#[derive(Debug, Clone, Copy)]
+pub struct Group {
+    /// Whose.
+    pub client: ClientId,
+    /// Its first request.
+    pub first: u32,
+    /// How many.
+    pub count: u32,
+    /// Bytes received from it since its last group, for its statistics.
+    pub bytes_in: u32,
+    /// Unparsed bytes its worker holds for it.
+    pub query_buffer_bytes: u32,
+    /// Reply bytes its worker has not got rid of yet.
+    pub output_bytes: usize,
+}
+
+impl<'r> Round<'r> {
+    /// Adds a request whose arguments were pushed to `arguments` from `first` on: looks up its command and
+    /// hashes its first key.
+    #[inline]
+    pub fn push(&mut self, first: usize) {
+        let arguments = &self.arguments[first..];
+        let found = table::find(arguments);
+        let hash = match found {
+            Found::Command(command) if command.first_key != 0 => {
+                arguments.get(command.first_key).map_or(0, |key| paged::hash(key))
+            }
+            _ => 0,
+        };
+        let count = arguments.len() as u32;
+        self.requests.push(Request { first: first as u32, count, found, hash });
+    }
+
+    /// Empties the round, keeping its memory for one over other buffers.
+    pub fn recycle<'s>(mut self) -> Round<'s> {
+        self.requests.clear();
+        self.groups.clear();
+        self.arguments.clear();
+        // Collecting an empty iterator in place keeps the allocation; no borrowed slice survives.
+        let arguments = self.arguments.into_iter().map(|_| -> &'s [u8] { &[] }).collect();
+        Round { arguments, requests: self.requests, groups: self.groups }
+    }
+}
+
+/// What a round gave.
+#[derive(Default)]
+pub struct Replies {
+    /// All replies, encoded, group after group.
+    pub out: Out,
+    /// Per group of the round.
+    pub outcomes: Vec<Outcome>,
+}
+
+/// What became of a group.
+#[derive(Debug, Clone, Copy)]
+pub struct Outcome {
+    /// Where its replies end in [`Replies::out`]; they begin where the group before ends.
+    pub end: Mark,
+    /// How many of its requests ran; fewer than it has if one waits or the connection closes.
+    pub ran: u32,
+    /// The replies must not be sent before this LSN is synced; 0: at once.
+    pub hold: Lsn,
+    /// The last request that ran waits for something; nothing else of this connection may run before.
+    pub waiting: bool,
+    /// The request after the last that ran could not run, since the log has no room: try again when it moves on.
+    pub parked: bool,
+    /// Close the connection when its replies are sent.
+    pub close: bool,
+    /// Whether it may now send requests of any size.
+    pub authenticated: bool,
+}
+
+impl Replies {
+    /// Empties it, keeping up to `keep_bytes` of memory.
+    pub fn clear(&mut self, keep_bytes: usize) {
+        self.out.clear(keep_bytes);
+        self.outcomes.clear();
+    }
+}

@@ -1,0 +1,94 @@
+//! Finding expired entries without looking at pages that have none.
+//!
+//! Every page and every node keeps a time before which nothing in it expires. Writes only ever lower it, so it may be too
+//! low; looking at a page that turns out to have nothing due corrects it.
+
+use std::sync::atomic::Ordering;
+
+use super::node::{Node, Root};
+use super::scan::after;
+use super::{Entry, Object, Table};
+
+impl<O: Object> Table<O> {
+    /// A time before which nothing expires (unix ms); `u64::MAX` if nothing ever does.
+    pub fn earliest_expiry(&self) -> u64 {
+        match &self.root {
+            Root::Empty => u64::MAX,
+            Root::Page(page) => page.earliest(),
+            Root::Directory(directory) => {
+                let nodes = directory.nodes.iter().flatten();
+                nodes.map(|node| node.earliest()).min().unwrap_or(u64::MAX)
+            }
+        }
+    }
+
+    /// Visits entries whose expiry is `now` (unix ms) or before, in up to `pages_max` pages that have some, from
+    /// `cursor` on; answers whether it came to the end (then `cursor` is 0, as at the start).
+    ///
+    /// Nodes and pages that are not due are passed over, and do not count.
+    pub fn due(
+        &self,
+        now: u64,
+        cursor: &mut u64,
+        pages_max: usize,
+        f: &mut dyn FnMut(Entry<'_, O>),
+    ) -> bool {
+        let mut visited = 0;
+        loop {
+            if visited == pages_max {
+                return false;
+            }
+            let hash = *cursor << 16;
+            let next = match self.root.node_with_range(hash) {
+                Some((node, end)) if node.earliest() > now => end,
+                Some((node, end)) if *cursor << 16 == node.start_of(hash) => {
+                    node.correct_if_stale(now);
+                    if node.earliest() > now { end } else { self.due_page(now, hash, &mut visited, f) }
+                }
+                _ => self.due_page(now, hash, &mut visited, f),
+            };
+            *cursor = next >> 16;
+            if *cursor == 0 {
+                return true;
+            }
+        }
+    }
+
+    /// Visits what is due in one page; answers where the next one begins.
+    fn due_page(
+        &self,
+        now: u64,
+        hash: u64,
+        visited: &mut usize,
+        f: &mut dyn FnMut(Entry<'_, O>),
+    ) -> u64 {
+        let Some(page) = self.root.page(hash) else { return 0 };
+        if page.earliest() <= now {
+            *visited += 1;
+            if page.correct_earliest() <= now {
+                page.each(&mut |entry: Entry<'_, O>| {
+                    if entry.expiry != 0 && entry.expiry <= now {
+                        f(entry);
+                    }
+                });
+            }
+        }
+        after(page, hash)
+    }
+}
+
+impl<O: Object> Node<O> {
+    /// No entry in this node expires before this.
+    pub(super) fn earliest(&self) -> u64 {
+        self.earliest.load(Ordering::Relaxed)
+    }
+
+    /// Sets the node's bound to the lowest of its pages' bounds.
+    fn correct_if_stale(&self, now: u64) {
+        if self.earliest() <= now {
+            let pages = self.slots.iter().flatten();
+            let earliest = pages.map(|page| page.earliest()).min().unwrap_or(u64::MAX);
+            self.earliest.store(earliest, Ordering::Relaxed);
+        }
+    }
+}

@@ -1,0 +1,295 @@
+//! One connection's socket and buffers, as its worker sees them.
+//!
+//! ```text
+//! arena of the worker ──parse──► requests          whole frames are never copied
+//!        └─ rest ──► partial ──parse (resumable)─► requests
+//! replies ── held until their LSN is synced ──► pending ──► socket
+//! ```
+
+use crate::admin::ClientId;
+use crate::log::Lsn;
+use crate::resp::{Limits, Mark, Out, ProtocolError, Resume};
+use mio::net::TcpStream;
+use std::collections::VecDeque;
+use std::io::{self, ErrorKind, IoSlice, Read, Write};
+
+/// A pending chunk larger than this is not appended to, so that what was sent can be freed.
+const CHUNK_BYTES: usize = 256 << 10;
+
+/// Slices given to the kernel at once (Linux' limit is 1,024).
+const SLICES_MAX: usize = 64;
+
+/// A connection.
+pub struct Socket {
+    /// The stream, non-blocking, registered with the worker's poller.
+    pub stream: TcpStream,
+    /// Its session in the engine's registry.
+    pub client: ClientId,
+    /// CLIENT ID: guards against messages for an earlier owner of this place.
+    pub id: u64,
+    /// Received bytes that are not parsed, the beginning of a frame. Usually empty.
+    pub partial: Vec<u8>,
+    /// How far the frame in `partial` has been parsed.
+    pub resume: Resume,
+    /// Bytes that must come before parsing on makes sense.
+    pub need: usize,
+    /// Replies that wait for an LSN, oldest first.
+    held: VecDeque<Held>,
+    /// Bytes that the kernel did not take yet.
+    pending: VecDeque<Out>,
+    /// How much of the first of `pending` it has taken.
+    sent: usize,
+    /// A request waits for its reply: nothing more is read or run until it comes.
+    pub waiting: bool,
+    /// The log had no room for the next request: it runs again when the log moves on.
+    pub parked: bool,
+    /// It stands in its worker's list of those that wait for the log.
+    pub listed: bool,
+    /// The socket may have bytes that were not received, since the connection was waiting.
+    pub unread: bool,
+    /// Close it when everything is sent.
+    pub closing: bool,
+    /// Whether AUTH has lifted the stricter limits.
+    pub authenticated: bool,
+    /// The peer will send nothing more.
+    pub finished: bool,
+}
+
+struct Held {
+    until: Lsn,
+    requests: u32,
+    out: Out,
+}
+
+/// What receiving gave.
+pub enum Received {
+    /// So many bytes.
+    Bytes(usize),
+    /// Nothing now.
+    Nothing,
+    /// The peer has closed, or the connection is broken.
+    Closed,
+}
+
+impl Socket {
+    /// A fresh connection.
+    pub fn new(stream: TcpStream, client: ClientId, id: u64, authenticated: bool) -> Self {
+        Socket {
+            stream,
+            client,
+            id,
+            partial: Vec::new(),
+            resume: Resume::default(),
+            need: 1,
+            held: VecDeque::new(),
+            pending: VecDeque::new(),
+            sent: 0,
+            waiting: false,
+            parked: false,
+            listed: false,
+            unread: false,
+            closing: false,
+            authenticated,
+            finished: false,
+        }
+    }
+
+    /// The limits of its requests.
+    pub fn limits(&self, bulk_max: usize) -> Limits {
+        if self.authenticated { Limits::client(bulk_max) } else { Limits::unauthenticated() }
+    }
+
+    /// Whether its requests must stay where they are for now.
+    pub fn is_blocked(&self) -> bool {
+        self.waiting || self.parked || self.closing
+    }
+
+    /// Receives once into `buffer`.
+    pub fn receive(&mut self, buffer: &mut [u8]) -> Received {
+        loop {
+            return match self.stream.read(buffer) {
+                Ok(0) => Received::Closed,
+                Ok(count) => Received::Bytes(count),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => Received::Nothing,
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(_) => Received::Closed,
+            };
+        }
+    }
+
+    /// Receives once into `partial`, growing it in steps: by what is missing, but never by more than
+    /// `step_max`, however much was announced.
+    pub fn receive_partial(&mut self, step_min: usize, step_max: usize) -> (Received, bool) {
+        let have = self.partial.len();
+        let room = self.need.clamp(step_min, step_max);
+        let mut partial = std::mem::take(&mut self.partial);
+        partial.resize(have + room, 0);
+        let received = self.receive(&mut partial[have..]);
+        let count = if let Received::Bytes(count) = received { count } else { 0 };
+        partial.truncate(have + count);
+        self.partial = partial;
+        (received, count == room)
+    }
+
+    /// Drops the first `consumed` bytes of `partial`, and gives large memory back.
+    pub fn consume_partial(&mut self, consumed: usize) {
+        if consumed >= self.partial.len() {
+            self.partial = Vec::new();
+        } else if consumed > 0 {
+            self.partial.drain(..consumed);
+        }
+    }
+
+    /// Takes over the replies between two marks: sends them at once if nothing stands before them and their LSN
+    /// is `synced`, else keeps them. `requests` is how many requests they answer.
+    pub fn answer(
+        &mut self,
+        out: &Out,
+        from: Mark,
+        to: Mark,
+        requests: u32,
+        hold: Lsn,
+        synced: Lsn,
+    ) -> io::Result<()> {
+        if hold > synced || !self.held.is_empty() {
+            let mut copy = Out::default();
+            copy.extend_from(out, from, to, 0);
+            self.held.push_back(Held { until: hold, requests, out: copy });
+            return Ok(());
+        }
+        let mut done = 0;
+        if self.pending.is_empty() {
+            done = self.send_between(out, from, to)?;
+            if done == out.len_between(from, to) {
+                return Ok(());
+            }
+        }
+        self.queue(out, from, to, done);
+        Ok(())
+    }
+
+    /// Queues the refusal of a malformed request behind everything else.
+    pub fn refuse(&mut self, error: ProtocolError, synced: Lsn) -> io::Result<()> {
+        let mut out = Out::default();
+        let from = out.mark();
+        error.write_reply(&mut out.bytes);
+        let to = out.mark();
+        self.answer(&out, from, to, 1, Lsn::default(), synced)
+    }
+
+    /// Releases held replies up to `synced`. Returns whether some are still held.
+    pub fn release(&mut self, synced: Lsn) -> io::Result<bool> {
+        while self.held.front().is_some_and(|held| held.until <= synced) {
+            if let Some(held) = self.held.pop_front() {
+                self.pending.push_back(held.out);
+            }
+        }
+        self.flush()?;
+        Ok(!self.held.is_empty())
+    }
+
+    /// The log has failed for good: whoever waits for its LSN is told that the outcome is not known.
+    pub fn release_failed(&mut self, synced: Lsn, error: &[u8]) -> io::Result<()> {
+        while let Some(held) = self.held.pop_front() {
+            if held.until <= synced {
+                self.pending.push_back(held.out);
+                continue;
+            }
+            let mut out = Out::default();
+            for _ in 0..held.requests {
+                out.bytes.extend_from_slice(error);
+            }
+            self.pending.push_back(out);
+        }
+        self.flush()
+    }
+
+    /// Whether replies wait for an LSN.
+    pub fn is_holding(&self) -> bool {
+        !self.held.is_empty()
+    }
+
+    /// Whether every reply has been taken by the kernel.
+    pub fn is_drained(&self) -> bool {
+        self.pending.is_empty() && self.held.is_empty()
+    }
+
+    /// Bytes of replies that are still here (`omem`).
+    pub fn output_bytes(&self) -> usize {
+        let held = self.held.iter().map(|held| &held.out);
+        self.pending.iter().chain(held).map(|out| out.len_between(Mark::default(), out.mark())).sum()
+    }
+
+    /// Sends what is pending, as much as the kernel takes.
+    pub fn flush(&mut self) -> io::Result<()> {
+        while let Some(first) = self.pending.front() {
+            let length = first.len_between(Mark::default(), first.mark());
+            let rest = first.slices(Mark::default(), first.mark());
+            let taken = write_slices(&mut self.stream, skip(rest, self.sent))?;
+            self.sent += taken;
+            if self.sent < length {
+                return Ok(());
+            }
+            self.pending.pop_front();
+            self.sent = 0;
+        }
+        Ok(())
+    }
+
+    fn send_between(&mut self, out: &Out, from: Mark, to: Mark) -> io::Result<usize> {
+        write_slices(&mut self.stream, out.slices(from, to))
+    }
+
+    fn queue(&mut self, out: &Out, from: Mark, to: Mark, skip: usize) {
+        match self.pending.back_mut() {
+            Some(last) if last.bytes.len() < CHUNK_BYTES => last.extend_from(out, from, to, skip),
+            _ => {
+                let mut chunk = Out::default();
+                chunk.extend_from(out, from, to, skip);
+                self.pending.push_back(chunk);
+            }
+        }
+    }
+}
+
+/// Leaves the first `bytes` bytes of some slices out.
+fn skip<'a>(
+    slices: impl Iterator<Item = &'a [u8]>,
+    mut bytes: usize,
+) -> impl Iterator<Item = &'a [u8]> {
+    slices.filter_map(move |slice| {
+        let dropped = bytes.min(slice.len());
+        bytes -= dropped;
+        (dropped < slice.len()).then(|| &slice[dropped..])
+    })
+}
+
+/// Writes slices until the kernel takes no more; returns how many bytes it took.
+fn write_slices<'a>(
+    stream: &mut TcpStream,
+    slices: impl Iterator<Item = &'a [u8]>,
+) -> io::Result<usize> {
+    let mut slices = slices.filter(|slice| !slice.is_empty()).peekable();
+    let mut total = 0;
+    while let Some(first) = slices.next() {
+        let (wanted, outcome) = if slices.peek().is_none() {
+            (first.len(), stream.write(first))
+        } else {
+            let mut batch = vec![IoSlice::new(first)];
+            while batch.len() < SLICES_MAX
+                && let Some(slice) = slices.next()
+            {
+                batch.push(IoSlice::new(slice));
+            }
+            (batch.iter().map(|slice| slice.len()).sum(), stream.write_vectored(&batch))
+        };
+        match outcome {
+            // Level with a short write: the kernel's buffer is full, and it will say when it is not.
+            Ok(taken) if taken < wanted => return Ok(total + taken),
+            Ok(taken) => total += taken,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(total),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(total)
+}

@@ -1,0 +1,476 @@
+//! The turn: receive every ready socket once, parse, execute under one lock, send.
+//!
+//! ```text
+//! 1 receive   each ready socket once, up to 64 KiB, into the worker's arena (or behind its own partial frame)
+//! 2 parse     all frames of all sockets into one flat list; at most 256 commands a round
+//! 3 execute   one hold of the engine's lock a round: first what others sent to our connections, then the list
+//! 4 send      one write a socket; what the kernel does not take waits for writability
+//! ```
+//!
+//! [`Worker::turn`] is a function of its own, so that another driver than the task in `worker` can call it.
+
+use super::socket::{Received, Socket};
+use super::worker::Worker;
+use crate::admin::Cause;
+use crate::base::{clock, limits};
+use crate::engine::{Group, Message, Replies, Round};
+use crate::log::Lsn;
+use crate::resp::{Arg, Mark, Parsed, ProtocolError, parse};
+use mio::{Interest, Token};
+use std::io;
+use std::time::Duration;
+
+/// Memory of the reply arena that is kept from one turn to the next.
+const REPLIES_KEPT_BYTES: usize = 1 << 20;
+
+/// Growth of a partial frame's buffer a read: small frames cost little, large ones few calls.
+const PARTIAL_STEP_MIN: usize = 16 << 10;
+/// See [`PARTIAL_STEP_MIN`]; also bounds what an announced length can make us allocate.
+const PARTIAL_STEP_MAX: usize = 1 << 20;
+
+/// Received bytes of one socket that are to be parsed.
+pub(super) struct Ready {
+    token: usize,
+    /// Where in the arena they lie; none: in the socket's own buffer.
+    arena: Option<(usize, usize)>,
+    /// How much of them is used up.
+    at: usize,
+    /// Counted once, in the first group made of them.
+    bytes_in: u32,
+    /// Everything that is whole has been parsed, or the rest must wait.
+    done: bool,
+}
+
+/// Where one frame's arguments stand in the flat list, and where the frame ends in its bytes.
+struct Frame {
+    first: u32,
+    count: u32,
+    /// The frame's first byte, to which its arguments' ranges are relative.
+    base: usize,
+    end: usize,
+}
+
+/// The frames found in one [`Ready`] this round.
+struct Parcel {
+    ready: usize,
+    first_frame: usize,
+    frames: usize,
+    /// Where parsing stopped: behind the last frame, and the empty lines behind it.
+    end: usize,
+    /// What stopped the parsing, if it was not the round's limit.
+    error: Option<ProtocolError>,
+}
+
+/// A worker's memory for parsing, kept from turn to turn.
+#[derive(Default)]
+pub(super) struct Scratch {
+    arguments: Vec<Arg>,
+    frames: Vec<Frame>,
+    parcels: Vec<Parcel>,
+    round: Round<'static>,
+    replies: Replies,
+}
+
+impl Worker {
+    /// One turn. `wait` is how long the poller may sleep (zero: not at all). Returns how many events there were.
+    pub fn turn(&mut self, wait: Option<Duration>) -> io::Result<usize> {
+        match self.poll.poll(&mut self.events, wait) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(0),
+            other => other?,
+        }
+        let events = std::mem::replace(&mut self.events, mio::Events::with_capacity(0));
+        let mut count = 0;
+        for event in &events {
+            count += 1;
+            let Token(token) = event.token();
+            if token == super::worker::WAKE {
+                continue;
+            }
+            if event.is_writable() {
+                self.writable(token);
+            }
+            if event.is_readable() || event.is_read_closed() || event.is_error() {
+                self.receive(token, event.is_read_closed() || event.is_error());
+            }
+        }
+        self.events = events;
+        self.adopt_connections();
+        self.drain_inbox();
+        self.process();
+        while !self.again.is_empty() {
+            for (token, closed) in std::mem::take(&mut self.again) {
+                self.receive(token, closed);
+            }
+            self.process();
+        }
+        Ok(count)
+    }
+
+    /// Receives once from a socket. `ended` says that the poller has seen the end of its stream.
+    fn receive(&mut self, token: usize, ended: bool) {
+        if self.arena_used + limits::RECEIVE_BYTES_MAX > self.arena.len() {
+            self.process();
+        }
+        let Some(socket) = self.sockets.get_mut(token).and_then(Option::as_deref_mut) else { return };
+        if socket.is_blocked() {
+            socket.unread = true;
+            // A connection that waits and whose peer is gone is closed at once: nobody will read the reply.
+            if ended && socket.waiting {
+                self.close(token);
+            }
+            return;
+        }
+        let (received, full, arena) = if socket.partial.is_empty() {
+            let begin = self.arena_used;
+            let buffer = &mut self.arena[begin..begin + limits::RECEIVE_BYTES_MAX];
+            let received = socket.receive(buffer);
+            let count = if let Received::Bytes(count) = received { count } else { 0 };
+            // Pieces begin on their own cache line.
+            self.arena_used += count.next_multiple_of(64);
+            (received, count == limits::RECEIVE_BYTES_MAX, Some((begin, count)))
+        } else {
+            let (received, full) = socket.receive_partial(PARTIAL_STEP_MIN, PARTIAL_STEP_MAX);
+            (received, full, None)
+        };
+        match received {
+            Received::Bytes(count) => {
+                let bytes_in = u32::try_from(count).unwrap_or(u32::MAX);
+                self.ready.push(Ready { token, arena, at: 0, bytes_in, done: false });
+                if full || ended {
+                    self.again.push((token, ended));
+                }
+            }
+            Received::Nothing => {}
+            Received::Closed => {
+                socket.finished = true;
+                self.finished.push(token);
+            }
+        }
+    }
+
+    /// Parses and executes everything received, round by round, then keeps the rests and closes what has ended.
+    pub(super) fn process(&mut self) {
+        while !self.ready.iter().all(|ready| ready.done) {
+            self.parse_round();
+            self.execute_round();
+        }
+        let mut ready = std::mem::take(&mut self.ready);
+        for piece in ready.drain(..) {
+            self.keep_rest(&piece);
+        }
+        self.ready = ready;
+        self.arena_used = 0;
+        for token in std::mem::take(&mut self.finished) {
+            self.close(token);
+        }
+    }
+
+    /// Step 2: frames of the ready sockets, up to the round's limit.
+    fn parse_round(&mut self) {
+        let bulk_max = self.bulk_max;
+        let scratch = &mut self.scratch;
+        scratch.arguments.clear();
+        scratch.frames.clear();
+        scratch.parcels.clear();
+        for (n, ready) in self.ready.iter_mut().enumerate() {
+            if ready.done || scratch.frames.len() >= limits::ROUND_COMMANDS_MAX {
+                continue;
+            }
+            let Some(socket) = self.sockets[ready.token].as_deref_mut() else {
+                ready.done = true;
+                continue;
+            };
+            if socket.is_blocked() {
+                ready.done = true;
+                continue;
+            }
+            let first_frame = scratch.frames.len();
+            let (end, error) = match ready.arena {
+                Some((begin, count)) => {
+                    let bytes = &mut self.arena[begin..begin + count];
+                    parse_frames(bytes, ready, socket, false, bulk_max, scratch)
+                }
+                None => {
+                    let mut bytes = std::mem::take(&mut socket.partial);
+                    let stopped = parse_frames(&mut bytes, ready, socket, true, bulk_max, scratch);
+                    socket.partial = bytes;
+                    stopped
+                }
+            };
+            let frames = scratch.frames.len() - first_frame;
+            scratch.parcels.push(Parcel { ready: n, first_frame, frames, end, error });
+        }
+    }
+
+    /// Steps 3 and 4.
+    fn execute_round(&mut self) {
+        let scratch = &mut self.scratch;
+        let mut round = std::mem::take(&mut scratch.round).recycle();
+        for parcel in &scratch.parcels {
+            let ready = &mut self.ready[parcel.ready];
+            let Some(socket) = self.sockets[ready.token].as_deref() else { continue };
+            let bytes: &[u8] = match ready.arena {
+                Some((begin, count)) => &self.arena[begin..begin + count],
+                None => &socket.partial,
+            };
+            let first = round.requests.len();
+            for frame in &scratch.frames[parcel.first_frame..parcel.first_frame + parcel.frames] {
+                let begin = round.arguments.len();
+                let arguments = frame.first as usize..(frame.first + frame.count) as usize;
+                for argument in &scratch.arguments[arguments] {
+                    round.arguments.push(argument.of(&bytes[frame.base..]));
+                }
+                round.push(begin);
+            }
+            round.groups.push(Group {
+                client: socket.client,
+                first: first as u32,
+                count: (round.requests.len() - first) as u32,
+                bytes_in: std::mem::take(&mut ready.bytes_in),
+                query_buffer_bytes: socket.partial.len() as u32,
+                output_bytes: if socket.is_drained() { 0 } else { socket.output_bytes() },
+            });
+        }
+        scratch.replies.clear(REPLIES_KEPT_BYTES);
+        let messages = {
+            let mut engine = self.shared.lock();
+            let begun = clock::thread_cpu_ns();
+            let messages: Vec<Message> = self.inbox.messages.try_iter().collect();
+            engine.execute(&round, clock::now(), &mut scratch.replies);
+            let held = clock::thread_cpu_ns().saturating_sub(begun);
+            engine.admin.holds.record(Cause::Turn, held);
+            messages
+        };
+        scratch.round = round.recycle();
+        for message in messages {
+            self.deliver(message);
+        }
+        self.send_replies();
+    }
+
+    /// Step 4: hands each connection its replies, and follows what the engine said about it.
+    fn send_replies(&mut self) {
+        let synced = (self.progress)().synced;
+        let replies = std::mem::take(&mut self.scratch.replies);
+        let parcels = std::mem::take(&mut self.scratch.parcels);
+        let mut from = Mark::default();
+        for (parcel, outcome) in parcels.iter().zip(&replies.outcomes) {
+            let ready = &mut self.ready[parcel.ready];
+            let token = ready.token;
+            let to = outcome.end;
+            let Some(socket) = self.sockets[token].as_deref_mut() else {
+                from = to;
+                continue;
+            };
+            let ran = outcome.ran as usize;
+            if ran == parcel.frames {
+                ready.at = parcel.end;
+            } else if ran > 0 {
+                ready.at = self.scratch.frames[parcel.first_frame + ran - 1].end;
+            }
+            socket.authenticated = outcome.authenticated;
+            socket.waiting = outcome.waiting;
+            socket.parked = outcome.parked;
+            socket.closing |= outcome.close;
+            let mut sent = Ok(());
+            if from != to {
+                let (hold, ran) = (outcome.hold, outcome.ran);
+                sent = socket.answer(&replies.out, from, to, ran, hold, synced);
+            }
+            // A malformed request ends the connection, after the replies to those before it. One refused for want
+            // of AUTH is tried again, if one of those before it was AUTH.
+            if let Some(error) = parcel.error
+                && !socket.is_blocked()
+                && !(error.is_unauthenticated() && socket.authenticated)
+            {
+                sent = sent.and_then(|()| socket.refuse(error, synced));
+                socket.closing = true;
+                ready.done = true;
+            } else if parcel.error.is_some() {
+                ready.done = socket.is_blocked();
+            }
+            if outcome.waiting || outcome.parked || socket.closing {
+                ready.done = true;
+                socket.unread = true;
+            }
+            from = to;
+            self.settle(token, sent);
+        }
+        self.scratch.replies = replies;
+        self.scratch.parcels = parcels;
+    }
+
+    /// After a socket was written to: close it if it broke or is done, remember it if it holds replies.
+    pub(super) fn settle(&mut self, token: usize, sent: io::Result<()>) {
+        let Some(socket) = self.sockets[token].as_deref_mut() else { return };
+        if sent.is_err() || (socket.closing && socket.is_drained()) {
+            self.close(token);
+        } else if (socket.is_holding() || socket.parked) && !socket.listed {
+            socket.listed = true;
+            self.holding.push(token);
+        }
+    }
+
+    /// Keeps what is left of a piece: bytes of the arena go into the socket's own buffer.
+    fn keep_rest(&mut self, piece: &Ready) {
+        let Some(socket) = self.sockets[piece.token].as_deref_mut() else { return };
+        match piece.arena {
+            Some((begin, count)) => {
+                let rest = &self.arena[begin + piece.at..begin + count];
+                socket.partial.extend_from_slice(rest);
+            }
+            None => socket.consume_partial(piece.at),
+        }
+    }
+
+    /// A socket can be written to again.
+    fn writable(&mut self, token: usize) {
+        let Some(socket) = self.sockets.get_mut(token).and_then(Option::as_deref_mut) else { return };
+        if !socket.is_drained() {
+            let sent = socket.flush();
+            self.settle(token, sent);
+        }
+    }
+
+    /// Goes on with a connection that was waiting: what it had sent meanwhile is parsed, and it is read again.
+    pub(super) fn resume(&mut self, token: usize) {
+        let Some(socket) = self.sockets.get_mut(token).and_then(Option::as_deref_mut) else { return };
+        if socket.is_blocked() {
+            return;
+        }
+        if !socket.partial.is_empty() {
+            self.ready.push(Ready { token, arena: None, at: 0, bytes_in: 0, done: false });
+        }
+        if std::mem::take(&mut socket.unread) {
+            self.again.push((token, false));
+        }
+    }
+
+    /// Does what a message says.
+    pub(super) fn deliver(&mut self, message: Message) {
+        let synced = (self.progress)().synced;
+        let to = match &message {
+            Message::Reply { to, .. } | Message::Close(to) => *to,
+        };
+        let Some(socket) = self.sockets.get_mut(to.token).and_then(Option::as_deref_mut) else { return };
+        if socket.id != to.id {
+            return;
+        }
+        match message {
+            Message::Close(_) => self.close(to.token),
+            Message::Reply { out, hold, .. } => {
+                socket.waiting = false;
+                let sent = socket.answer(&out, Mark::default(), out.mark(), 1, hold, synced);
+                self.settle(to.token, sent);
+                self.resume(to.token);
+            }
+        }
+    }
+
+    /// Registers a stream with the poller and the engine's registry.
+    pub(super) fn add(&mut self, mut stream: mio::net::TcpStream) -> io::Result<()> {
+        let token = self.free.pop().unwrap_or_else(|| {
+            self.sockets.push(None);
+            self.sockets.len() - 1
+        });
+        let interest = Interest::READABLE | Interest::WRITABLE;
+        if let Err(error) = self.poll.registry().register(&mut stream, Token(token), interest) {
+            self.free.push(token);
+            return Err(error);
+        }
+        let (address, local) = (stream.peer_addr().ok(), stream.local_addr().ok());
+        let mut engine = self.shared.lock();
+        let (client, id) = engine.connect(self.index, token, clock::now());
+        let session = engine.admin.clients.session(client);
+        (session.address, session.local_address) = (address, local);
+        let authenticated = session.authenticated;
+        drop(engine);
+        self.sockets[token] = Some(Box::new(Socket::new(stream, client, id, authenticated)));
+        // Bytes may have come before the registration; edges only tell of later ones.
+        self.again.push((token, false));
+        Ok(())
+    }
+
+    /// Closes a connection and forgets it.
+    pub(super) fn close(&mut self, token: usize) {
+        let Some(mut socket) = self.sockets[token].take() else { return };
+        // The socket closes with its last handle whatever the poller says.
+        let _gone = self.poll.registry().deregister(&mut socket.stream);
+        self.shared.lock().disconnect(socket.client);
+        self.holding.retain(|held| *held != token);
+        self.free_later.push(token);
+    }
+
+    /// Releases held replies, and tries parked requests again.
+    pub(super) fn progress_made(&mut self) {
+        let progress = (self.progress)();
+        for token in std::mem::take(&mut self.holding) {
+            let Some(socket) = self.sockets[token].as_deref_mut() else { continue };
+            socket.listed = false;
+            let parked = std::mem::take(&mut socket.parked);
+            let sent = match &progress.failure {
+                None => socket.release(progress.synced).map(|_| ()),
+                Some(error) => socket.release_failed(progress.synced, error),
+            };
+            self.settle(token, sent);
+            if parked {
+                self.resume(token);
+            }
+        }
+    }
+}
+
+/// Parses the frames of one piece, up to the round's limit. Returns where it stopped, and the error that ends the
+/// connection, if any.
+fn parse_frames(
+    bytes: &mut [u8],
+    ready: &mut Ready,
+    socket: &mut Socket,
+    resumable: bool,
+    bulk_max: usize,
+    scratch: &mut Scratch,
+) -> (usize, Option<ProtocolError>) {
+    let limits = socket.limits(bulk_max);
+    let mut at = ready.at;
+    while scratch.frames.len() < limits::ROUND_COMMANDS_MAX {
+        if at >= bytes.len() {
+            ready.done = true;
+            socket.need = 1;
+            break;
+        }
+        let first = scratch.arguments.len();
+        // Only the first frame of a partial buffer can have been looked at before.
+        let parsed = if resumable && at == 0 {
+            socket.resume.parse(bytes, &limits, &mut scratch.arguments)
+        } else {
+            parse(&mut bytes[at..], &limits, &mut scratch.arguments)
+        };
+        match parsed {
+            Parsed::Frame { consumed } => {
+                let count = scratch.arguments.len() - first;
+                if count > 0 {
+                    let (first, count) = (first as u32, count as u32);
+                    let end = at + consumed;
+                    scratch.frames.push(Frame { first, count, base: at, end });
+                }
+                at += consumed;
+            }
+            Parsed::Partial { need } => {
+                ready.done = true;
+                socket.need = need;
+                break;
+            }
+            Parsed::Error(error) => return (at, Some(error)),
+        }
+    }
+    (at, None)
+}
+
+/// The place in the log up to which everything is synced, and the failure that stops it.
+#[derive(Clone, Default)]
+pub struct Progress {
+    /// Replies that depend on nothing above it may leave.
+    pub synced: Lsn,
+    /// The error reply for who waits for more, if the log has failed.
+    pub failure: Option<Vec<u8>>,
+}
