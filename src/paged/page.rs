@@ -150,7 +150,8 @@ impl<O: Object> PagePtr<O> {
         self.header().earliest.load(Ordering::Relaxed)
     }
 
-    /// Bytes of the page, its list of parts and its overflow pages; the parts' own bytes not included.
+    /// Bytes of the page, its list of parts and its overflow pages; the parts' own bytes not
+    /// included.
     pub(super) fn footprint(&self) -> usize {
         if self.header().side.is_none() {
             return self.block_bytes();

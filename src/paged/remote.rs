@@ -1,8 +1,9 @@
-//! How blocks freed by other threads come home: a lock-free stack linked through the freed blocks themselves.
+//! How blocks freed by other threads come home: a lock-free stack linked through the freed blocks
+//! themselves.
 //!
-//! Any thread pushes; only the heap that owns the queue takes, and it takes everything at once, so a block can
-//! never return to the top while a pusher compares it (no ABA). When the heap is dropped it closes the queue: whoever pushes
-//! after that is told so and releases the block itself.
+//! Any thread pushes; only the heap that owns the queue takes, and it takes everything at once, so
+//! a block can never return to the top while a pusher compares it (no ABA). When the heap is
+//! dropped it closes the queue: whoever pushes after that is told so and releases the block itself.
 //!
 //! It stands alone, so that loom can run every interleaving of it: the command is in `mod tests`.
 
@@ -58,12 +59,14 @@ impl Queue {
     ///
     /// # Safety
     ///
-    /// `block` is valid for writing a [`Link`], and the caller gives it up unless `Closed` is returned.
+    /// `block` is valid for writing a [`Link`], and the caller gives it up unless `Closed` is
+    /// returned.
     pub(super) unsafe fn push(&self, block: *mut Link) -> Result<(), Closed> {
         let mut head = self.head.load(Ordering::Relaxed);
         loop {
             if head == closed() {
-                // What the closing heap wrote about the block's segment must be seen by whoever releases it.
+                // What the closing heap wrote about the block's segment must be seen by whoever
+                // releases it.
                 self.head.load(Ordering::Acquire);
                 return Err(Closed);
             }
