@@ -6,7 +6,7 @@
 //! at once.
 //!
 //! ```text
-//! a block:   ┌ size|flags 4 ┬ size of the block before 4 ┬ payload: 128k - 8 bytes, aligned to 64 ┐
+//! a block:   ┌ size|flags 4 ┬ size of the block before 4 ┬ payload: 128k - 8 bytes, 64-aligned  ┐
 //! free only: │              │ (valid if that one is free)│ next free 8 │ previous free 8 │ ...     │
 //! ```
 //!
@@ -25,7 +25,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crossbeam_channel::Receiver;
 
-use super::remote::{Link, Queue};
+use super::remote::{Link, Live, Queue};
 use super::segment::{self, Mapping, SEGMENT, Segment};
 
 /// Bytes in front of each payload.
@@ -40,7 +40,7 @@ const CAPACITY: usize = SEGMENT - GRANULE;
 const BINS: usize = 64;
 /// When the big free block of the newest segment gets smaller than this, the next segment is asked
 /// for.
-const AHEAD: usize = 512 << 10;
+const AHEAD: usize = 1 << 20;
 /// Heaps smaller than this many segments map inline and without huge pages: tests and small servers
 /// stay small.
 const SMALL_SEGMENTS: usize = 4;
@@ -300,13 +300,8 @@ impl PageHeap {
 
     /// Adds to a segment's live bytes (wrapping: the negative subtracts); answers the new count.
     fn add_live(&mut self, segment: *mut Segment, bytes: u32) -> u32 {
-        // SAFETY: a segment of this heap is mapped, and only this heap writes the count while it
-        // lives.
-        unsafe {
-            let live = (*segment).live.load(Ordering::Relaxed).wrapping_add(bytes);
-            (*segment).live.store(live, Ordering::Relaxed);
-            live
-        }
+        // SAFETY: a segment of this heap is mapped, and only this heap counts while it lives.
+        unsafe { (*segment).live.add(bytes) }
     }
 
     fn is_evacuating(&self, segment: *mut Segment) -> bool {
@@ -363,7 +358,8 @@ impl PageHeap {
                 self.ahead = None;
                 mapping
             }
-            None => Mapping::new(self.segments.len() >= SMALL_SEGMENTS),
+            // Late: small pages as they are touched, since a huge one now would stall us.
+            None => Mapping::new(false),
         };
         if self.queues.is_empty() {
             static NEXT_ID: AtomicU64 = AtomicU64::new(1);
@@ -375,7 +371,7 @@ impl PageHeap {
         // SAFETY: fresh memory, large and aligned enough for the segment's head, and for a block
         // head after it.
         unsafe {
-            let head = Segment { live: 0.into(), evacuating: false, queue };
+            let head = Segment { live: Live::new(), evacuating: false, queue };
             start.cast::<Segment>().write(head);
             self.segments.push(start.cast());
             let first = Block(start.add(FIRST));
@@ -452,7 +448,7 @@ impl PageHeap {
         self.end_evacuation();
         let sparse = |heap: &Self, segment: *mut Segment| {
             // SAFETY: a segment of this heap is mapped.
-            let live = unsafe { (*segment).live.load(Ordering::Relaxed) } as usize;
+            let live = unsafe { (*segment).live.get() } as usize;
             segment != heap.spare && live * 100 < CAPACITY * SPARSE_PERCENT
         };
         let chosen: Vec<_> = self.segments.iter().copied().filter(|s| sparse(self, *s)).collect();
@@ -533,7 +529,7 @@ impl Drop for PageHeap {
 
 fn count_extra(segment: *mut Segment) {
     // SAFETY: a segment of a heap being dropped is mapped.
-    unsafe { (*segment).live.fetch_add(1, Ordering::Relaxed) };
+    unsafe { (*segment).live.add(1) };
 }
 
 /// The free list for blocks of this size.

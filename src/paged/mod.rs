@@ -4,10 +4,10 @@
 //! O(1), and no operation that takes time in proportion to the number of keys.
 //!
 //! ```text
-//!  Table ──► Directory ──► Node (2..1024 slots) ──► page, page, page ...      a table of one page: Table ──► page
-//!                     └──► Node ...
-//!  Frozen ─► the same Directory, until the table is written: then the table has its own copy of the directory,
-//!            of one node, and of one page; everything else stays shared
+//!  Table ──► Directory ──► Node (2..1024 slots) ──► page, page, page ...
+//!                     └──► Node ...                 a table of one page: Table ──► page
+//!  Frozen ─► the same Directory, until the table is written: then the table has its own copy of
+//!            the directory, of one node, and of one page; everything else stays shared
 //! ```
 //!
 //! # A page
@@ -27,8 +27,8 @@
 //!  16  earliest  8   earliest expiry, a lower bound     │
 //!  24  side      8   objects, entries with long keys    ┘
 //!  32  tags      s   hash bits 0–7                          compared 32 at once
-//!      offsets  2s   12 bits of offset, hash bits 8–11      so 12 hash bits are compared before an entry is read
-//!      clocks   3s   access clocks                          beside the tags: a touch dirties no further line
+//!      offsets  2s   12 bits of offset, hash bits 8–11: so 12 are compared before an entry is read
+//!      clocks   3s   access clocks, beside the tags: a touch dirties no line that is not loaded
 //!      entries       appended upwards, drawn in `entry.rs`
 //! ```
 //!

@@ -169,8 +169,7 @@ impl<O: Object> Root<O> {
         }
     }
 
-    /// Makes two pages of the page for a hash; answers by how many bytes the directory grew. The
-    /// pages' own bytes are added to `pages_bytes`.
+    /// Makes two pages of the page for a hash. What that changes in size is added to `bytes`.
     pub(super) fn split(
         &mut self,
         heap: &mut PageHeap,
@@ -203,7 +202,8 @@ impl<O: Object> Root<O> {
         }
     }
 
-    /// Merges the page for a hash with its sibling for as long as both together are small.
+    /// Merges the page for a hash with its sibling for as long as both together are small. What
+    /// that changes in size is added to `bytes`.
     pub(super) fn merge(&mut self, heap: &mut PageHeap, hash: u64, bytes: &mut usize) {
         let Root::Directory(shared) = self else { return };
         if !shared.can_merge(hash) {

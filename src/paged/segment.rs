@@ -12,12 +12,11 @@
 #![allow(unsafe_code)] // Maps, unmaps and addresses raw memory.
 
 use std::ptr::NonNull;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use crossbeam_channel::{Receiver, Sender};
 
-use super::remote::Queue;
+use super::remote::{Live, Queue};
 
 /// Bytes of a segment: one huge page.
 pub(super) const SEGMENT: usize = 2 << 20;
@@ -25,9 +24,8 @@ pub(super) const SEGMENT: usize = 2 << 20;
 /// What stands at the start of a segment.
 #[repr(C)]
 pub(super) struct Segment {
-    /// Bytes in blocks in use. While its heap lives only the heap writes it; afterwards whoever
-    /// frees a block.
-    pub(super) live: AtomicU32,
+    /// Bytes in blocks in use.
+    pub(super) live: Live,
     /// Nothing new is put here: the pages are being moved out. Only the heap looks.
     pub(super) evacuating: bool,
     /// Where other threads return blocks: one strong count of an `Arc`, given up when the segment
@@ -179,10 +177,10 @@ pub(super) unsafe fn release(segment: *mut Segment) {
 ///
 /// The bytes were counted as live, and the caller uses the segment no more.
 pub(super) unsafe fn forsake(segment: *mut Segment, bytes: u32) {
-    // SAFETY: the bytes taken off kept the segment mapped until here. AcqRel: whoever comes to zero
-    // has seen what all others did with the segment.
+    // SAFETY: the bytes taken off kept the segment mapped until here, and who comes to zero is
+    // alone.
     unsafe {
-        if (*segment).live.fetch_sub(bytes, Ordering::AcqRel) == bytes {
+        if (*segment).live.forsake(bytes) {
             release(segment);
         }
     }
