@@ -6,7 +6,7 @@ use super::*;
 fn what_was_appended_is_recovered() {
     let disk = SimDisk::new(&dir());
     let settings = small_settings();
-    let (expected, _) = stream(100);
+    let expected = stream(100);
     let log = begin(&disk, &settings, 1);
     for n in 0..60 {
         commit(&log, n);
