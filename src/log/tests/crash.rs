@@ -183,14 +183,18 @@ fn a_crash_inside_recovery_changes_nothing() {
 
 #[test]
 fn any_operation_of_a_restart_may_fail() {
-    let settings = small_settings();
+    let settings = Settings { fsync: Fsync::Everysec, ..small_settings() };
     let mut run = Run::begin(SimDisk::new(&dir()), &settings, 1).unwrap();
-    run.work(70);
-    let torn = Unsynced { bytes: Fate::Cut(5), names: Fate::Kept };
+    run.work(74);
     let acked = run.acked_at(usize::MAX);
+    let crash = |seed| {
+        let unsynced = Unsynced { bytes: Fate::Cut(seed), names: Fate::Kept };
+        run.disk.crash(run.disk.effects(), unsynced)
+    };
+    let torn = |seed: &u64| recovered(&crash(*seed), &settings).unwrap().0.torn.is_some();
+    let seed = (0..100).find(torn).expect("some cut falls into a batch");
     for nth in 1.. {
-        run.log.append(&group(run.next), 0);
-        let disk = run.disk.crash(run.disk.effects(), torn);
+        let disk = crash(seed);
         let first = verify(&disk, &settings, acked).unwrap();
         disk.fail(nth, Failure::Error(EIO), false);
         let asked = disk.operations();
