@@ -98,7 +98,9 @@ pub struct Engine {
     /// Why writes are refused, if they are.
     gate: Option<Error>,
     /// Where the last housekeeping step stopped.
-    tidy_cursor: (usize, u64),
+    tidy_cursor: crate::keyspace::TidyCursor,
+    /// The database that replayed records have selected.
+    replay_db: Db,
     shutdown: Shutdown,
     disk: Arc<dyn Disk>,
     reclaimer: crate::keyspace::Reclaimer,
@@ -157,7 +159,8 @@ impl Engine {
             round_seed: 0,
             now: UnixMs::ZERO,
             gate: None,
-            tidy_cursor: (0, 0),
+            tidy_cursor: crate::keyspace::TidyCursor::default(),
+            replay_db: Db(0),
             shutdown: Shutdown::default(),
             disk,
             reclaimer,
