@@ -39,9 +39,6 @@ outside.\r\n";
 pub(super) fn bind(config: &Config) -> io::Result<Vec<TcpListener>> {
     let port = config.port();
     let mut listeners = Vec::new();
-    if port == 0 && !config.listens_on_any_port() {
-        return Ok(listeners);
-    }
     for address in config.bind() {
         let (address, optional) = match address.strip_prefix('-') {
             Some(address) => (address, true),
