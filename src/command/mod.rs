@@ -195,6 +195,8 @@ pub enum Flag {
     Write,
     /// As above.
     ReadOnly,
+    /// Shows what the engine knows of itself: its facts are brought up to date first. Not for COMMAND INFO.
+    ShowsFacts,
 }
 
 /// What an entry leaves out.
