@@ -72,6 +72,14 @@ pub struct Keyspace {
     lookups: Lookups,
 }
 
+/// Where [`Keyspace::tidy`] stands.
+#[derive(Debug, Default)]
+pub struct TidyCursor {
+    running: bool,
+    database: usize,
+    page: u64,
+}
+
 /// Counters of key look-ups by read commands (`keyspace_hits`, `keyspace_misses`).
 #[derive(Default)]
 pub struct Lookups {
@@ -152,6 +160,11 @@ impl Keyspace {
         &self.heap
     }
 
+    /// The reclaimer's account (what waits to be freed, what was).
+    pub fn reclaimer(&self) -> &Reclaimer {
+        &self.reclaimer
+    }
+
     /// Counters of look-ups.
     pub fn lookups(&self) -> &Lookups {
         &self.lookups
@@ -202,19 +215,30 @@ impl Keyspace {
         self.databases[db.index()].touch(key.hash, key.bytes, clock);
     }
 
-    /// A little housekeeping, bounded: takes back pages freed by other threads and moves pages out of sparse
-    /// segments. Returns whether there is more to do.
-    pub fn tidy(&mut self, cursor: &mut (usize, u64), pages_max: usize) -> bool {
-        self.heap.drain_remote(pages_max * 8);
-        let Some(table) = self.databases.get_mut(cursor.0) else {
-            *cursor = (0, 0);
-            return false;
-        };
-        if !table.evacuate(&mut self.heap, &mut cursor.1, pages_max) {
-            return true;
+    /// A little housekeeping, bounded: takes back pages freed by other threads, and moves pages out of sparse
+    /// segments, some each time. `cursor` is where it stands, for the next call.
+    pub fn tidy(&mut self, cursor: &mut TidyCursor, pages_max: usize) {
+        /// Pages given back cost a tenth of pages moved.
+        const FREED_PER_MOVED: usize = 8;
+        self.heap.drain_remote(pages_max * FREED_PER_MOVED);
+        if !cursor.running {
+            // Less than an eighth free is what a heap in use looks like.
+            if self.heap.free_bytes() < self.heap.committed_bytes() / 8
+                || self.heap.begin_evacuation() == 0
+            {
+                return;
+            }
+            *cursor = TidyCursor { running: true, ..TidyCursor::default() };
         }
-        *cursor = (cursor.0 + 1, 0);
-        cursor.0 < self.databases.len()
+        let Some(table) = self.databases.get_mut(cursor.database) else {
+            self.heap.end_evacuation();
+            cursor.running = false;
+            return;
+        };
+        if table.evacuate(&mut self.heap, &mut cursor.page, pages_max) {
+            cursor.database += 1;
+            cursor.page = 0;
+        }
     }
 
     /// Looks for keys of `db` that are due at `now`, over at most `pages_max` pages from `cursor` on, and calls

@@ -70,6 +70,11 @@ impl Batch {
         &self.touched
     }
 
+    /// Takes the touched keys out.
+    pub fn take_touched(&mut self) -> impl Iterator<Item = TouchedKey> {
+        self.touched.drain(..)
+    }
+
     /// Says whether touched keys are to be collected.
     pub fn watch(&mut self, watching: bool) {
         self.watching = watching;

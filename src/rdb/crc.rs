@@ -49,7 +49,7 @@ mod tests {
 
     #[test]
     fn in_pieces_of_any_size() {
-        let bytes: Vec<u8> = (0..5000u32).map(|i| (i * i >> 3) as u8).collect();
+        let bytes: Vec<u8> = (0..5000u32).map(|i| ((i * i) >> 3) as u8).collect();
         for size in [1, 7, 64, 255, 1024] {
             let mut crc = Crc64::new();
             bytes.chunks(size).for_each(|piece| crc.update(piece));

@@ -23,8 +23,8 @@
 //! ```
 //!
 //! Files come from outside: nothing in here panics on them, and no memory is taken for a length
-//! that was announced and has not arrived. [`reader`] tells how one parser serves mapped files
-//! and streams; [`value`] is where types are told apart and where a new one is added. So far
+//! that was announced and has not arrived. `reader.rs` tells how one parser serves mapped files
+//! and streams; `value.rs` is where types are told apart and where a new one is added. So far
 //! string values are decoded; other types are refused by number, key and offset.
 
 pub mod dump;

@@ -1,4 +1,0 @@
-//! (to come)
-/// Settings.
-#[derive(Debug, Default)]
-pub struct Config;
