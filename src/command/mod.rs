@@ -55,6 +55,9 @@ pub struct Command {
     pub arity: Option<i32>,
     /// ACL categories that group, handler and flags do not give.
     pub categories: &'static [&'static str],
+    /// Whether a call counts as a use of its keys (idle times, eviction), where the key specs do not tell: they
+    /// say `access` of TTL, which is none, and only `RO` of TOUCH, which is one.
+    pub touches: Option<bool>,
     /// What runs it.
     pub handler: Handler,
     /// How much a read would look at (elements or bytes), if that can be a lot: above `slow-read-elements` it
@@ -212,6 +215,7 @@ pub const DEFAULT: Command = Command {
     flags: &[],
     arity: None,
     categories: &[],
+    touches: None,
     handler: Handler::Container,
     cost: None,
     subcommands: &[],
