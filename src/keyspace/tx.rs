@@ -4,7 +4,8 @@
 //! handler ── emit(change) ──► noticed expired keys: DEL records first
 //!                             apply to the keyspace, find out what it did
 //!                             append its record to the batch          (nothing changed: no record)
-//! call ends ──────────────► two records or more of one call: MULTI in front, EXEC behind
+//! call ends ──────────────► keys noticed since: DEL records
+//!                             two records or more of one call: MULTI in front, EXEC behind
 //! turn ends ──────────────► the batch's bytes are one group of the log
 //! ```
 //!
@@ -251,6 +252,10 @@ impl<'a> Tx<'a> {
 impl Drop for Tx<'_> {
     #[inline]
     fn drop(&mut self) {
+        // What the call found expired goes with it, also when it has changed nothing itself.
+        if self.keyspace.has_noticed() {
+            self.remove_noticed();
+        }
         self.batch.end_call();
     }
 }

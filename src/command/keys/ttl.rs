@@ -19,6 +19,7 @@ pub(super) const TTL: Command = Command {
     "#,
     keys: &[Keys::One(1, Access::Read)],
     flags: &[Flag::Fast],
+    touches: Some(false),
     handler: Handler::Read(|view, call| Ok(left(view, call).map_or_else(none, seconds))),
     ..GENERIC
 };
