@@ -12,8 +12,11 @@
 
 pub mod call;
 pub mod control;
+pub mod derived;
 pub mod error;
+pub mod help;
 pub mod introspect;
+pub mod syntax;
 pub mod table;
 
 mod cluster;
@@ -25,7 +28,7 @@ mod string;
 pub use call::Call;
 pub use control::{Action, Answer, Control};
 pub use error::{Error, Result};
-pub use table::{Id, find};
+pub use table::find;
 
 use crate::keyspace::{Tx, View};
 use crate::resp::Reply;
@@ -53,8 +56,10 @@ pub struct Command {
     pub flags: &'static [Flag],
     /// Arity, where the syntax does not give it (positive: exact; negative: at least; the name counts).
     pub arity: Option<i32>,
-    /// ACL categories that group, handler and flags do not give.
+    /// ACL categories that group, handler and flags do not give; with a `-` in front, one that they give wrongly.
     pub categories: &'static [&'static str],
+    /// Hints for clients and proxies, as COMMAND INFO gives them (`request_policy:all_shards`).
+    pub tips: &'static [&'static str],
     /// What runs it.
     pub handler: Handler,
     /// How much a read would look at (elements or bytes), if that can be a lot: above `slow-read-elements` it
@@ -151,7 +156,8 @@ pub enum Keys {
     One(usize, Access),
     /// Keys from the position to the end, every `step`-th argument.
     From(usize, usize, Access),
-    /// Keys from a position to one counted from the end (-1 is the last argument), every `step`-th.
+    /// Keys from a position to one counted from the end (-1 is the last argument) or, if it is not negative, from
+    /// the first key (LCS: 1), every `step`-th: Redis' `lastkey`.
     Range(usize, i32, usize, Access),
     /// The argument at the position says how many keys follow it, every `step`-th argument one.
     Counted(usize, usize, Access),
@@ -209,6 +215,7 @@ pub const DEFAULT: Command = Command {
     flags: &[],
     arity: None,
     categories: &[],
+    tips: &[],
     handler: Handler::Container,
     cost: None,
     subcommands: &[],
