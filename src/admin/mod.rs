@@ -7,11 +7,13 @@
 //! | `clients` | the registry of sessions |
 //! | `holds` | the histogram of lock holds by cause |
 //! | `facts` | what the engine reports to INFO: persistence, log positions, snapshots |
+//! | `info` | INFO's text, made of all of these |
 
 pub mod clients;
 pub mod config;
 pub mod facts;
 pub mod holds;
+pub mod info;
 pub mod stats;
 
 pub use clients::{ClientId, Clients};
@@ -32,4 +34,20 @@ pub struct Admin {
     pub holds: Holds,
     /// What the engine reports, brought up to date before INFO asks.
     pub facts: Facts,
+    /// Whether expired keys that nobody asks for are looked for (DEBUG SET-ACTIVE-EXPIRE).
+    pub active_expire: bool,
+}
+
+impl Admin {
+    /// The state of a server that has just started with these settings.
+    pub fn new(config: Config) -> Admin {
+        Admin {
+            config,
+            stats: Stats::default(),
+            clients: Clients::default(),
+            holds: Holds::default(),
+            facts: Facts::default(),
+            active_expire: true,
+        }
+    }
 }

@@ -96,6 +96,11 @@ pub fn monotonic() -> Monotonic {
     Monotonic(u64::try_from(since.as_nanos()).unwrap_or(u64::MAX))
 }
 
+/// Lets the calling thread sleep. For threads that do periodic work, never on the request path.
+pub fn pause(time: Duration) {
+    std::thread::sleep(time);
+}
+
 /// CPU time the calling thread has used so far, in nanoseconds.
 pub fn thread_cpu_ns() -> u64 {
     let time = clock_gettime(ClockId::ThreadCPUTime);

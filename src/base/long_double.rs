@@ -115,7 +115,7 @@ impl Unrounded {
             exponent += 1;
         }
         let mantissa = u64::try_from(mantissa).ok()?;
-        // A short mantissa with a large exponent is shifted left first; it fits if its top bit does.
+        // A short mantissa may have a larger exponent: the number fits if its top bit does.
         let top = exponent + 64 - mantissa.leading_zeros() as i32;
         if mantissa == 0 || top > format.exponent_max + format.bits as i32 {
             return None;
@@ -293,20 +293,20 @@ fn print(x: Extended) -> Vec<u8> {
         out.extend_from_slice(&whole.to_decimal());
         return out;
     }
-    // Below 2^64 · 10^17 < 2^121, so the half is exact even where everything is cut.
+    // In units of 10^-17, below 2^121: from 127 bits cut on, less than half a unit is left.
     let scaled = u128::from(x.mantissa) * SCALE;
     let drop = x.exponent.unsigned_abs();
-    let hundredths = if drop >= 127 {
+    let units = if drop >= 127 {
         0
     } else {
         let (kept, cut) = (scaled >> drop, scaled & ((1u128 << drop) - 1));
         let half = 1u128 << (drop - 1);
         kept + u128::from(cut > half || cut == half && kept & 1 == 1)
     };
-    if x.negative && hundredths != 0 {
+    if x.negative && units != 0 {
         out.push(b'-');
     }
-    let (whole, fraction) = (hundredths / SCALE, hundredths % SCALE);
+    let (whole, fraction) = (units / SCALE, units % SCALE);
     out.extend_from_slice(itoa::Buffer::new().format(whole).as_bytes());
     if fraction != 0 {
         let text = format!("{fraction:0DECIMALS$}");

@@ -100,7 +100,7 @@ impl Resolved {
                 Keys::From(at, step, access) => (at, arguments.len(), step, access),
                 Keys::Range(at, last, step, access) => {
                     let last = isize::try_from(last).ok()?;
-                    let base = if last < 0 { arguments.len() } else { at };
+                    let base = if last < 0 { arguments.len() } else { 0 };
                     (at, base.checked_add_signed(last)? + 1, step, access)
                 }
                 Keys::Counted(at, step, access) => {
@@ -201,7 +201,8 @@ impl Keys {
         match *self {
             Keys::One(..) => Some(0),
             Keys::From(..) => Some(-1),
-            Keys::Range(_, last, _, _) => Some(last),
+            Keys::Range(_, last, _, _) if last < 0 => Some(last),
+            Keys::Range(at, last, _, _) => Some(last - position(at)),
             Keys::Counted(..) => None,
         }
     }

@@ -156,8 +156,8 @@ pub enum Keys {
     One(usize, Access),
     /// Keys from the position to the end, every `step`-th argument.
     From(usize, usize, Access),
-    /// Keys from a position to one counted from the end (-1 is the last argument) or, if it is not negative, from
-    /// the first key (LCS: 1), every `step`-th: Redis' `lastkey`.
+    /// Keys from a position to another (negative: counted from the end, -1 is the last argument), both included,
+    /// every `step`-th.
     Range(usize, i32, usize, Access),
     /// The argument at the position says how many keys follow it, every `step`-th argument one.
     Counted(usize, usize, Access),
@@ -200,6 +200,8 @@ pub enum Flag {
     Write,
     /// As above.
     ReadOnly,
+    /// Shows what the engine knows of itself: its facts are brought up to date first. Not for COMMAND INFO.
+    ShowsFacts,
 }
 
 /// What an entry leaves out.

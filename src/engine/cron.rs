@@ -2,7 +2,7 @@
 
 use super::{Shared, expire, snapshot};
 use crate::admin::Cause;
-use crate::base::clock::{self, Monotonic, UnixMs};
+use crate::base::clock::{self, Monotonic};
 use std::time::Duration;
 
 /// How often [`tick`] wants to be called. Expiry is late by at most about this much on an idle server.
@@ -22,15 +22,13 @@ pub fn tick(shared: &std::sync::Arc<Shared>, n: u64) {
         shared.hold(Cause::Cron, |engine| engine.slow_tick(monotonic));
         snapshot::save_if_due(shared, now, monotonic);
     }
-    tidy(shared, now);
+    tidy(shared);
 }
 
 /// A little housekeeping each tick. How much there is follows from how sparse the page heap is.
-fn tidy(shared: &Shared, _now: UnixMs) {
+fn tidy(shared: &Shared) {
     shared.hold(Cause::Evacuation, |engine| {
-        let mut cursor = engine.tidy_cursor;
-        engine.keyspace.tidy(&mut cursor, PAGES_A_TIDY);
-        engine.tidy_cursor = cursor;
+        engine.keyspace.tidy(&mut engine.tidy_cursor, PAGES_A_TIDY);
     });
 }
 

@@ -160,6 +160,9 @@ impl Engine {
                 Done { flow: Flow::Next, hold: self.after_write(&call, db, records_before) }
             }
             Handler::Control(control) => {
+                if command.flags.contains(&Flag::ShowsFacts) {
+                    self.refresh_facts();
+                }
                 let mut window = Control {
                     admin: &mut self.admin,
                     client,
@@ -258,8 +261,8 @@ impl Engine {
         out: &mut Out,
     ) -> Done {
         let to = self.address(client);
-        let outcome = match self.outboxes.get(to.worker) {
-            Some(outbox) => self.pool.submit(work, to, hold, outbox.clone()),
+        let outcome = match self.outbox(to.worker) {
+            Some(outbox) => self.pool.submit(work, to, hold, outbox),
             None => Err(work),
         };
         match outcome {

@@ -34,7 +34,7 @@ pub struct Request {
 }
 
 /// Consecutive requests of one connection.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct Group {
     /// Whose.
     pub client: ClientId,

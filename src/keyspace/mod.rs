@@ -12,12 +12,14 @@
 //! Reading order: this file, [`value`], [`tx`], [`record`], then [`digest`].
 
 pub mod digest;
+pub mod load;
 pub mod reclaim;
 pub mod record;
 pub mod tx;
 pub mod value;
 
 use crate::base::clock::UnixMs;
+use crate::base::rng::Rng;
 use crate::paged::{self, Expiry, NewValue, PageHeap, Table};
 use std::cell::{Cell, RefCell};
 
@@ -68,6 +70,14 @@ pub struct Keyspace {
     /// The access clock given to entries that are written: 24 bits, see [`value::lru_clock`].
     clock: u32,
     lookups: Lookups,
+}
+
+/// Where [`Keyspace::tidy`] stands.
+#[derive(Debug, Default)]
+pub struct TidyCursor {
+    running: bool,
+    database: usize,
+    page: u64,
 }
 
 /// Counters of key look-ups by read commands (`keyspace_hits`, `keyspace_misses`).
@@ -150,6 +160,11 @@ impl Keyspace {
         &self.heap
     }
 
+    /// The reclaimer's account (what waits to be freed, what was).
+    pub fn reclaimer(&self) -> &Reclaimer {
+        &self.reclaimer
+    }
+
     /// Counters of look-ups.
     pub fn lookups(&self) -> &Lookups {
         &self.lookups
@@ -200,19 +215,30 @@ impl Keyspace {
         self.databases[db.index()].touch(key.hash, key.bytes, clock);
     }
 
-    /// A little housekeeping, bounded: takes back pages freed by other threads and moves pages out of sparse
-    /// segments. Returns whether there is more to do.
-    pub fn tidy(&mut self, cursor: &mut (usize, u64), pages_max: usize) -> bool {
-        self.heap.drain_remote(pages_max * 8);
-        let Some(table) = self.databases.get_mut(cursor.0) else {
-            *cursor = (0, 0);
-            return false;
-        };
-        if !table.evacuate(&mut self.heap, &mut cursor.1, pages_max) {
-            return true;
+    /// A little housekeeping, bounded: takes back pages freed by other threads, and moves pages out of sparse
+    /// segments, some each time. `cursor` is where it stands, for the next call.
+    pub fn tidy(&mut self, cursor: &mut TidyCursor, pages_max: usize) {
+        /// Pages given back cost a tenth of pages moved.
+        const FREED_PER_MOVED: usize = 8;
+        self.heap.drain_remote(pages_max * FREED_PER_MOVED);
+        if !cursor.running {
+            // Less than an eighth free is what a heap in use looks like.
+            if self.heap.free_bytes() < self.heap.committed_bytes() / 8
+                || self.heap.begin_evacuation() == 0
+            {
+                return;
+            }
+            *cursor = TidyCursor { running: true, ..TidyCursor::default() };
         }
-        *cursor = (cursor.0 + 1, 0);
-        cursor.0 < self.databases.len()
+        let Some(table) = self.databases.get_mut(cursor.database) else {
+            self.heap.end_evacuation();
+            cursor.running = false;
+            return;
+        };
+        if table.evacuate(&mut self.heap, &mut cursor.page, pages_max) {
+            cursor.database += 1;
+            cursor.page = 0;
+        }
     }
 
     /// Looks for keys of `db` that are due at `now`, over at most `pages_max` pages from `cursor` on, and calls
@@ -264,6 +290,11 @@ impl Keyspace {
         }
     }
 
+    /// Removes a key whose value lives on under another one, so that there is nothing to reclaim.
+    pub(in crate::keyspace) fn abandon(&mut self, db: Db, key: Key<'_>) {
+        self.databases[db.index()].remove(&mut self.heap, key.hash, key.bytes);
+    }
+
     pub(in crate::keyspace) fn expire(&mut self, db: Db, key: Key<'_>, expiry: u64) -> bool {
         self.databases[db.index()].set_expiry(&mut self.heap, key.hash, key.bytes, expiry)
     }
@@ -274,7 +305,7 @@ impl Keyspace {
         key: Key<'_>,
         f: impl FnOnce(&mut Object) -> R,
     ) -> Option<R> {
-        self.databases[db.index()].modify_object(&mut self.heap, key.hash, key.bytes, f)
+        self.databases[db.index()].modify_object(&mut self.heap, key.hash, key.bytes, |object, _heap| f(object))
     }
 
     /// Empties a database; its old contents go to the reclaimer. Returns how many keys there were.
@@ -289,6 +320,9 @@ impl Keyspace {
         self.databases.swap(a.index(), b.index());
     }
 }
+
+/// How often a random key is drawn again because the one drawn had expired: Redis' bound.
+const RANDOM_TRIES: usize = 100;
 
 /// What a command may see: one database at one instant, expired keys hidden.
 #[derive(Clone, Copy)]
@@ -377,7 +411,7 @@ impl<'a> View<'a> {
     }
 
     /// One page's live keys from `cursor` on: the SCAN step. Returns the next cursor, 0 at the end.
-    pub fn scan(&self, cursor: u64, found: &mut dyn FnMut(Entry<'a>)) -> u64 {
+    pub fn scan(&self, cursor: u64, found: &mut dyn FnMut(Entry<'_>)) -> u64 {
         self.keyspace.table(self.db).scan(cursor, &mut |entry| {
             if self.has_expired(entry.expiry) {
                 self.notice(entry.key);
@@ -385,6 +419,34 @@ impl<'a> View<'a> {
                 found(Entry(entry));
             }
         })
+    }
+
+    /// A live key, each with the same chance; `seed` makes the choice. While it only meets expired keys it draws
+    /// [`RANDOM_TRIES`] times; then it takes the first live key of as many pages, and none if there is none there.
+    pub fn random(&self, seed: u64) -> Option<Entry<'a>> {
+        let table = self.keyspace.table(self.db);
+        let mut rng = Rng::from_seed(seed);
+        for _ in 0..RANDOM_TRIES {
+            let entry = table.random(&mut || rng.u64())?;
+            if !self.has_expired(entry.expiry) {
+                return Some(Entry(entry));
+            }
+            self.notice(entry.key);
+        }
+        let mut cursor = 0;
+        for _ in 0..RANDOM_TRIES {
+            let mut live = None;
+            cursor = self.scan(cursor, &mut |entry| {
+                live.get_or_insert_with(|| entry.key().to_vec());
+            });
+            if let Some(key) = live {
+                return View { counting: false, ..*self }.entry(Key::new(&key));
+            }
+            if cursor == 0 {
+                break;
+            }
+        }
+        None
     }
 
     #[cold]

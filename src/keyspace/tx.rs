@@ -70,6 +70,11 @@ impl Batch {
         &self.touched
     }
 
+    /// Takes the touched keys out.
+    pub fn take_touched(&mut self) -> impl Iterator<Item = TouchedKey> {
+        self.touched.drain(..)
+    }
+
     /// Says whether touched keys are to be collected.
     pub fn watch(&mut self, watching: bool) {
         self.watching = watching;
@@ -184,6 +189,12 @@ impl<'a> Tx<'a> {
             self.remove_noticed();
         }
         self.commit(self.db, &change)
+    }
+
+    /// Sets the access clock of a key of the call's database. A hint, outside records and digest
+    /// (RESTORE with IDLETIME).
+    pub fn touch_at(&mut self, key: Key<'_>, clock: u32) {
+        self.keyspace.touch_at(self.db, key, clock);
     }
 
     /// Removes, by records, the keys that reads have found expired. Looking at a key before changing it is

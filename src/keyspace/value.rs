@@ -51,7 +51,6 @@ impl paged::Object for Object {
 }
 
 /// One entry of a database, as found.
-#[derive(Clone, Copy)]
 pub struct Entry<'a>(pub(in crate::keyspace) paged::Entry<'a, Object>);
 
 impl<'a> Entry<'a> {
@@ -96,6 +95,19 @@ impl<'a> Entry<'a> {
     /// Whether the string was changed in place since it was set as a whole.
     pub fn changed_in_place(&self) -> bool {
         matches!(self.0.value, Value::Bytes { kind: KIND_STRING_CHANGED, .. })
+    }
+
+    /// What OBJECT ENCODING answers: `int`, `embstr` or `raw`. See [`embedded`].
+    pub fn encoding(&self) -> &'static str {
+        match self.0.value {
+            Value::Int(_) => "int",
+            Value::Bytes { kind: KIND_STRING, bytes }
+                if embedded(self.0.key.len(), bytes.len(), self.0.expiry != 0) =>
+            {
+                "embstr"
+            }
+            Value::Bytes { .. } | Value::Object(Object::String(_)) => "raw",
+        }
     }
 
     /// Bytes the value takes outside its page.
@@ -178,6 +190,23 @@ pub fn stored(bytes: &[u8], changed: bool) -> NewValue<'_, Object> {
     NewValue::Bytes { kind: KIND_STRING, bytes }
 }
 
+/// Whether Valkey 9.1 keeps key, expiry and value of these lengths in one block, which it calls `embstr`.
+///
+/// The block is at most 128 bytes: 8 for the object, 8 for an expiry, 3 + length for the key (5 from 32 bytes on),
+/// 4 + length for the value. So `K` takes values up to 112 bytes, 104 with an expiry. A key too long to share the
+/// block with an expiry leaves it outside. Found by trying lengths around the limits; one thing is not followed: in
+/// Valkey a key that once had an expiry keeps the room for it. (In Redis 7.0 it is: values up to 44 bytes.)
+fn embedded(key: usize, value: usize, expires: bool) -> bool {
+    const BLOCK_BYTES: usize = 128;
+    const OBJECT_BYTES: usize = 8;
+    const EXPIRY_BYTES: usize = 8;
+    const VALUE_HEAD_BYTES: usize = 4;
+    let with_key = OBJECT_BYTES + key + if key < 32 { 3 } else { 5 };
+    let with_expiry = if expires { with_key + EXPIRY_BYTES } else { with_key };
+    let before_value = if with_expiry > BLOCK_BYTES { with_key } else { with_expiry };
+    before_value + VALUE_HEAD_BYTES + value <= BLOCK_BYTES
+}
+
 /// Seconds of the access clock before it wraps: 24 bits.
 pub const CLOCK_MASK: u32 = 0xFF_FFFF;
 
@@ -189,4 +218,31 @@ pub fn lru_clock(now_ms: u64) -> u32 {
 /// Seconds between an entry's clock and now's, the wrap taken into account.
 pub fn idle_seconds(entry_clock: u32, now_clock: u32) -> u64 {
     u64::from(now_clock.wrapping_sub(entry_clock) & CLOCK_MASK)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn embedded_at_the_lengths_where_valkey_changes() {
+        // Key length, longest embedded value without and with an expiry; as Valkey 9.1.2 answers.
+        for (key, without, with) in [
+            (0, Some(113), Some(105)),
+            (1, Some(112), Some(104)),
+            (31, Some(82), Some(74)),
+            (32, Some(79), Some(71)),
+            (64, Some(47), Some(39)),
+            (103, Some(8), Some(0)),
+            (104, Some(7), None),
+            (107, Some(4), None),
+            (108, Some(3), Some(3)),
+            (111, Some(0), Some(0)),
+            (112, None, None),
+            (1000, None, None),
+        ] {
+            let longest = |expires| (0..200).filter(|value| embedded(key, *value, expires)).max();
+            assert_eq!((longest(false), longest(true)), (without, with), "key of {key}");
+        }
+    }
 }

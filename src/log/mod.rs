@@ -1,1 +1,456 @@
-//! (module head)
+//! The log: every record, in order, on disk and in the newest part in memory.
+//!
+//! The folder is a Redis 7 multi-part append-only file that stock servers load: a manifest, one base (an RDB
+//! file), and segments of plain RESP commands. Between the commands stand *annotations*, lines that
+//! begin with `#` and that stock loaders skip. A segment, byte by byte:
+//!
+//! ```text
+//! #COOLCACHE:1:1200:5a1f…\r\n            opener: format version, first LSN, salt of the checksums
+//! #ID:7b0c…\r\n                          the replication id of the records here
+//! #ID-BEFORE:19fe…:1200\r\n              earlier ids, each with its last LSN, newest first
+//! *2\r\n$6\r\nSELECT\r\n$1\r\n0\r\n      the database in force; like the opener, file-only: it takes no LSN
+//! #CC:1200:1200:1200:9d2e01aa\r\n        closes the opener and covers it with a checksum
+//!
+//! #TS:1700000000\r\n                     a batch: dates the records after it, when the second has changed
+//! #CC:1200:1242:1200:c0ffee12\r\n        first LSN (exclusive), last (inclusive), what was durable, CRC32C
+//! *3\r\n$3\r\nSET\r\n$1\r\nk\r\n…         exactly 42 record bytes: whole records, whole MULTI…EXEC
+//!
+//! #CC:1242:1242:1242:00ddba11\r\n        an empty batch seals: all before is durable
+//! ```
+//!
+//! Bytes travel like this:
+//!
+//! ```text
+//! append ──► tail ──► write_step ──► segment        emitted  moves at append
+//! (engine     │        (writer         │            written  moves when the write returned
+//!  lock)      │         thread)        ▼            synced   moves when the sync returned
+//!             │                    sync_step        subscribers are told of the last two
+//!             ▼                    (syncer thread; under `always` the writer itself, right after the write)
+//!          Reader ◄── segments
+//! ```
+//!
+//! A log is had from [`recover`] only, by [`Recovered::start`]. Reading order: `lsn`, `record`, `segment`,
+//! `manifest`, `catalog`, `tail`, `positions`, `writer`, `threads`, `recovery`, `start`, `base`, `retention`, `reader`.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::thread::JoinHandle;
+
+use parking_lot::{Condvar, Mutex};
+
+use crate::base::disk::Disk;
+
+mod base;
+mod catalog;
+mod error;
+mod lsn;
+mod manifest;
+mod positions;
+mod reader;
+mod record;
+mod recovery;
+mod retention;
+mod segment;
+mod start;
+mod tail;
+#[cfg(test)]
+mod tests;
+mod threads;
+mod writer;
+
+pub use error::{Corrupt, Failed, LogError, RecoverError, ReplayError};
+pub use lsn::Lsn;
+pub use positions::{Positions, Waker};
+pub use reader::{ReadError, Reader};
+pub use recovery::{BaseInfo, Recovered, Replay, Source, Torn, recover};
+pub use start::Start;
+
+use catalog::{Catalog, Folder};
+use positions::Progress;
+use tail::{Sleep, Tail};
+use writer::Writer;
+
+/// Unix time in seconds.
+pub type Clock = Arc<dyn Fn() -> u64 + Send + Sync>;
+
+/// When written bytes are made durable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Fsync {
+    /// As soon as they are written; one sync for all that gathered.
+    Always = 0,
+    /// Once a second, off the writer's thread.
+    Everysec = 1,
+    /// When a segment ends, and at a clean stop.
+    No = 2,
+}
+
+/// Where and how to log. Fields are named as the configuration parameters are, where there is one.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The data folder; must exist.
+    pub dir: PathBuf,
+    /// Whether the log has files. Otherwise it lies in memory, and recovery loads `dbfilename` only.
+    pub appendonly: bool,
+    /// The log's folder in `dir`.
+    pub appenddirname: String,
+    /// What the log's files are called.
+    pub appendfilename: String,
+    /// The RDB file taken over if there is no log.
+    pub dbfilename: String,
+    /// The policy at start; [`Log::set_fsync`] changes it.
+    pub fsync: Fsync,
+    /// A segment ends at the first group boundary past so many bytes. 64 MiB: a rewrite's rest is small, and
+    /// a roll (four syncs) is rare.
+    pub segment_bytes: u64,
+    /// Unwritten bytes allowed in memory; one larger group may pass.
+    pub tail_bytes_max: u64,
+    /// Written bytes kept in memory for replicas that are close (`repl-backlog-size`).
+    pub backlog_bytes: usize,
+    /// Bytes of segments kept past the base.
+    pub retention_bytes: u64,
+    /// Age in seconds at which they go all the same; 0: no limit.
+    pub retention_seconds: u64,
+    /// Whether a torn tail is cut (`aof-load-truncated`), or starting refused.
+    pub load_truncated: bool,
+    /// Bugs put in on purpose, to see that the tests see them.
+    #[doc(hidden)]
+    pub planted: Planted,
+}
+
+/// See [`Settings::planted`].
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Planted {
+    /// `synced` moves before the sync has returned.
+    pub ack_before_fsync: bool,
+    /// Folders are not synced after a file was created or renamed.
+    pub no_folder_fsync: bool,
+    /// A failed sync is tried again, and believed.
+    pub retry_fsync: bool,
+}
+
+impl Settings {
+    /// The defaults, for a data folder.
+    pub fn new(dir: PathBuf) -> Settings {
+        Settings {
+            dir,
+            appendonly: true,
+            appenddirname: "appendonlydir".to_owned(),
+            appendfilename: "appendonly.aof".to_owned(),
+            dbfilename: "dump.rdb".to_owned(),
+            fsync: Fsync::Everysec,
+            segment_bytes: 64 << 20,
+            tail_bytes_max: 256 << 20,
+            backlog_bytes: 1 << 20,
+            retention_bytes: 1 << 30,
+            retention_seconds: 0,
+            load_truncated: true,
+            planted: Planted::default(),
+        }
+    }
+}
+
+/// The running replication id and those before it, newest first, each with its last LSN.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ids {
+    /// 40 hex digits.
+    pub current: String,
+    /// A replica that followed one of these may continue, if it is not beyond that LSN.
+    pub before: Vec<(String, Lsn)>,
+}
+
+/// What INFO says of the log. Sizes are in bytes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Info {
+    /// Base and the segments after it: what a start would load.
+    pub current_size: u64,
+    /// The base alone.
+    pub base_size: u64,
+    /// Segments on disk, retained ones included.
+    pub segments: usize,
+    /// The lowest LSN from which the log can be read.
+    pub window_start: Lsn,
+    /// Appended and not yet written.
+    pub pending_bytes: u64,
+    /// Syncs that took two seconds or longer.
+    pub delayed_fsyncs: u64,
+    /// Whether the last write and sync went well.
+    pub last_write_ok: bool,
+    /// Whether reserving space ahead failed: writes must be refused before the disk is full.
+    pub disk_full: bool,
+}
+
+/// What the threads, the appenders and the readers share. Fields say who changes them.
+struct Shared {
+    disk: Arc<dyn Disk>,
+    settings: Settings,
+    folder: Folder,
+    clock: Clock,
+    salt: u64,
+    /// Changed by who holds the writer's lock.
+    ids: Mutex<Ids>,
+    tail: Mutex<Tail>,
+    /// The writer thread waits here, with the tail's lock.
+    wake: Condvar,
+    /// The syncer thread waits here, with the tail's lock, for the next second or the stop.
+    sync_wake: Condvar,
+    /// Held through file operations.
+    writer: Mutex<Writer>,
+    /// Held through each sync of the segment being written: never two at once, none after a failed one.
+    syncing: Mutex<()>,
+    /// Changed by who holds the writer's lock; never held through a file operation.
+    catalog: Mutex<Catalog>,
+    /// Told when a segment begins, and when the log latches; with the catalog's lock.
+    boundary: Condvar,
+    progress: Progress,
+    failed: Mutex<Option<Arc<Failed>>>,
+    latched: AtomicBool,
+    disk_full: AtomicBool,
+    on_disk: AtomicBool,
+    fsync: AtomicU8,
+    delayed_fsyncs: AtomicU64,
+    segment_seq_floor: AtomicU64,
+}
+
+impl Shared {
+    fn is_latched(&self) -> bool {
+        self.latched.load(Ordering::Acquire)
+    }
+
+    fn failure(&self) -> Option<Arc<Failed>> {
+        self.failed.lock().clone()
+    }
+
+    fn fsync(&self) -> Fsync {
+        match self.fsync.load(Ordering::Relaxed) {
+            0 => Fsync::Always,
+            1 => Fsync::Everysec,
+            _ => Fsync::No,
+        }
+    }
+}
+
+/// A running log. Dropping it stops its threads and leaves the files as a crash would;
+/// [`Log::seal_and_close`] ends it cleanly.
+pub struct Log {
+    shared: Arc<Shared>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+}
+
+impl Log {
+    fn over(shared: Arc<Shared>) -> Log {
+        Log { shared, threads: Mutex::default() }
+    }
+
+    fn spawn(&self) -> std::io::Result<()> {
+        *self.threads.lock() = threads::spawn(&self.shared)?;
+        Ok(())
+    }
+
+    /// Appends one group: a record, or MULTI … EXEC, whole. Returns the LSN after it. `database` is the one selected
+    /// when the group has run. The caller holds the engine's lock; this copies bytes, and wakes the writer
+    /// if it sleeps. Bytes that cut a group here may be lost in part by a crash.
+    pub fn append(&self, group: &[u8], database: u32) -> Lsn {
+        let shared = &*self.shared;
+        let mut tail = shared.tail.lock();
+        let end = tail.append(group, database);
+        if !shared.on_disk.load(Ordering::Acquire) {
+            shared.progress.emit_in_memory(end);
+            tail.wrote_all(shared.settings.backlog_bytes);
+            return end;
+        }
+        shared.progress.emit(end);
+        let wake = match tail.sleep {
+            Sleep::Awake => false,
+            Sleep::Parked => true,
+            Sleep::Lingering => {
+                let written = shared.progress.get().written;
+                end.since(written) >= threads::LINGER_BYTES_MAX
+            }
+        };
+        if wake {
+            tail.sleep = Sleep::Awake;
+            drop(tail);
+            shared.wake.notify_one();
+        }
+        end
+    }
+
+    /// How far the log has come.
+    pub fn positions(&self) -> Positions {
+        self.shared.progress.get()
+    }
+
+    /// Has `waker` called after each progress, after a latch and after a heal: see [`Waker`].
+    pub fn subscribe(&self, waker: Waker) {
+        self.shared.progress.subscribe(waker);
+    }
+
+    /// Whether a group of so many bytes may be appended now. If not, whoever wants to write is parked outside the
+    /// engine's lock until a subscriber is told of progress. An empty tail takes a group of any size.
+    pub fn has_room(&self, bytes: usize) -> bool {
+        let Positions { emitted, written, .. } = self.positions();
+        let pending = emitted.since(written);
+        pending == 0 || pending.saturating_add(bytes as u64) <= self.shared.settings.tail_bytes_max
+    }
+
+    /// The failure that stopped the log, if one did. Writes are refused while there is one.
+    pub fn failure(&self) -> Option<Arc<Failed>> {
+        self.shared.is_latched().then(|| self.shared.failure()).flatten()
+    }
+
+    /// Whether no space could be reserved ahead: what is accepted still fits, no more should be.
+    pub fn disk_full(&self) -> bool {
+        self.shared.disk_full.load(Ordering::Acquire)
+    }
+
+    /// Changes `appendfsync`.
+    pub fn set_fsync(&self, fsync: Fsync) {
+        self.shared.fsync.store(fsync as u8, Ordering::Relaxed);
+        self.nudge();
+    }
+
+    /// The policy now.
+    pub fn fsync(&self) -> Fsync {
+        self.shared.fsync()
+    }
+
+    /// The running replication id and its history.
+    pub fn ids(&self) -> Ids {
+        self.shared.ids.lock().clone()
+    }
+
+    /// Has a segment end at the log's end, which the caller knows to be between groups, and returns that LSN: the place
+    /// for a snapshot that is to become a base.
+    pub fn roll(&self) -> Lsn {
+        let mut tail = self.shared.tail.lock();
+        let at = tail.roll();
+        if !self.shared.on_disk.load(Ordering::Acquire) {
+            tail.wrote_all(self.shared.settings.backlog_bytes);
+        }
+        drop(tail);
+        self.nudge();
+        at
+    }
+
+    /// Where to write a snapshot that is to become a base. `what` tells concurrent ones apart. A file left there
+    /// by a crash is removed at the next start.
+    pub fn snapshot_path(&self, what: &str) -> PathBuf {
+        self.shared.folder.temporary(what)
+    }
+
+    /// Makes a snapshot at LSN `at`, written whole to [`Log::snapshot_path`], the base: durable, named, listed with
+    /// the segments after it. Older segments are kept as history or removed, as retention says. Waits until
+    /// the segment that [`Log::roll`] asked for has begun. Not for a thread that must not wait.
+    pub fn install_base(&self, snapshot: &Path, at: Lsn) -> Result<(), LogError> {
+        self.wait_for_boundary(at)?;
+        self.shared.install_base(snapshot, at)
+    }
+
+    fn wait_for_boundary(&self, at: Lsn) -> Result<(), LogError> {
+        if self.threads.lock().is_empty() {
+            self.shared.write_step();
+        }
+        let mut catalog = self.shared.catalog.lock();
+        loop {
+            if let Some(failed) = self.failure() {
+                return Err(LogError::Failed((*failed).clone()));
+            }
+            if catalog.begins_at(at) {
+                return Ok(());
+            }
+            let passed = self.positions().written > at || catalog.current.is_none();
+            if passed || self.threads.lock().is_empty() {
+                return Err(LogError::NoBoundary(at));
+            }
+            self.shared.boundary.wait(&mut catalog);
+        }
+    }
+
+    /// Begins the files anew with a snapshot at `at` (from [`Log::roll`], not beyond the end): after a latch, or to
+    /// switch a log in memory to files. The failed segment is first cut to its last good LSN. On success
+    /// the latch is gone and all up to `at` is durable; on failure everything stays as it was.
+    pub fn heal(&self, snapshot: &Path, at: Lsn) -> Result<(), LogError> {
+        self.shared.heal(snapshot, at)
+    }
+
+    /// Throws the log away and goes on at `at` under another primary's history: after a full sync, with the snapshot
+    /// it sent (`None` for a log in memory). Positions may move back; the caller holds the engine's lock.
+    pub fn adopt(&self, snapshot: Option<&Path>, at: Lsn, ids: Ids) -> Result<(), LogError> {
+        self.shared.adopt(snapshot, at, ids)
+    }
+
+    /// The lowest LSN from which the log can be read.
+    pub fn window_start(&self) -> Lsn {
+        let in_memory = self.shared.tail.lock().start();
+        let on_disk = self.shared.catalog.lock().window_start();
+        on_disk.map_or(in_memory, |start| start.min(in_memory))
+    }
+
+    /// Writes, syncs and seals all there is, and ends the threads. Nothing is appended afterwards.
+    pub fn seal_and_close(&self) -> Result<(), LogError> {
+        self.shared.stop();
+        for thread in self.threads.lock().drain(..) {
+            if thread.join().is_err() {
+                tracing::error!("a log thread had panicked");
+            }
+        }
+        self.shared.write_step();
+        self.shared.close_files()
+    }
+
+    /// Figures for INFO.
+    pub fn info(&self) -> Info {
+        let Positions { emitted, written, .. } = self.positions();
+        let window_start = self.window_start();
+        let catalog = self.shared.catalog.lock();
+        let listed = catalog.segments.iter().filter(|segment| !segment.retained);
+        let listed: u64 = listed.map(|segment| segment.bytes).sum();
+        Info {
+            current_size: catalog.base_bytes + listed,
+            base_size: catalog.base_bytes,
+            segments: catalog.segments.len(),
+            window_start,
+            pending_bytes: emitted.since(written),
+            delayed_fsyncs: self.shared.delayed_fsyncs.load(Ordering::Relaxed),
+            last_write_ok: !self.shared.is_latched(),
+            disk_full: self.disk_full(),
+        }
+    }
+
+    /// Wakes the writer, whatever it does.
+    fn nudge(&self) {
+        self.shared.tail.lock().sleep = Sleep::Awake;
+        self.shared.wake.notify_all();
+    }
+
+    /// What the writer thread does when there are bytes; for [`Recovered::start_stepped`].
+    #[doc(hidden)]
+    pub fn write_step(&self) -> bool {
+        self.shared.write_step()
+    }
+
+    /// What the syncer thread does every second.
+    #[doc(hidden)]
+    pub fn sync_step(&self) -> bool {
+        self.shared.sync_step()
+    }
+
+    /// What the writer thread does after an idle second.
+    #[doc(hidden)]
+    pub fn seal_step(&self) -> bool {
+        self.shared.seal_step()
+    }
+}
+
+impl Drop for Log {
+    fn drop(&mut self) {
+        self.shared.stop();
+        for thread in self.threads.lock().drain(..) {
+            // A thread that panicked has said so.
+            let _ = thread.join();
+        }
+    }
+}

@@ -8,8 +8,8 @@ use std::sync::atomic::Ordering;
 
 use super::entry::{Draft, ENTRY_MAX, Form, Parts};
 use super::heap::PageHeap;
-use super::page::{DATA_MAX, ENTRIES_MAX, SLOT, SLOT_STEP, Side, Slot, capacity_for, extra, tag};
 use super::page::slots_for;
+use super::page::{DATA_MAX, ENTRIES_MAX, SLOT, SLOT_STEP, Side, Slot, capacity_for, extra, tag};
 use super::ptr::PagePtr;
 use super::table::Tally;
 use super::{Expiry, Object};
@@ -359,8 +359,7 @@ impl Parts {
     /// The index of the out-of-line part, for entries that have one.
     #[inline]
     fn side_index(&self, data: &[u8]) -> Option<usize> {
-        matches!(self.form(), Form::Object | Form::Long)
-            .then(|| usize::from(data[self.value_at]))
+        matches!(self.form(), Form::Object | Form::Long).then(|| usize::from(data[self.value_at]))
     }
 }
 

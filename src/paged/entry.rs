@@ -227,11 +227,7 @@ impl<'a, O: Object> Draft<'a, O> {
     pub(super) fn size(&self, expiry: u64) -> usize {
         let value = self.value().len();
         let value_length = if self.form == Form::Bytes { length_width(value) } else { 0 };
-        1 + length_width(self.key.len())
-            + self.key.len()
-            + value_length
-            + value
-            + width_for(expiry)
+        1 + length_width(self.key.len()) + self.key.len() + value_length + value + width_for(expiry)
     }
 
     /// Sets the place of the object among the page's objects.

@@ -6,8 +6,11 @@
 use std::sync::atomic::Ordering;
 
 use super::node::{Node, Root};
-use super::scan::after;
+use super::scan::{CURSOR_BITS, after};
 use super::{Entry, Object, Table};
+
+/// Headers of pages that are not due, read by one call of [`Table::due`] for each page it may visit.
+const PASSED_PER_PAGE: usize = 16;
 
 impl<O: Object> Table<O> {
     /// A time before which nothing expires (unix ms); `u64::MAX` if nothing ever does.
@@ -25,7 +28,8 @@ impl<O: Object> Table<O> {
     /// Visits entries whose expiry is `now` (unix ms) or before, in up to `pages_max` pages that have some, from
     /// `cursor` on; answers whether it came to the end (then `cursor` is 0, as at the start).
     ///
-    /// Nodes and pages that are not due are passed over, and do not count.
+    /// Nodes that are not due are passed over. So are pages, but reading their headers takes time too, so that a
+    /// call ends after [`PASSED_PER_PAGE`] times `pages_max` of them.
     pub fn due(
         &self,
         now: u64,
@@ -33,25 +37,27 @@ impl<O: Object> Table<O> {
         pages_max: usize,
         f: &mut dyn FnMut(Entry<'_, O>),
     ) -> bool {
-        let mut visited = 0;
-        loop {
-            if visited == pages_max {
-                return false;
-            }
-            let hash = *cursor << 16;
+        let (mut visited, mut passed) = (0, 0);
+        while visited < pages_max && passed < pages_max.saturating_mul(PASSED_PER_PAGE) {
+            let hash = *cursor << (64 - CURSOR_BITS);
             let next = match self.root.node_with_range(hash) {
                 Some((node, end)) if node.earliest() > now => end,
-                Some((node, end)) if *cursor << 16 == node.start_of(hash) => {
-                    node.correct_if_stale(now);
-                    if node.earliest() > now { end } else { self.due_page(now, hash, &mut visited, f) }
+                Some((node, end)) => {
+                    passed += 1;
+                    let next = self.due_page(now, hash, &mut visited, f);
+                    if next == end {
+                        node.correct_earliest();
+                    }
+                    next
                 }
-                _ => self.due_page(now, hash, &mut visited, f),
+                None => self.due_page(now, hash, &mut visited, f),
             };
-            *cursor = next >> 16;
+            *cursor = next >> (64 - CURSOR_BITS);
             if *cursor == 0 {
                 return true;
             }
         }
+        false
     }
 
     /// Visits what is due in one page; answers where the next one begins.
@@ -84,11 +90,9 @@ impl<O: Object> Node<O> {
     }
 
     /// Sets the node's bound to the lowest of its pages' bounds.
-    fn correct_if_stale(&self, now: u64) {
-        if self.earliest() <= now {
-            let pages = self.slots.iter().flatten();
-            let earliest = pages.map(|page| page.earliest()).min().unwrap_or(u64::MAX);
-            self.earliest.store(earliest, Ordering::Relaxed);
-        }
+    fn correct_earliest(&self) {
+        let pages = self.slots.iter().flatten();
+        let earliest = pages.map(|page| page.earliest()).min().unwrap_or(u64::MAX);
+        self.earliest.store(earliest, Ordering::Relaxed);
     }
 }

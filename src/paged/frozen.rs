@@ -53,10 +53,7 @@ impl<O: Object> Frozen<O> {
 
     /// Visits all entries, and lets go of everything visited at once: a snapshot that is being written shrinks as
     /// it goes, and writes to what it is done with copy nothing any more.
-    pub fn into_walk(
-        self,
-        mut f: impl FnMut(Entry<'_, O>) -> ControlFlow<()>,
-    ) -> ControlFlow<()> {
+    pub fn into_walk(self, mut f: impl FnMut(Entry<'_, O>) -> ControlFlow<()>) -> ControlFlow<()> {
         let mut visit = |page: &PagePtr<O>| {
             for page in page.chain() {
                 for index in 0..page.entries() {

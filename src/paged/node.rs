@@ -84,7 +84,8 @@ impl<O> Clone for Node<O> {
 }
 
 impl<O> Root<O> {
-    /// Bytes of the directory.
+    /// Bytes of the directory, by looking at all of it.
+    #[cfg(test)]
     pub(super) fn directory_bytes(&self) -> usize {
         let Root::Directory(directory) = self else { return 0 };
         let nodes = directory.nodes.iter().flatten();
@@ -178,7 +179,7 @@ impl<O: Object> Root<O> {
             Root::Empty => {}
             Root::Page(page) => {
                 let (low, high) = page.split(heap, rehash);
-                *bytes += low.footprint() + high.footprint() - page.footprint();
+                *bytes = *bytes + low.footprint() + high.footprint() - page.footprint();
                 let node = Node {
                     bits: 1,
                     base: 0,
@@ -221,11 +222,6 @@ impl<O: Object> Root<O> {
 impl<O> Node<O> {
     fn bytes(&self) -> usize {
         shared_bytes::<Self>() + self.slots.len() * size_of::<Option<PagePtr<O>>>()
-    }
-
-    /// The first hash of this node, given one that it is for.
-    pub(super) fn start_of(&self, hash: u64) -> u64 {
-        hash & !u64::MAX.checked_shr(u32::from(self.base)).unwrap_or(0)
     }
 
     #[inline(always)]
@@ -363,8 +359,7 @@ impl<O: Object> Directory<O> {
         let bit = 1usize.checked_shl(u32::from(self.bits.checked_sub(node.base)?))?;
         let other = self.nodes.get(index ^ bit)?.as_ref()?;
         let small = node.bits.max(other.bits) < NODE_BITS - 1;
-        (node.base > 0 && node.base == other.base && small)
-            .then_some((index & !bit, index | bit))
+        (node.base > 0 && node.base == other.base && small).then_some((index & !bit, index | bit))
     }
 
     /// One step of merging: two pages, or two nodes so that their pages can. False when there is none.
@@ -385,7 +380,8 @@ impl<O: Object> Directory<O> {
         let slot = node.settle(hash);
         let depth = node.slots[slot].as_ref().map_or(0, |page| page.header().depth);
         let bit = node.sibling_bit(depth);
-        if let (Some(low), Some(high)) = (node.slots[slot & !bit].take(), node.slots[slot | bit].take())
+        if let (Some(low), Some(high)) =
+            (node.slots[slot & !bit].take(), node.slots[slot | bit].take())
         {
             let page = low.merge(&high, heap);
             *bytes = *bytes + page.footprint() - low.footprint() - high.footprint();

@@ -159,9 +159,10 @@ impl<O: Object> PagePtr<O> {
     }
 
     fn side_bytes(&self) -> usize {
-        self.header().side.as_ref().map_or(0, |side| {
-            size_of::<Side<O>>() + side.slots.capacity() * size_of::<Slot<O>>()
-        })
+        self.header()
+            .side
+            .as_ref()
+            .map_or(0, |side| size_of::<Side<O>>() + side.slots.capacity() * size_of::<Slot<O>>())
     }
 
     /// The overflow page.

@@ -69,12 +69,8 @@ impl Queue {
             }
             // SAFETY: the caller owns the block, and it is large enough for a link.
             unsafe { block.write(Link { next: head }) };
-            match self.head.compare_exchange_weak(
-                head,
-                block,
-                Ordering::Release,
-                Ordering::Relaxed,
-            ) {
+            match self.head.compare_exchange_weak(head, block, Ordering::Release, Ordering::Relaxed)
+            {
                 Ok(_) => return Ok(()),
                 Err(now) => head = now,
             }

@@ -9,7 +9,7 @@ use super::{Entry, Object, PageHeap, Table};
 /// How many slots ahead a walk asks for pages.
 const PREFETCH_SLOTS: usize = 8;
 /// A cursor is the top bits of a hash: clients keep it in doubles and signed integers.
-const CURSOR_BITS: u32 = 48;
+pub(super) const CURSOR_BITS: u32 = 48;
 
 impl<O: Object> Root<O> {
     /// Visits all pages (each stands for its overflow pages too), in the order of their hashes.

@@ -73,9 +73,10 @@ fn map(populate: bool) -> Option<NonNull<u8>> {
     // off was mapped here and is used by nobody.
     unsafe {
         let protection = ProtFlags::READ | ProtFlags::WRITE;
-        let start = mmap_anonymous(std::ptr::null_mut(), 2 * SEGMENT, protection, MapFlags::PRIVATE)
-            .ok()?
-            .cast::<u8>();
+        let start =
+            mmap_anonymous(std::ptr::null_mut(), 2 * SEGMENT, protection, MapFlags::PRIVATE)
+                .ok()?
+                .cast::<u8>();
         let before = start.align_offset(SEGMENT);
         let segment = start.add(before);
         let after = SEGMENT - before;

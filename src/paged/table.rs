@@ -190,13 +190,7 @@ impl<O: Object> Table<O> {
     }
 
     /// Sets the expiry of an entry (unix ms, 0 clears); false if there is no such key.
-    pub fn set_expiry(
-        &mut self,
-        heap: &mut PageHeap,
-        hash: u64,
-        key: &[u8],
-        expiry: u64,
-    ) -> bool {
+    pub fn set_expiry(&mut self, heap: &mut PageHeap, hash: u64, key: &[u8], expiry: u64) -> bool {
         let Some(entry) = self.get(hash, key) else { return false };
         if entry.expiry == expiry {
             return true;

@@ -85,7 +85,8 @@ fn key_of(number: u64) -> Vec<u8> {
 fn collect(table: &Table<Blob>) -> Model {
     let mut all = Model::new();
     let walked = table.walk(|entry| {
-        let before = all.insert(entry.key.to_vec(), (content(&entry.value), entry.expiry, entry.clock));
+        let before =
+            all.insert(entry.key.to_vec(), (content(&entry.value), entry.expiry, entry.clock));
         assert!(before.is_none(), "visited twice");
         ControlFlow::Continue(())
     });
@@ -304,4 +305,267 @@ fn thousands_of_keys_may_have_one_hash() {
     }
     check(&twins.table, &twins.model);
     twins.remove_all();
+}
+
+#[test]
+fn an_overflow_chain_serves_a_frozen_copy_too() {
+    let mut twins = Twins::new(|_| 7, 5);
+    for number in 0..500 {
+        twins.upsert(7, key_of(number), 1);
+    }
+    let (frozen, then) = (twins.table.freeze(), twins.model.clone());
+    for _ in 0..3_000 {
+        twins.step(500, 30);
+    }
+    check(frozen.table(), &then);
+    drop(frozen);
+    check(&twins.table, &twins.model);
+    twins.remove_all();
+}
+
+#[test]
+fn a_scan_returns_what_stays_while_everything_else_changes() {
+    let mut twins = Twins::new(hash, 6);
+    let staying: Vec<_> = (0..500).map(|n| format!("stays:{n}").into_bytes()).collect();
+    for key in &staying {
+        twins.upsert(hash(key), key.clone(), 1);
+    }
+    for round in 0..4 {
+        let mut seen = std::collections::HashSet::new();
+        let mut cursor = 0;
+        loop {
+            cursor = twins.table.scan(cursor, &mut |entry| {
+                seen.insert(entry.key.to_vec());
+            });
+            if cursor == 0 {
+                break;
+            }
+            assert!(cursor < 1 << 48);
+            for _ in 0..40 {
+                twins.step(20_000, if round % 2 == 0 { 0 } else { 70 });
+            }
+        }
+        assert!(staying.iter().all(|key| seen.contains(key)));
+    }
+}
+
+#[test]
+fn due_finds_exactly_what_is_due_and_corrects_its_bounds() {
+    let (mut heap, mut table) = (PageHeap::new(), Table::<Blob>::new());
+    let expiry_of = |number: u64| if number.is_multiple_of(3) { 0 } else { 1_000 + number };
+    for number in 0..30_000u64 {
+        let key = key_of(number);
+        let expiry = Expiry::At(expiry_of(number));
+        table.upsert(&mut heap, hash(&key), &key, NewValue::Int(1), expiry, 0);
+    }
+    let find = |now: u64, table: &Table<Blob>| {
+        let (mut found, mut cursor) = (Vec::new(), 0);
+        while !table.due(now, &mut cursor, 10, &mut |entry| found.push(entry.key.to_vec())) {}
+        found.sort();
+        found
+    };
+    let frozen = table.freeze();
+    for now in [999, 1_001, 5_000, 20_000] {
+        let due = (0..30_000u64).filter(|n| expiry_of(*n) != 0 && expiry_of(*n) <= now);
+        let mut expected: Vec<_> = due.map(key_of).collect();
+        expected.sort();
+        assert_eq!(find(now, frozen.table()), expected);
+        let left: Vec<_> = find(now, &table);
+        for key in left {
+            table.remove(&mut heap, hash(&key), &key).expect("it was found");
+        }
+        assert!(find(now, &table).is_empty());
+        assert!(table.earliest_expiry() > now, "corrected");
+    }
+    let key = key_of(1);
+    table.upsert(&mut heap, hash(&key), &key, NewValue::Int(1), Expiry::At(5), 0);
+    assert_eq!(table.earliest_expiry(), 5);
+}
+
+#[test]
+fn random_entries_and_samples_are_evenly_spread() {
+    let mut twins = Twins::new(hash, 7);
+    for number in 0..3_000 {
+        twins.upsert(hash(&key_of(number)), key_of(number), 0);
+    }
+    for number in 0..2_000 {
+        twins.remove(hash(&key_of(number)), &key_of(number));
+    }
+    let (mut drawn, mut sampled) = (HashMap::new(), HashMap::new());
+    let mut rng = Rng(8);
+    for _ in 0..100_000 {
+        let entry = twins.table.random(&mut || rng.next()).expect("not empty");
+        *drawn.entry(entry.key.to_vec()).or_insert(0u64) += 1;
+        twins.table.sample(&mut || rng.next(), &mut |entry| {
+            *sampled.entry(entry.key.to_vec()).or_insert(0u64) += 1;
+        });
+    }
+    assert_eq!((drawn.len(), sampled.len()), (1_000, 1_000));
+    // 100 times each on average; a Poisson count of 50 or 160 is some five standard deviations off.
+    assert!(drawn.values().all(|n| (50..160).contains(n)), "{:?}", drawn.values().max());
+    let pages = twins.table.root.pages() as u64;
+    let expected = 100_000 / pages;
+    assert!(sampled.values().all(|n| (expected / 2..expected * 2).contains(n)));
+    assert!(Table::<Blob>::new().random(&mut || 1).is_none());
+}
+
+#[test]
+fn touch_sets_the_clock_unless_shared() {
+    let mut twins = Twins::new(hash, 9);
+    for number in 0..2_000 {
+        twins.upsert(hash(&key_of(number)), key_of(number), 1);
+    }
+    let key = key_of(11);
+    let clock = |table: &Table<Blob>| table.get(hash(&key), &key).expect("it is there").clock;
+    twins.table.touch(hash(&key), &key, 2);
+    assert_eq!(clock(&twins.table), 2);
+    let frozen = twins.table.freeze();
+    let used = twins.heap.used_bytes();
+    twins.table.touch(hash(&key), &key, 3);
+    assert_eq!((clock(&twins.table), twins.heap.used_bytes()), (2, used));
+    drop(frozen);
+    twins.table.touch(hash(&key), &key, 0xFF_FFFF);
+    assert_eq!(clock(&twins.table), 0xFF_FFFF);
+}
+
+#[test]
+fn a_write_under_a_freeze_copies_one_page() {
+    let mut twins = Twins::new(hash, 10);
+    for number in 0..20_000 {
+        twins.upsert(hash(&key_of(number)), key_of(number), 1);
+    }
+    let used = twins.heap.used_bytes();
+    let frozen = twins.table.freeze();
+    assert_eq!(twins.heap.used_bytes(), used);
+    let key = key_of(3);
+    for clock in 0..10 {
+        let value = NewValue::Int(1_000_000);
+        twins.table.upsert(&mut twins.heap, hash(&key), &key, value, Expiry::None, clock);
+    }
+    let copied = twins.heap.used_bytes() - used;
+    assert!((128..=4096).contains(&copied), "{copied}");
+    // A miss copies nothing.
+    assert!(twins.table.remove(&mut twins.heap, hash(b"nobody"), b"nobody").is_none());
+    assert!(!twins.table.set_expiry(&mut twins.heap, hash(b"nobody"), b"nobody", 5));
+    assert_eq!(twins.heap.used_bytes() - used, copied);
+    drop(frozen);
+    twins.heap.drain_remote(usize::MAX);
+    assert_eq!(twins.heap.used_bytes(), block_bytes(&twins.table));
+}
+
+#[test]
+fn evacuation_gives_sparse_segments_back() {
+    let mut twins = Twins::new(hash, 11);
+    for number in 0..150_000 {
+        twins.upsert(hash(&key_of(number)), key_of(number), 1);
+    }
+    let full = twins.heap.committed_bytes();
+    for number in (0..150_000).filter(|n| n % 8 != 0) {
+        twins.remove(hash(&key_of(number)), &key_of(number));
+    }
+    println!("{} of {full}, {} used", twins.heap.committed_bytes(), twins.heap.used_bytes());
+    let sparse = twins.heap.begin_evacuation();
+    assert!(sparse > 2, "{sparse}");
+    let mut cursor = 0;
+    while !twins.table.evacuate(&mut twins.heap, &mut cursor, 100) {}
+    twins.heap.end_evacuation();
+    let now = twins.heap.committed_bytes();
+    assert!(now < full / 2 && now < 2 * twins.heap.used_bytes() + (6 << 20), "{full} {now}");
+    check(&twins.table, &twins.model);
+    twins.remove_all();
+    assert!(twins.heap.committed_bytes() <= 2 << 20);
+}
+
+#[test]
+fn pages_outlive_their_heap() {
+    let mut twins = Twins::new(hash, 12);
+    for number in 0..30_000 {
+        twins.upsert(hash(&key_of(number)), key_of(number), 1);
+    }
+    let Twins { heap, table, model, .. } = twins;
+    let frozen = table.freeze();
+    let reader = std::thread::spawn(move || drop(frozen));
+    drop(heap);
+    reader.join().expect("dropping does not panic");
+    check(&table, &model);
+    // Another heap can go on writing it.
+    let mut other = Twins { heap: PageHeap::detached(), table, model, hash, rng: Rng(13) };
+    for _ in 0..5_000 {
+        other.step(30_000, 40);
+    }
+    check(&other.table, &other.model);
+    other.remove_all();
+}
+
+#[test]
+fn an_adopted_heap_s_pages_come_home() {
+    let mut first = Twins::new(hash, 14);
+    let mut second = Twins::new(hash, 15);
+    for number in 0..30_000 {
+        first.upsert(hash(&key_of(number)), key_of(number), 1);
+        second.upsert(hash(&key_of(number)), key_of(number), 1);
+    }
+    let frozen = second.table.freeze();
+    for number in (0..30_000).step_by(3) {
+        second.remove(hash(&key_of(number)), &key_of(number));
+    }
+    let used = first.heap.used_bytes() + second.heap.used_bytes();
+    first.heap.adopt(std::mem::take(&mut second.heap));
+    assert_eq!(first.heap.used_bytes(), used);
+    std::mem::swap(&mut first.heap, &mut second.heap);
+    for _ in 0..5_000 {
+        second.step(30_000, 40);
+    }
+    check(&second.table, &second.model);
+    std::thread::spawn(move || drop(frozen)).join().expect("dropping does not panic");
+    second.heap.drain_remote(usize::MAX);
+    let blocks = block_bytes(&first.table) + block_bytes(&second.table);
+    assert_eq!(second.heap.used_bytes(), blocks);
+    first.heap = second.heap;
+    second.heap = PageHeap::detached();
+    drop(second.table);
+    first.remove_all();
+}
+
+/// A hash of fields: a table inside a table's object.
+#[derive(Clone)]
+struct Nested(Arc<Table<Nested>>);
+
+impl Object for Nested {
+    fn heap_bytes(&self) -> usize {
+        self.0.bytes()
+    }
+}
+
+#[test]
+fn tables_nest_and_small_ones_are_small() {
+    let (mut heap, mut table) = (PageHeap::new(), Table::<Nested>::new());
+    let new = NewValue::Object(Nested(Arc::new(Table::new())));
+    table.upsert(&mut heap, hash(b"h"), b"h", new, Expiry::None, 0);
+    let set = |table: &mut Table<Nested>, heap: &mut PageHeap, n: u64, value: i64| {
+        let field = format!("field:{n:04}").into_bytes();
+        let changed = table.modify_object(heap, hash(b"h"), b"h", |object, heap| {
+            let fields = Arc::make_mut(&mut object.0);
+            fields.upsert(heap, hash(&field), &field, NewValue::Int(value), Expiry::None, 0);
+        });
+        assert!(changed.is_some());
+    };
+    for n in 0..10 {
+        set(&mut table, &mut heap, n, 1);
+    }
+    assert!(table.bytes() < 128 + 80 + 384, "{}", table.bytes());
+    let frozen = table.freeze();
+    for n in 0..5_000 {
+        set(&mut table, &mut heap, n, 2);
+    }
+    let fields = |table: &Table<Nested>| match table.get(hash(b"h"), b"h").map(|e| e.value) {
+        Some(Value::Object(object)) => (object.0.len(), object.0.bytes()),
+        _ => panic!("the hash is there"),
+    };
+    assert_eq!((fields(frozen.table()).0, fields(&table).0), (10, 5_000));
+    assert!(table.bytes() > fields(&table).1);
+    table.remove(&mut heap, hash(b"h"), b"h").expect("it is there");
+    drop(frozen);
+    heap.drain_remote(usize::MAX);
+    assert_eq!((table.bytes(), heap.used_bytes()), (0, 0));
 }

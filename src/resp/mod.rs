@@ -1,9 +1,9 @@
 //! The protocol layer: bytes to requests, replies to bytes, and reply bytes back to replies.
 //!
 //! Nothing here does I/O or knows what a command means. [`request`] finds the frames in what a
-//! socket delivered, without copying; [`reply`] is what a handler answers; [`encode`] writes it in
-//! RESP2 or RESP3 into the [`out::Out`] of a turn; [`decode`] reads replies, for the command line,
-//! replica links and tests.
+//! socket delivered, without copying; [`reply`] is what a handler answers; [`mod@encode`] writes it
+//! in RESP2 or RESP3 into the [`out::Out`] of a turn; [`mod@decode`] reads replies, for the command
+//! line, replica links and tests.
 //!
 //! Bytes from outside never panic here, and nothing is allocated for a length that was announced
 //! but not received. The lints below hold the folder to it. Behaviour is Valkey 9.1's, checked

@@ -42,12 +42,43 @@ impl Change for Delete<'_> {
     }
 }
 
+/// Removes several keys at once: one record, as the command that asked for it.
+#[derive(Debug, Clone, Copy)]
+pub struct DeleteMany<'a> {
+    /// The keys: each is there, and stands in the list once. The caller has checked.
+    pub keys: &'a [Key<'a>],
+}
+
+impl Change for DeleteMany<'_> {
+    /// How many were there.
+    type Found = usize;
+
+    fn apply(&self, keyspace: &mut Keyspace, db: Db) -> Effect<usize> {
+        let found = self.keys.iter().filter(|key| keyspace.delete(db, **key)).count();
+        Effect::of(found as u64, found)
+    }
+
+    fn touched(&self, db: Db, see: &mut dyn FnMut(Touched<'_>)) {
+        for key in self.keys {
+            see(Touched::Key { db, key: *key, event: "del" });
+        }
+    }
+
+    fn write(&self, bytes: &mut Vec<u8>) {
+        let mut record = Record::begin(bytes, 1 + self.keys.len());
+        record.bulk(b"DEL");
+        for key in self.keys {
+            record.bulk(key.bytes);
+        }
+    }
+}
+
 /// Gives a key an expiry.
 #[derive(Debug, Clone, Copy)]
 pub struct ExpireAt<'a> {
     /// The key.
     pub key: Key<'a>,
-    /// Unix time, ms; not 0.
+    /// Unix time, ms; 1 to `i64::MAX`.
     pub at: u64,
 }
 
@@ -114,14 +145,7 @@ impl Change for Rename<'_> {
     type Found = bool;
 
     fn apply(&self, keyspace: &mut Keyspace, db: Db) -> Effect<bool> {
-        if self.from.bytes == self.to.bytes {
-            return Effect::of(0, true);
-        }
-        let found = duplicate(keyspace, (db, self.from), (db, self.to));
-        if found {
-            keyspace.delete(db, self.from);
-        }
-        Effect::of(u64::from(found), found)
+        relocate(keyspace, (db, self.from), (db, self.to))
     }
 
     fn touched(&self, db: Db, see: &mut dyn FnMut(Touched<'_>)) {
@@ -141,7 +165,7 @@ impl Change for Rename<'_> {
 pub struct Move<'a> {
     /// The key.
     pub key: Key<'a>,
-    /// The database it goes to; another one than it is in.
+    /// The database it goes to; the one it is in changes nothing.
     pub to: Db,
 }
 
@@ -150,11 +174,7 @@ impl Change for Move<'_> {
     type Found = bool;
 
     fn apply(&self, keyspace: &mut Keyspace, db: Db) -> Effect<bool> {
-        let found = duplicate(keyspace, (db, self.key), (self.to, self.key));
-        if found {
-            keyspace.delete(db, self.key);
-        }
-        Effect::of(u64::from(found), found)
+        relocate(keyspace, (db, self.key), (self.to, self.key))
     }
 
     fn touched(&self, db: Db, see: &mut dyn FnMut(Touched<'_>)) {
@@ -169,7 +189,8 @@ impl Change for Move<'_> {
     }
 }
 
-/// Copies a value to another key or database, replacing what stands there. The expiry is copied too.
+/// Copies a value to another key or database, replacing what stands there. The expiry is copied too. A key
+/// copied to itself changes nothing.
 #[derive(Debug, Clone, Copy)]
 pub struct Copy<'a> {
     /// The key to copy.
@@ -185,8 +206,9 @@ impl Change for Copy<'_> {
     type Found = bool;
 
     fn apply(&self, keyspace: &mut Keyspace, db: Db) -> Effect<bool> {
-        let found = duplicate(keyspace, (db, self.from), (self.to_db, self.to));
-        Effect::of(u64::from(found), found)
+        let (from, to) = ((db, self.from), (self.to_db, self.to));
+        let found = duplicate(keyspace, from, to);
+        Effect::of(u64::from(found && !same(from, to)), found)
     }
 
     fn touched(&self, _db: Db, see: &mut dyn FnMut(Touched<'_>)) {
@@ -203,11 +225,33 @@ impl Change for Copy<'_> {
     }
 }
 
-/// Puts the value at `from`, expiry included, also at `to`. An out-of-line value is shared, not copied.
-fn duplicate(keyspace: &mut Keyspace, from: (Db, Key<'_>), to: (Db, Key<'_>)) -> bool {
+/// One key of one database.
+type Place<'a> = (Db, Key<'a>);
+
+fn same(a: Place<'_>, b: Place<'_>) -> bool {
+    a.0 == b.0 && a.1.bytes == b.1.bytes
+}
+
+/// Moves what stands at `from` to `to`. The same place changes nothing.
+fn relocate(keyspace: &mut Keyspace, from: Place<'_>, to: Place<'_>) -> Effect<bool> {
+    let found = duplicate(keyspace, from, to);
+    let moved = found && !same(from, to);
+    if moved {
+        keyspace.abandon(from.0, from.1);
+    }
+    Effect::of(u64::from(moved), found)
+}
+
+/// Puts the value at `from`, expiry included, also at `to`, unless that is the same place; says whether there is
+/// one. An out-of-line value is shared, not copied. The access clock is the present one, as in Valkey: RENAME,
+/// MOVE and COPY are uses of the value.
+fn duplicate(keyspace: &mut Keyspace, from: Place<'_>, to: Place<'_>) -> bool {
     let Some(entry) = keyspace.table(from.0).get(from.1.hash, from.1.bytes) else {
         return false;
     };
+    if same(from, to) {
+        return true;
+    }
     let expiry = match entry.expiry {
         0 => Expiry::None,
         at => Expiry::At(at),

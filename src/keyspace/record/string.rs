@@ -73,6 +73,27 @@ impl Change for SetString<'_> {
     }
 }
 
+/// Sets a key to the sum that INCRBYFLOAT has computed. On the log it is an ordinary SET, so that the digits do not
+/// depend on who adds; only the keyspace event is its own.
+#[derive(Debug, Clone, Copy)]
+pub struct IncrByFloat<'a>(pub SetString<'a>);
+
+impl Change for IncrByFloat<'_> {
+    type Found = ();
+
+    fn apply(&self, keyspace: &mut Keyspace, db: Db) -> Effect<()> {
+        self.0.apply(keyspace, db)
+    }
+
+    fn touched(&self, db: Db, see: &mut dyn FnMut(Touched<'_>)) {
+        see(Touched::Key { db, key: self.0.key, event: "incrbyfloat" });
+    }
+
+    fn write(&self, bytes: &mut Vec<u8>) {
+        self.0.write(bytes);
+    }
+}
+
 /// Sets several keys to strings without expiry, in order (the last of equal keys wins).
 #[derive(Debug, Clone, Copy)]
 pub struct SetMany<'a> {
@@ -158,6 +179,7 @@ impl Change for Append<'_> {
                 self.suffix.len()
             }
             Some(StringRef::Shared(_)) => in_place(keyspace, db, self.key, |value| {
+                make_room(value, self.suffix.len());
                 value.extend_from_slice(self.suffix);
                 value.len()
             }),
@@ -195,7 +217,8 @@ pub struct SetRange<'a> {
 impl SetRange<'_> {
     fn patch(&self, value: &mut Vec<u8>) -> usize {
         let end = self.offset + self.patch.len();
-        if value.len() < end {
+        if let Some(more) = end.checked_sub(value.len()) {
+            make_room(value, more);
             value.resize(end, 0);
         }
         value[self.offset..end].copy_from_slice(self.patch);
@@ -244,12 +267,23 @@ fn current<'a>(keyspace: &'a Keyspace, db: Db, key: Key<'_>) -> Option<StringRef
 fn put_changed(keyspace: &mut Keyspace, db: Db, key: Key<'_>, value: Vec<u8>) -> usize {
     let length = value.len();
     let value = if length > paged::INLINE_MAX {
+        // Moved, not copied as `stored` would.
         NewValue::Object(Object::String(Arc::new(value)))
     } else {
-        NewValue::Bytes { kind: crate::keyspace::value::KIND_STRING_CHANGED, bytes: &value }
+        stored(&value, true)
     };
     keyspace.put(db, key, value, Expiry::Keep);
     length
+}
+
+/// Makes room for `more` bytes, and for as much again up to 1 MiB: many small appends copy the string seldom, and
+/// a huge one does not double its memory, as a `Vec` by itself would.
+fn make_room(value: &mut Vec<u8>, more: usize) {
+    const AHEAD_MAX: usize = 1 << 20;
+    let length = value.len() + more;
+    if length > value.capacity() {
+        value.reserve_exact(more + length.min(AHEAD_MAX));
+    }
 }
 
 /// Changes a long string where it lies; it is copied first if a snapshot or a reply still holds it.

@@ -1,0 +1,485 @@
+//! The settings: one table of parameters, from which everything that speaks of parameters derives.
+//!
+//! ```text
+//!                    ┌─ command line   --hz 20 --save 900 1 --save 300 10        file.rs
+//!                    ├─ file           hz 20   # comments, quotes, include       file.rs
+//! table::PARAMETERS ─┼─ CONFIG GET     globs, several patterns                   here
+//!                    ├─ CONFIG SET     several pairs, all or nothing             here
+//!                    └─ CONFIG REWRITE the file again, comments kept             rewrite.rs
+//! ```
+//!
+//! A parameter is in the table if it has an effect, or if tools read it and its value is true of us; such a value
+//! that cannot be changed is [`parameter::Kind::Fixed`]. The values are typed fields of [`Config`], so that the
+//! request path reads a field and no text. Bounds and error texts are Valkey 9.1's.
+
+mod file;
+mod parameter;
+mod rewrite;
+mod table;
+
+#[cfg(test)]
+mod tests;
+
+use crate::base::glob::{self, Case};
+use parameter::Parameter;
+use std::path::{Path, PathBuf};
+
+pub use parameter::Mutability;
+
+/// All settings, valid at all times: each value has passed its parameter's check.
+#[derive(Debug, Clone, Default, PartialEq)]
+struct Values {
+    port: u64,
+    bind: Vec<String>,
+    protected_mode: bool,
+    tcp_backlog: u64,
+    tcp_keepalive: u64,
+    timeout: u64,
+    maxclients: u64,
+    requirepass: String,
+    databases: u64,
+    io_threads: u64,
+    hz: u64,
+    dir: String,
+    dbfilename: String,
+    save: Vec<SavePoint>,
+    rdbcompression: bool,
+    rdbchecksum: bool,
+    stop_writes_on_bgsave_error: bool,
+    appendonly: bool,
+    appendfsync: usize,
+    appendfilename: String,
+    appenddirname: String,
+    aof_load_truncated: bool,
+    no_appendfsync_on_rewrite: bool,
+    auto_aof_rewrite_percentage: u64,
+    auto_aof_rewrite_min_size: u64,
+    log_retention_bytes: u64,
+    log_retention_seconds: u64,
+    log_tail_bytes: u64,
+    log_segment_bytes: u64,
+    proto_max_bulk_len: u64,
+    client_query_buffer_limit: u64,
+    client_output_buffer_limit: BufferLimits,
+    slow_read_elements: u64,
+    active_expire_effort: u64,
+    enable_debug_command: usize,
+    enable_protected_configs: usize,
+    loglevel: usize,
+    logfile: String,
+}
+
+/// The server's settings.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Config {
+    values: Values,
+    /// The configuration file, as a full path.
+    file: Option<PathBuf>,
+}
+
+impl Default for Config {
+    /// Every parameter at its default.
+    fn default() -> Self {
+        let mut values = Values::default();
+        for parameter in table::PARAMETERS {
+            let words = parameter.words(parameter.default);
+            let set = words.and_then(|words| parameter.set(&mut values, &words));
+            set.expect("the table's defaults are valid, a test sets each");
+        }
+        Config { values, file: None }
+    }
+}
+
+/// One save point: save after this many seconds if there were this many changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SavePoint {
+    /// Seconds since the last save, at least 1.
+    pub seconds: u64,
+    /// Changes since the last save.
+    pub changes: u64,
+}
+
+/// When the log is flushed to the disk (`appendfsync`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fsync {
+    /// Before the reply.
+    Always,
+    /// Once a second.
+    EverySec,
+    /// When the operating system likes.
+    No,
+}
+
+/// Who may use a guarded feature (`enable-debug-command`, `enable-protected-configs`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Guard {
+    /// Nobody.
+    No,
+    /// Everybody.
+    Yes,
+    /// Connections from this machine.
+    Local,
+}
+
+impl Guard {
+    /// Whether a connection may, given whether it comes from this machine.
+    pub fn allows(self, local: bool) -> bool {
+        self == Guard::Yes || (self == Guard::Local && local)
+    }
+}
+
+/// What is logged (`loglevel`), from most to least.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogLevel {
+    /// Everything.
+    Debug,
+    /// Much.
+    Verbose,
+    /// What an operator wants to know.
+    Notice,
+    /// What needs a person.
+    Warning,
+    /// Nothing.
+    Nothing,
+}
+
+/// How much one class of clients may leave unread before it is disconnected. 0 is no limit.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct BufferLimit {
+    /// At once, bytes.
+    pub hard_bytes: u64,
+    /// For `soft_seconds` without a break, bytes.
+    pub soft_bytes: u64,
+    /// See `soft_bytes`.
+    pub soft_seconds: u64,
+}
+
+/// The limits of all classes: `client-output-buffer-limit`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct BufferLimits {
+    /// Ordinary clients.
+    pub normal: BufferLimit,
+    /// Replicas.
+    pub replica: BufferLimit,
+    /// Subscribers.
+    pub pubsub: BufferLimit,
+}
+
+impl Config {
+    /// Settings from the command line without the program's name, as redis-server reads it: the first argument
+    /// may be a configuration file, the rest is `--name value ...`. The error is ready to be printed.
+    pub fn from_args(arguments: &[String]) -> Result<Config, String> {
+        file::load(arguments)
+    }
+
+    /// CONFIG GET: the parameters that any of the patterns names, by name. A pattern without special bytes is
+    /// answered with the name as it was given, as Valkey does.
+    pub fn get(&self, patterns: &[&[u8]]) -> Vec<(String, String)> {
+        let mut found: Vec<(String, String)> = Vec::new();
+        for pattern in patterns {
+            let literal = glob::is_literal(pattern);
+            for (name, parameter) in table::names() {
+                if !glob::matches_case(pattern, name.as_bytes(), Case::Ignore) {
+                    continue;
+                }
+                let name = match std::str::from_utf8(pattern) {
+                    Ok(given) if literal => given,
+                    _ => name,
+                };
+                if !found.iter().any(|(seen, _)| seen.eq_ignore_ascii_case(name)) {
+                    found.push((name.to_owned(), parameter.text(&self.values)));
+                }
+            }
+        }
+        found.sort();
+        found
+    }
+
+    /// CONFIG SET: sets all pairs, or none and says why, in the words that follow `ERR ` on the wire. `local` is
+    /// whether the caller's connection comes from this machine. Returns the names whose value is another one now.
+    pub fn set(
+        &mut self,
+        pairs: &[(&[u8], &[u8])],
+        local: bool,
+    ) -> Result<Vec<&'static str>, String> {
+        let parameters = self.settable(pairs, local)?;
+        let mut values = self.values.clone();
+        for (parameter, (_, value)) in parameters.iter().zip(pairs) {
+            let text = std::str::from_utf8(value).map_err(|_| "argument must be UTF-8 text".to_owned());
+            let words = text.and_then(|text| parameter.words(text));
+            let set = words.and_then(|words| parameter.set(&mut values, &words));
+            set.map_err(|why| failed(parameter.name, &why))?;
+        }
+        values.check().map_err(|(name, why)| failed(name, &why))?;
+        let changed = |parameter: &&&Parameter| {
+            parameter.text(&values) != parameter.text(&self.values)
+        };
+        let changed = parameters.iter().filter(changed).map(|parameter| parameter.name).collect();
+        self.values = values;
+        Ok(changed)
+    }
+
+    /// The parameters of the pairs, if all of them may be set.
+    fn settable(
+        &self,
+        pairs: &[(&[u8], &[u8])],
+        local: bool,
+    ) -> Result<Vec<&'static Parameter>, String> {
+        let mut parameters: Vec<&'static Parameter> = Vec::with_capacity(pairs.len());
+        let mut refusal = None;
+        for (name, _) in pairs {
+            let shown = String::from_utf8_lossy(name);
+            // An unknown name is reported even behind another mistake.
+            let Some(parameter) = table::find(&shown) else {
+                let text = "Unknown option or number of arguments for CONFIG SET";
+                return Err(format!("{text} - '{shown}'"));
+            };
+            let why = match parameter.mutability {
+                Mutability::Immutable => Some("can't set immutable config"),
+                Mutability::Protected if !self.enable_protected_configs().allows(local) => {
+                    Some("can't set protected config")
+                }
+                _ if parameters.iter().any(|seen| std::ptr::eq(*seen, parameter)) => {
+                    Some("duplicate parameter")
+                }
+                _ => None,
+            };
+            refusal = refusal.or_else(|| why.map(|why| failed(&shown, why)));
+            parameters.push(parameter);
+        }
+        refusal.map_or(Ok(parameters), Err)
+    }
+
+    /// The configuration file's full path, if there is one.
+    pub fn file(&self) -> Option<&Path> {
+        self.file.as_deref()
+    }
+
+    /// CONFIG REWRITE: the configuration file's new text, made from its present one.
+    pub fn rewritten(&self, present: &str) -> String {
+        rewrite::rewritten(&self.values, present)
+    }
+}
+
+fn failed(name: &str, why: &str) -> String {
+    format!("CONFIG SET failed (possibly related to argument '{name}') - {why}")
+}
+
+impl Values {
+    /// What no single parameter can check. The error names the parameter to blame.
+    fn check(&self) -> Result<(), (&'static str, String)> {
+        if self.no_appendfsync_on_rewrite && table::FSYNC[self.appendfsync] == "always" {
+            let why = "'no-appendfsync-on-rewrite yes' contradicts 'appendfsync always': \
+                       it would acknowledge writes that are not on the disk";
+            return Err(("no-appendfsync-on-rewrite", why.to_owned()));
+        }
+        Ok(())
+    }
+}
+
+/// The values, typed.
+impl Config {
+    /// The TCP port; 0: none is chosen, the system gives one.
+    pub fn port(&self) -> u16 {
+        self.values.port as u16
+    }
+
+    /// Addresses to listen at; one with a `-` in front may be missing.
+    pub fn bind(&self) -> &[String] {
+        &self.values.bind
+    }
+
+    /// Whether strangers from other machines are refused while there is no password.
+    pub fn protected_mode(&self) -> bool {
+        self.values.protected_mode
+    }
+
+    /// Connections the kernel may hold before they are accepted.
+    pub fn tcp_backlog(&self) -> u32 {
+        self.values.tcp_backlog as u32
+    }
+
+    /// Seconds of silence before the kernel probes a peer; 0: never.
+    pub fn tcp_keepalive(&self) -> u32 {
+        self.values.tcp_keepalive as u32
+    }
+
+    /// Seconds after which an idle client is disconnected; 0: never.
+    pub fn timeout(&self) -> u64 {
+        self.values.timeout
+    }
+
+    /// Clients at once.
+    pub fn maxclients(&self) -> usize {
+        self.values.maxclients as usize
+    }
+
+    /// The password of the default user; empty if there is none.
+    pub fn requirepass(&self) -> &str {
+        &self.values.requirepass
+    }
+
+    /// Databases.
+    pub fn databases(&self) -> usize {
+        self.values.databases as usize
+    }
+
+    /// I/O workers.
+    pub fn io_threads(&self) -> usize {
+        self.values.io_threads as usize
+    }
+
+    /// Rounds of periodic work a second.
+    pub fn hz(&self) -> u64 {
+        self.values.hz
+    }
+
+    /// The folder of all files, a full path.
+    pub fn dir(&self) -> &Path {
+        Path::new(&self.values.dir)
+    }
+
+    /// The RDB file's name.
+    pub fn dbfilename(&self) -> &str {
+        &self.values.dbfilename
+    }
+
+    /// The RDB file's full path.
+    pub fn rdb_path(&self) -> PathBuf {
+        self.dir().join(&self.values.dbfilename)
+    }
+
+    /// When to save by itself; empty: never.
+    pub fn save_points(&self) -> &[SavePoint] {
+        &self.values.save
+    }
+
+    /// Whether strings in RDB files are compressed.
+    pub fn rdbcompression(&self) -> bool {
+        self.values.rdbcompression
+    }
+
+    /// Whether RDB files end in a checksum.
+    pub fn rdbchecksum(&self) -> bool {
+        self.values.rdbchecksum
+    }
+
+    /// Whether writes are refused after a background save failed.
+    pub fn stop_writes_on_bgsave_error(&self) -> bool {
+        self.values.stop_writes_on_bgsave_error
+    }
+
+    /// Whether the log is kept on disk.
+    pub fn appendonly(&self) -> bool {
+        self.values.appendonly
+    }
+
+    /// When the log is flushed to the disk.
+    pub fn appendfsync(&self) -> Fsync {
+        [Fsync::EverySec, Fsync::Always, Fsync::No][self.values.appendfsync]
+    }
+
+    /// The stem of the log's file names.
+    pub fn appendfilename(&self) -> &str {
+        &self.values.appendfilename
+    }
+
+    /// The log's folder inside `dir`.
+    pub fn appenddirname(&self) -> &str {
+        &self.values.appenddirname
+    }
+
+    /// The log's folder, a full path.
+    pub fn log_dir(&self) -> PathBuf {
+        self.dir().join(&self.values.appenddirname)
+    }
+
+    /// Whether a log that was cut off in its last record is loaded up to there.
+    pub fn aof_load_truncated(&self) -> bool {
+        self.values.aof_load_truncated
+    }
+
+    /// Whether the log is not flushed while a base is written.
+    pub fn no_appendfsync_on_rewrite(&self) -> bool {
+        self.values.no_appendfsync_on_rewrite
+    }
+
+    /// Growth of the log over its base, percent, at which a new base is written; 0: never by itself.
+    pub fn auto_aof_rewrite_percentage(&self) -> u64 {
+        self.values.auto_aof_rewrite_percentage
+    }
+
+    /// Bytes below which no new base is written by itself.
+    pub fn auto_aof_rewrite_min_size(&self) -> u64 {
+        self.values.auto_aof_rewrite_min_size
+    }
+
+    /// Bytes of log kept that are older than the base.
+    pub fn log_retention_bytes(&self) -> u64 {
+        self.values.log_retention_bytes
+    }
+
+    /// Seconds for which log older than the base is kept; 0: by bytes only.
+    pub fn log_retention_seconds(&self) -> u64 {
+        self.values.log_retention_seconds
+    }
+
+    /// Bytes of the newest log that may wait in memory.
+    pub fn log_tail_bytes(&self) -> u64 {
+        self.values.log_tail_bytes
+    }
+
+    /// Bytes at which a segment is closed and the next one begins.
+    pub fn log_segment_bytes(&self) -> u64 {
+        self.values.log_segment_bytes
+    }
+
+    /// Longest argument, bytes.
+    pub fn proto_max_bulk_len(&self) -> u64 {
+        self.values.proto_max_bulk_len
+    }
+
+    /// Most bytes one client may have sent that are not executed yet.
+    pub fn client_query_buffer_limit(&self) -> u64 {
+        self.values.client_query_buffer_limit
+    }
+
+    /// How much a client may leave unread.
+    pub fn client_output_buffer_limit(&self) -> &BufferLimits {
+        &self.values.client_output_buffer_limit
+    }
+
+    /// Elements or bytes above which a read runs on the read pool.
+    pub fn slow_read_elements(&self) -> u64 {
+        self.values.slow_read_elements
+    }
+
+    /// How hard the expiry cycle works, 1 to 10.
+    pub fn active_expire_effort(&self) -> u64 {
+        self.values.active_expire_effort
+    }
+
+    /// Who may use DEBUG.
+    pub fn enable_debug_command(&self) -> Guard {
+        GUARDS[self.values.enable_debug_command]
+    }
+
+    /// Who may set the protected parameters.
+    pub fn enable_protected_configs(&self) -> Guard {
+        GUARDS[self.values.enable_protected_configs]
+    }
+
+    /// What is logged.
+    pub fn loglevel(&self) -> LogLevel {
+        use LogLevel::{Debug, Notice, Nothing, Verbose, Warning};
+        [Debug, Verbose, Notice, Warning, Nothing][self.values.loglevel]
+    }
+
+    /// The file that is logged to; empty: standard output.
+    pub fn logfile(&self) -> &str {
+        &self.values.logfile
+    }
+}
+
+/// In the order of [`table::GUARD`].
+const GUARDS: [Guard; 3] = [Guard::No, Guard::Yes, Guard::Local];

@@ -1,0 +1,202 @@
+//! What control commands ask for and only the engine can do.
+
+use super::dispatch::{Done, Flow};
+use super::outbox::Message;
+use super::{Engine, ShutdownRequest, replay};
+use crate::admin::ClientId;
+use crate::base::clock;
+use crate::command::Action;
+use crate::keyspace::digest;
+use crate::keyspace::load::Loader;
+use crate::log::{self, Lsn, ReplayError};
+use crate::resp::{Out, Reply, encode};
+use std::time::Duration;
+
+/// Does an action, and writes its reply unless it comes later.
+pub(super) fn act(engine: &mut Engine, client: ClientId, action: Action, out: &mut Out) -> Done {
+    let reply = match action {
+        Action::Save => return save(engine, client, out),
+        Action::Bgsave { schedule } => bgsave(engine, schedule),
+        Action::BgsaveCancel => bgsave_cancel(engine),
+        Action::RewriteLog => rewrite(engine),
+        Action::Shutdown { save, force, now: _ } => {
+            let by = Some(engine.address(client));
+            engine.request_shutdown(ShutdownRequest { save, force, by });
+            return Done::now(Flow::Wait);
+        }
+        Action::ShutdownAbort => error("ERR No shutdown in progress."),
+        Action::Reload { save, flush } => done_or_error(reload(engine, save, flush)),
+        Action::LoadLog => done_or_error(load_log(engine)),
+        Action::Sleep(seconds) => {
+            clock::pause(Duration::from_secs_f64(seconds.max(0.0)));
+            Reply::Ok
+        }
+        Action::Digest => return digest_all(engine, client, out),
+        Action::Kill { clients, count } => return kill(engine, client, &clients, count, out),
+        Action::Quit => {
+            engine.reply(client, &Reply::Ok, out);
+            return Done::now(Flow::Close);
+        }
+        Action::ConfigChanged(names) => {
+            config_changed(engine, &names);
+            Reply::Ok
+        }
+    };
+    engine.reply(client, &reply, out)
+}
+
+fn error(text: &'static str) -> Reply<'static> {
+    Reply::Error(text.into())
+}
+
+fn done_or_error(outcome: Result<(), ReplayError>) -> Reply<'static> {
+    match outcome {
+        Ok(()) => Reply::Ok,
+        Err(error) => Reply::Error(format!("ERR {error}").into()),
+    }
+}
+
+/// SAVE: written by a thread like BGSAVE, while the connection waits; nobody else does.
+fn save(engine: &mut Engine, client: ClientId, out: &mut Out) -> Done {
+    if engine.snapshots.save.is_some() {
+        return engine.reply(client, &error("ERR Background save already in progress"), out);
+    }
+    let protocol = engine.admin.clients.session(client).protocol;
+    let to = engine.address(client);
+    match engine.begin_save(Some((to, protocol))) {
+        Ok(()) => Done::now(Flow::Wait),
+        Err(failed) => {
+            engine.reply(client, &Reply::Error(format!("ERR {failed}").into()), out)
+        }
+    }
+}
+
+fn bgsave(engine: &mut Engine, schedule: bool) -> Reply<'static> {
+    if engine.snapshots.save.is_some() {
+        return error("ERR Background save already in progress");
+    }
+    if engine.snapshots.rewrite.is_some() && !schedule {
+        return error(
+            "ERR Another child process is active (AOF?): can't BGSAVE right now. Use BGSAVE SCHEDULE in order to \
+             schedule a BGSAVE whenever possible.",
+        );
+    }
+    match engine.begin_save(None) {
+        Ok(()) => Reply::Simple("Background saving started"),
+        Err(failed) => Reply::Error(format!("ERR {failed}").into()),
+    }
+}
+
+fn bgsave_cancel(engine: &mut Engine) -> Reply<'static> {
+    if engine.cancel_save() {
+        Reply::Simple("Background saving cancelled")
+    } else {
+        error("ERR Background saving is currently not in progress or scheduled")
+    }
+}
+
+fn rewrite(engine: &mut Engine) -> Reply<'static> {
+    if !engine.admin.config.appendonly() {
+        return error("ERR the log is not on disk (appendonly no)");
+    }
+    if engine.snapshots.rewrite.is_some() {
+        return error("ERR Background append only file rewriting already in progress");
+    }
+    match engine.begin_rewrite() {
+        Ok(()) => Reply::Simple("Background append only file rewriting started"),
+        Err(failed) => Reply::Error(format!("ERR {failed}").into()),
+    }
+}
+
+/// DEBUG RELOAD. With NOSAVE the keyspace becomes what the file says and not what the log says, so the log gets a
+/// new base from it at once.
+fn reload(engine: &mut Engine, save: bool, flush: bool) -> Result<(), ReplayError> {
+    if save {
+        engine.save_now()?;
+    }
+    let path = engine.admin.config.rdb_path();
+    let disk = engine.disk.clone();
+    if flush {
+        Loader::new(&mut engine.keyspace).clear();
+    }
+    replay::file(engine, &*disk, &path)?;
+    if engine.admin.config.appendonly() && (!save || !flush) {
+        engine.begin_rewrite()?;
+    }
+    Ok(())
+}
+
+/// DEBUG LOADAOF: the keyspace anew from the files of the running log.
+fn load_log(engine: &mut Engine) -> Result<(), ReplayError> {
+    /// Longer than any disk that still works needs for a tail.
+    const WRITTEN_WITHIN: Duration = Duration::from_secs(30);
+    engine.commit();
+    let Some(log) = engine.journal.log().cloned() else { return Err("there is no log".into()) };
+    if !engine.admin.config.appendonly() {
+        return Err("the log is not on disk (appendonly no)".into());
+    }
+    let begun = clock::monotonic();
+    while log.positions().written < log.positions().emitted {
+        if clock::monotonic().since(begun) > WRITTEN_WITHIN || log.failure().is_some() {
+            return Err("the log could not be written".into());
+        }
+        clock::pause(Duration::from_millis(1));
+    }
+    let settings = super::start::settings(&engine.admin.config);
+    let disk = engine.disk.clone();
+    Loader::new(&mut engine.keyspace).clear();
+    engine.replay_db = crate::keyspace::Db(0);
+    log::recover(disk, &settings, &mut replay::Recovering { engine })?;
+    engine.batch.clear();
+    engine.batch.forget_selected();
+    Ok(())
+}
+
+/// DEBUG DIGEST: on the read pool, from a frozen keyspace.
+fn digest_all(engine: &mut Engine, client: ClientId, out: &mut Out) -> Done {
+    let protocol = engine.admin.clients.session(client).protocol;
+    let frozen = engine.keyspace.freeze();
+    let work = Box::new(move |out: &mut Out| {
+        let digest = digest::of_frozen(&frozen).hex();
+        encode(&Reply::Status(digest.into_bytes().into()), protocol, out);
+    });
+    engine.later(client, work, Lsn::default(), out)
+}
+
+fn kill(
+    engine: &mut Engine,
+    client: ClientId,
+    victims: &[ClientId],
+    count: bool,
+    out: &mut Out,
+) -> Done {
+    let mut flow = Flow::Next;
+    for victim in victims {
+        if *victim == client {
+            // Its own reply still goes out.
+            flow = Flow::Close;
+            continue;
+        }
+        let to = engine.address(*victim);
+        engine.admin.clients.session(*victim).closing = true;
+        if let Some(outbox) = engine.outbox(to.worker) {
+            outbox.send(Message::Close(to));
+        }
+    }
+    let reply = if count { Reply::Int(victims.len() as i64) } else { Reply::Ok };
+    engine.reply(client, &reply, out);
+    Done::now(flow)
+}
+
+/// Makes the engine follow settings that were changed.
+pub(super) fn config_changed(engine: &mut Engine, names: &[&'static str]) {
+    for name in names {
+        if *name == "appendfsync" {
+            let on_disk = engine.admin.config.appendonly();
+            let fsync = super::start::fsync(&engine.admin.config);
+            engine.journal.set_fsync(fsync, on_disk);
+            engine.batch.watch(engine.journal.holds_replies());
+        }
+    }
+    engine.refresh_gate();
+}

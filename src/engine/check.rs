@@ -1,0 +1,324 @@
+//! `check`: commands tested by transcripts, and everything a transcript implies.
+//!
+//! A transcript is a redis-cli session with, where it matters, the records of a call. Whatever it tests, this runner
+//! also tests the laws on it: its records replayed into an empty keyspace give the same digest, replaying them gives
+//! the same records again (the fixed point), and an RDB file of the result loads equal.
+//!
+//! ```text
+//! # a comment; blank lines change nothing
+//! > SET greeting "hello\r\n" EX 10                        a request, quoted as in redis-cli
+//! OK                                                      the reply, as redis-cli prints it
+//! log: SET greeting "hello\r\n" PXAT 1700000010000        the call's records; `log:` alone says there are none
+//! @ now 1700000000000 | @ advance 5000 | @ resp 3 | @ fresh
+//! ```
+
+use super::round::{Group, Replies, Round};
+use super::{Engine, replay};
+use crate::admin::{Admin, ClientId, Config};
+use crate::base::clock::UnixMs;
+use crate::base::disk::RealDisk;
+use crate::keyspace::digest::{self, Digest};
+use crate::resp::{Decoded, Limits, Mark, OwnedReply, Parsed, Protocol, decode, parse};
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+/// The clock at the beginning of a transcript, unix ms.
+pub const BEGINNING: UnixMs = UnixMs(1_700_000_000_000);
+
+/// An engine with one connection, in memory, without threads or sockets.
+pub struct Local {
+    /// The engine.
+    pub engine: Engine,
+    client: ClientId,
+    now: UnixMs,
+}
+
+impl Default for Local {
+    fn default() -> Self {
+        Local::new(Config::default())
+    }
+}
+
+impl Local {
+    /// An empty engine with these settings.
+    pub fn new(config: Config) -> Self {
+        const SEED: u64 = 1;
+        let mut engine = Engine::in_memory(Admin::new(config), SEED, Arc::new(RealDisk));
+        engine.journal.keep_records();
+        let (client, _id) = engine.connect(0, 0, BEGINNING);
+        Local { engine, client, now: BEGINNING }
+    }
+
+    /// Runs one request and returns its encoded reply.
+    pub fn run(&mut self, arguments: &[&[u8]]) -> Vec<u8> {
+        let mut round = Round { arguments: arguments.to_vec(), ..Round::default() };
+        round.push(0);
+        round.groups.push(Group { client: self.client, count: 1, ..Group::default() });
+        let mut replies = Replies::default();
+        self.engine.execute(&round, self.now, &mut replies);
+        let out = &replies.out;
+        out.slices(Mark::default(), out.mark()).flatten().copied().collect()
+    }
+
+    /// Runs one request and returns its reply; none if it sent none.
+    ///
+    /// # Panics
+    /// If the reply's bytes are not RESP.
+    pub fn reply(&mut self, arguments: &[&[u8]]) -> Option<OwnedReply> {
+        let bytes = self.run(arguments);
+        if bytes.is_empty() {
+            return None;
+        }
+        match decode(&bytes, crate::resp::decode::DEPTH_MAX) {
+            Decoded::Value { consumed, value } if consumed == bytes.len() => Some(value),
+            other => panic!("not one reply: {other:?} in {:?}", String::from_utf8_lossy(&bytes)),
+        }
+    }
+
+    /// All records since the beginning.
+    pub fn records(&self) -> &[u8] {
+        self.engine.journal.kept()
+    }
+
+    /// The digest of everything in it.
+    pub fn digest(&self) -> Digest {
+        digest::of_keyspace(&self.engine.keyspace)
+    }
+
+    /// Moves the clock, and removes what is due then as the active cycle does.
+    pub fn advance_to(&mut self, now: UnixMs) {
+        self.now = now;
+    }
+
+    /// The connection's session.
+    pub fn session(&mut self) -> &mut crate::session::Session {
+        self.engine.admin.clients.session(self.client)
+    }
+}
+
+/// Runs a transcript.
+///
+/// # Panics
+/// With the line and both texts, if anything differs.
+pub fn check(transcript: &str) {
+    let mut local = Local::default();
+    let lines: Vec<&str> = transcript.lines().map(str::trim).collect();
+    let mut at = 0;
+    while at < lines.len() {
+        let (line, number) = (lines[at], at + 1);
+        at += 1;
+        if line.is_empty() || line.starts_with('#') {
+            continue;
+        }
+        if let Some(directive) = line.strip_prefix("@ ") {
+            direct(&mut local, directive, number);
+            continue;
+        }
+        let Some(request) = line.strip_prefix("> ") else {
+            panic!("line {number}: neither a request nor a directive: {line}");
+        };
+        let expected = gather(&lines, &mut at, |line| {
+            !line.is_empty() && !["> ", "@ ", "# ", "log:"].iter().any(|head| line.starts_with(head))
+        });
+        let logged = gather(&lines, &mut at, |line| line.starts_with("log:"));
+        let before = local.records().len();
+        let arguments = words(request);
+        let arguments: Vec<&[u8]> = arguments.iter().map(Vec::as_slice).collect();
+        let mut found = String::new();
+        if let Some(reply) = local.reply(&arguments) {
+            print(&reply, "", &mut found);
+        }
+        let found: Vec<&str> = found.lines().map(str::trim).collect();
+        assert_eq!(found, expected, "line {number}: the reply to {request}");
+        if !logged.is_empty() {
+            check_records(&local.records()[before..], &logged, number, request);
+        }
+    }
+    check_laws(&local);
+}
+
+fn gather<'a>(lines: &[&'a str], at: &mut usize, belongs: impl Fn(&str) -> bool) -> Vec<&'a str> {
+    let begin = *at;
+    while lines.get(*at).is_some_and(|line| belongs(line)) {
+        *at += 1;
+    }
+    lines[begin..*at].to_vec()
+}
+
+fn direct(local: &mut Local, directive: &str, line: usize) {
+    let number = |text: &str| -> u64 {
+        text.trim().parse().unwrap_or_else(|_| panic!("line {line}: not a number: {text}"))
+    };
+    match directive.split_once(' ').unwrap_or((directive, "")) {
+        ("now", to) => local.advance_to(UnixMs(number(to))),
+        ("advance", by) => local.advance_to(local.now.plus_ms(number(by))),
+        ("resp", version) => {
+            let protocol = if number(version) == 3 { Protocol::Resp3 } else { Protocol::Resp2 };
+            local.session().protocol = protocol;
+        }
+        ("fresh", _) => {
+            check_laws(local);
+            *local = Local::default();
+        }
+        _ => panic!("line {line}: no such directive: {directive}"),
+    }
+}
+
+/// The records of a call against the `log:` lines. SELECT is left out; MULTI and EXEC too, unless they are asked for.
+fn check_records(records: &[u8], expected: &[&str], line: usize, request: &str) {
+    let expected: Vec<String> =
+        expected.iter().map(|line| line["log:".len()..].trim().to_owned()).collect();
+    let expected: Vec<String> = expected.into_iter().filter(|record| !record.is_empty()).collect();
+    let groups = expected.iter().any(|record| record == "MULTI");
+    let found: Vec<String> = parsed(records)
+        .into_iter()
+        .filter(|record| record[0] != b"SELECT" && (groups || !is_bracket(record)))
+        .map(|record| record.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" "))
+        .collect();
+    assert_eq!(found, expected, "line {line}: the records of {request}");
+}
+
+fn is_bracket(record: &[Vec<u8>]) -> bool {
+    record[0] == b"MULTI" || record[0] == b"EXEC"
+}
+
+/// The laws that hold for every sequence of commands.
+fn check_laws(local: &Local) {
+    let records = parsed(local.records());
+    let mut again = Local::default();
+    for record in &records {
+        let arguments: Vec<&[u8]> = record.iter().map(Vec::as_slice).collect();
+        replay::record(&mut again.engine, &arguments).expect("our own records replay");
+    }
+    again.engine.commit();
+    assert_eq!(again.digest(), local.digest(), "replaying the records gives another keyspace");
+    let plain = |records: Vec<Vec<Vec<u8>>>| -> Vec<Vec<Vec<u8>>> {
+        records.into_iter().filter(|record| !is_bracket(record)).collect()
+    };
+    let second = parsed(again.records());
+    assert_eq!(plain(second), plain(records), "replaying a record gives another record");
+    let file = super::snapshot::to_vec(&local.engine.keyspace).expect("a Vec takes everything");
+    let mut loaded = Local::default();
+    replay::rdb(&mut loaded.engine, &file).expect("our own RDB loads");
+    assert_eq!(loaded.digest(), local.digest(), "an RDB file loads as another keyspace");
+}
+
+/// Splits record bytes into commands.
+///
+/// # Panics
+/// If they are not whole commands.
+pub fn parsed(mut bytes: &[u8]) -> Vec<Vec<Vec<u8>>> {
+    let mut records = Vec::new();
+    while !bytes.is_empty() {
+        let mut arguments = Vec::new();
+        let parsed = crate::resp::parse_multibulk(bytes, &Limits::trusted(), &mut arguments);
+        let Parsed::Frame { consumed } = parsed else { panic!("not a record: {parsed:?}") };
+        records.push(arguments.iter().map(|argument| argument.of(bytes).to_vec()).collect());
+        bytes = &bytes[consumed..];
+    }
+    records
+}
+
+/// Splits a request line into words, by the rules of inline commands.
+fn words(line: &str) -> Vec<Vec<u8>> {
+    let mut bytes = format!("{line}\r\n").into_bytes();
+    let mut arguments = Vec::new();
+    match parse(&mut bytes, &Limits::trusted(), &mut arguments) {
+        Parsed::Frame { .. } => arguments.iter().map(|word| word.of(&bytes).to_vec()).collect(),
+        other => panic!("not a request: {line}: {other:?}"),
+    }
+}
+
+/// A word as redis-cli would need it typed: quoted only if it must be.
+fn quoted(word: &[u8]) -> String {
+    let plain = |byte: &u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\'' | b'\\');
+    if !word.is_empty() && word.iter().all(plain) {
+        return String::from_utf8_lossy(word).into_owned();
+    }
+    represented(word)
+}
+
+/// redis-cli's form of a string: in double quotes, what is not printable escaped.
+fn represented(bytes: &[u8]) -> String {
+    let mut text = String::from("\"");
+    for byte in bytes {
+        match byte {
+            b'\\' => text.push_str("\\\\"),
+            b'"' => text.push_str("\\\""),
+            b'\n' => text.push_str("\\n"),
+            b'\r' => text.push_str("\\r"),
+            b'\t' => text.push_str("\\t"),
+            0x07 => text.push_str("\\a"),
+            0x08 => text.push_str("\\b"),
+            0x20..=0x7e => text.push(char::from(*byte)),
+            other => {
+                // Writing to a String does not fail.
+                let _infallible = write!(text, "\\x{other:02x}");
+            }
+        }
+    }
+    text.push('"');
+    text
+}
+
+/// Prints a reply as redis-cli does on a terminal.
+fn print(reply: &OwnedReply, indent: &str, text: &mut String) {
+    let line = match reply {
+        OwnedReply::Simple(status) => String::from_utf8_lossy(status).into_owned(),
+        OwnedReply::Error(error) => format!("(error) {}", String::from_utf8_lossy(error)),
+        OwnedReply::Int(number) => format!("(integer) {number}"),
+        OwnedReply::Bulk(bytes) => represented(bytes),
+        OwnedReply::Null | OwnedReply::NullArray => "(nil)".to_owned(),
+        OwnedReply::Double(number) => {
+            let mut digits = Vec::new();
+            crate::base::number::write_double(&mut digits, *number);
+            format!("(double) {}", String::from_utf8_lossy(&digits))
+        }
+        OwnedReply::Bool(true) => "(true)".to_owned(),
+        OwnedReply::Bool(false) => "(false)".to_owned(),
+        OwnedReply::BigNumber(digits) => format!("(big number) {}", String::from_utf8_lossy(digits)),
+        OwnedReply::Verbatim(_, bytes) => String::from_utf8_lossy(bytes).into_owned(),
+        OwnedReply::Array(items) => return print_items(items, ")", "(empty array)", indent, text),
+        OwnedReply::Set(items) => return print_items(items, "~", "(empty set)", indent, text),
+        OwnedReply::Push(items) => return print_items(items, ">", "(empty push)", indent, text),
+        OwnedReply::Map(pairs) => return print_map(pairs, indent, text),
+        OwnedReply::Attribute(both) => return print(&both.1, indent, text),
+    };
+    text.push_str(&line);
+    text.push('\n');
+}
+
+fn print_items(items: &[OwnedReply], mark: &str, empty: &str, indent: &str, text: &mut String) {
+    if items.is_empty() {
+        text.push_str(empty);
+        text.push('\n');
+        return;
+    }
+    let width = items.len().to_string().len();
+    let deeper = format!("{indent}{}", " ".repeat(width + 2));
+    for (n, item) in items.iter().enumerate() {
+        if n > 0 {
+            text.push_str(indent);
+        }
+        let _infallible = write!(text, "{:>width$}{mark} ", n + 1);
+        print(item, &deeper, text);
+    }
+}
+
+fn print_map(pairs: &[(OwnedReply, OwnedReply)], indent: &str, text: &mut String) {
+    if pairs.is_empty() {
+        text.push_str("(empty hash)\n");
+        return;
+    }
+    let width = pairs.len().to_string().len();
+    let deeper = format!("{indent}{}", " ".repeat(width + 2));
+    for (n, (key, value)) in pairs.iter().enumerate() {
+        if n > 0 {
+            text.push_str(indent);
+        }
+        let mut name = String::new();
+        print(key, "", &mut name);
+        let _infallible = write!(text, "{:>width$}# {} => ", n + 1, name.trim_end());
+        print(value, &deeper, text);
+    }
+}

@@ -1,0 +1,233 @@
+//! The journal: the engine's side of the log, and which replies must wait for it.
+//!
+//! Under `appendfsync always` a reply waits for what it depends on. A write waits for its own LSN. A read waits only
+//! if a key it names was written above what is synced: the unsynced records' keys are kept as a small map of hashes
+//! ([`Unsynced`]). A read without keys depends on the newest unsynced LSN of its database.
+
+use crate::command::{Call, Keys};
+use crate::keyspace::tx::TouchedKey;
+use crate::keyspace::{Batch, Db, Key};
+use crate::log::{Fsync, Log, Lsn, Positions};
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+/// The engine's side of the log.
+pub struct Journal {
+    log: Backend,
+    /// Whether replies are held: `appendfsync always`, on disk.
+    holds: bool,
+    unsynced: Unsynced,
+}
+
+enum Backend {
+    /// No log at all: a test, or a tool. Records are kept if somebody wants to look at them.
+    None { emitted: Lsn, kept: Option<Vec<u8>> },
+    /// The log, on disk or in memory.
+    Log(Arc<Log>),
+}
+
+impl Journal {
+    /// A journal without a log: what is emitted counts as synced.
+    pub(super) fn memory() -> Self {
+        Journal::over(Backend::None { emitted: Lsn::default(), kept: None })
+    }
+
+    /// The journal of a running log.
+    pub(super) fn of(log: Arc<Log>, on_disk: bool) -> Self {
+        let holds = on_disk && log.fsync() == Fsync::Always;
+        Journal { holds, ..Journal::over(Backend::Log(log)) }
+    }
+
+    fn over(log: Backend) -> Self {
+        Journal { log, holds: false, unsynced: Unsynced::default() }
+    }
+
+    /// Keeps all records from now on (tests).
+    pub(super) fn keep_records(&mut self) {
+        if let Backend::None { kept, .. } = &mut self.log {
+            *kept = Some(Vec::new());
+        }
+    }
+
+    /// The records kept since [`Self::keep_records`].
+    pub(super) fn kept(&self) -> &[u8] {
+        match &self.log {
+            Backend::None { kept: Some(kept), .. } => kept,
+            _ => &[],
+        }
+    }
+
+    /// The log, if there is one.
+    pub fn log(&self) -> Option<&Arc<Log>> {
+        match &self.log {
+            Backend::None { .. } => None,
+            Backend::Log(log) => Some(log),
+        }
+    }
+
+    /// How far the log is.
+    pub fn positions(&self) -> Positions {
+        match &self.log {
+            Backend::Log(log) => log.positions(),
+            Backend::None { emitted, .. } => {
+                Positions { emitted: *emitted, written: *emitted, synced: *emitted }
+            }
+        }
+    }
+
+    /// What I/O workers look at without the engine's lock.
+    pub fn watch(&self) -> Watch {
+        Watch { log: self.log().cloned() }
+    }
+
+    /// Follows `appendfsync`.
+    pub(super) fn set_fsync(&mut self, fsync: Fsync, on_disk: bool) {
+        if let Backend::Log(log) = &self.log {
+            log.set_fsync(fsync);
+        }
+        self.holds = on_disk && fsync == Fsync::Always;
+        if !self.holds {
+            self.unsynced = Unsynced::default();
+        }
+    }
+
+    /// Whether a batch may be appended now.
+    #[inline]
+    pub(super) fn has_room(&self) -> bool {
+        match &self.log {
+            Backend::None { .. } => true,
+            Backend::Log(log) => log.has_room(0),
+        }
+    }
+
+    /// The failure that has latched the log, as text.
+    pub(super) fn failure(&self) -> Option<String> {
+        self.log().and_then(|log| log.failure()).map(|failed| failed.error.clone())
+    }
+
+    /// Whether replies wait for the disk.
+    #[inline]
+    pub(super) fn holds_replies(&self) -> bool {
+        self.holds
+    }
+
+    /// Appends a turn's batch as one group.
+    pub(super) fn append(&mut self, batch: &Batch) {
+        match &mut self.log {
+            Backend::None { emitted, kept } => {
+                *emitted = emitted.advance(batch.bytes().len());
+                if let Some(kept) = kept {
+                    kept.extend_from_slice(batch.bytes());
+                }
+            }
+            Backend::Log(log) => {
+                let database = batch.selected().unwrap_or_default();
+                log.append(batch.bytes(), u32::from(database.0));
+            }
+        }
+    }
+
+    /// Notes the keys that the current call touched, and returns the LSN that its reply must wait for: the end of
+    /// the batch as it is now.
+    pub(super) fn note_touched(&mut self, batch: &mut Batch) -> Lsn {
+        let positions = self.positions();
+        let lsn = positions.emitted.advance(batch.len());
+        self.unsynced.forget(positions.synced);
+        for touched in batch.take_touched() {
+            self.unsynced.note(touched, lsn);
+        }
+        lsn
+    }
+
+    /// The LSN that the reply of a read depends on; 0: none.
+    #[inline]
+    pub(super) fn hold_of_read(&mut self, call: &Call<'_>, db: Db) -> Lsn {
+        if !self.holds || self.unsynced.is_empty() {
+            return Lsn::default();
+        }
+        self.unsynced.forget(self.positions().synced);
+        self.unsynced.of_call(call, db)
+    }
+}
+
+/// What an I/O worker needs to know of the log, without the engine's lock.
+#[derive(Clone)]
+pub struct Watch {
+    log: Option<Arc<Log>>,
+}
+
+impl Watch {
+    /// Up to where everything is durable. Without files that is everything.
+    pub fn synced(&self) -> Lsn {
+        self.log.as_ref().map_or(Lsn(u64::MAX), |log| log.positions().synced)
+    }
+
+    /// The log's failure as an error reply for those who wait for it, if it has failed.
+    pub fn failure(&self) -> Option<Vec<u8>> {
+        let failed = self.log.as_ref()?.failure()?;
+        Some(format!("-MISCONF Errors writing to the AOF file: {}\r\n", failed.error).into_bytes())
+    }
+}
+
+/// The keys of records that are not synced yet.
+#[derive(Default)]
+struct Unsynced {
+    keys: HashMap<(Db, u64), Lsn>,
+    databases: HashMap<Db, Lsn>,
+    /// Whole-database changes: everything depends on them.
+    whole: Lsn,
+    /// In order, so that what has been synced is forgotten in the order it came.
+    order: VecDeque<(Lsn, TouchedKey)>,
+}
+
+impl Unsynced {
+    fn is_empty(&self) -> bool {
+        self.order.is_empty()
+    }
+
+    fn note(&mut self, touched: TouchedKey, lsn: Lsn) {
+        match touched {
+            TouchedKey::Key(db, hash) => {
+                self.keys.insert((db, hash), lsn);
+                self.databases.insert(db, lsn);
+            }
+            TouchedKey::Database(db) => {
+                self.whole = lsn;
+                self.databases.insert(db, lsn);
+            }
+            TouchedKey::All => self.whole = lsn,
+        }
+        self.order.push_back((lsn, touched));
+    }
+
+    fn forget(&mut self, synced: Lsn) {
+        while let Some((lsn, touched)) = self.order.front().copied()
+            && lsn <= synced
+        {
+            self.order.pop_front();
+            if let TouchedKey::Key(db, hash) = touched
+                && self.keys.get(&(db, hash)) == Some(&lsn)
+            {
+                self.keys.remove(&(db, hash));
+            }
+        }
+        self.databases.retain(|_, lsn| *lsn > synced);
+        if self.whole <= synced {
+            self.whole = Lsn::default();
+        }
+    }
+
+    fn of_call(&self, call: &Call<'_>, db: Db) -> Lsn {
+        let of_key = |key: Key<'_>| self.keys.get(&(db, key.hash)).copied().unwrap_or_default();
+        let newest = match call.command.keys {
+            [Keys::One(at, _)] if *at < call.len() => of_key(call.key(*at)),
+            [Keys::From(at, step, _)] => {
+                let keys = call.args().iter().skip(*at).step_by(*step);
+                keys.map(|key| of_key(Key::new(key))).max().unwrap_or_default()
+            }
+            // No keys, or positions that only the handler understands: whatever the database has.
+            _ => self.databases.get(&db).copied().unwrap_or_default(),
+        };
+        newest.max(self.whole)
+    }
+}

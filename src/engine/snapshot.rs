@@ -1,0 +1,465 @@
+//! Snapshots: a frozen keyspace, written as an RDB file by a thread of its own while writes go on.
+//!
+//! SAVE, BGSAVE, the automatic saves, a new base for the log, healing a failed log and the save at shutdown are one
+//! operation: commit the batch, note the LSN, freeze, write elsewhere. What differs is where the file goes, and who is
+//! told.
+
+use super::outbox::{Address, Message};
+use super::{Engine, Shared, replay};
+use crate::admin::{Cause, Config};
+use crate::base::clock::{self, Monotonic, UnixMs};
+use crate::base::disk::{self, Disk, File};
+use crate::keyspace::{Db, Frozen, Keyspace};
+use crate::log::{LogError, Lsn};
+use crate::paged::{Frozen as FrozenTable, Value};
+use crate::keyspace::value::Object;
+use crate::rdb::{Hint, StringValue, Writer, WriterOptions};
+use crate::resp::{Out, Protocol, Reply, encode};
+use std::io::{self, Write};
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+
+/// The refusal of writes after a failed save.
+pub(super) const MISCONF: &str = "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist \
+to disk. Commands that may modify the data set are disabled, because this instance is configured to report errors during \
+writes if RDB snapshotting fails (stop-writes-on-bgsave-error option). Please check the Redis logs for details about the \
+RDB error.";
+
+/// After a failed automatic save, the next try comes this much later (as Redis' CONFIG_BGSAVE_RETRY_DELAY).
+const RETRY_AFTER: Duration = Duration::from_secs(5);
+
+/// After a failed attempt to heal the log, the next one comes this much later.
+const HEAL_AFTER: Duration = Duration::from_secs(1);
+
+/// Snapshots, running and done.
+pub(super) struct Snapshots {
+    /// Changes since the last save that succeeded.
+    pub changes_since_save: u64,
+    /// The save that runs.
+    pub save: Option<Running>,
+    /// The rewrite (new base of the log) that runs.
+    pub rewrite: Option<Running>,
+    /// BGREWRITEAOF or BGSAVE SCHEDULE asked for one more after the running one.
+    pub rewrite_scheduled: bool,
+    pub save_scheduled: bool,
+    /// Unix seconds of the last save that succeeded; the start counts as one.
+    pub last_save: u64,
+    pub last_save_ok: bool,
+    pub last_save_time: Option<Duration>,
+    pub saves: u64,
+    last_try: Option<Monotonic>,
+    pub last_rewrite_ok: bool,
+    pub last_rewrite_time: Option<Duration>,
+    pub rewrites: u64,
+    last_heal: Option<Monotonic>,
+    /// Bytes of base and segments after the last rewrite: what `auto-aof-rewrite-percentage` compares with.
+    pub rewrite_base_bytes: u64,
+    /// Keys loaded at the start.
+    pub loaded_keys: u64,
+}
+
+impl Default for Snapshots {
+    fn default() -> Self {
+        Snapshots {
+            changes_since_save: 0,
+            save: None,
+            rewrite: None,
+            rewrite_scheduled: false,
+            save_scheduled: false,
+            last_save: 0,
+            last_save_ok: true,
+            last_save_time: None,
+            saves: 0,
+            last_try: None,
+            last_rewrite_ok: true,
+            last_rewrite_time: None,
+            rewrites: 0,
+            last_heal: None,
+            rewrite_base_bytes: 0,
+            loaded_keys: 0,
+        }
+    }
+}
+
+/// A snapshot under way.
+pub(super) struct Running {
+    pub begun: Monotonic,
+    /// Changes when it was taken: they are saved when it is done.
+    changes: u64,
+    /// Keys written, and to be written.
+    pub keys_done: Arc<AtomicU64>,
+    pub keys_total: u64,
+    /// SAVE waits for it.
+    waiting: Vec<(Address, Protocol)>,
+    /// BGSAVE CANCEL.
+    cancelled: Arc<std::sync::atomic::AtomicBool>,
+}
+
+impl Running {
+    /// Keys written so far.
+    pub(super) fn keys_done(&self) -> u64 {
+        self.keys_done.load(Relaxed)
+    }
+}
+
+impl Snapshots {
+    /// Whether writes are refused because saves are configured and fail.
+    pub(super) fn forbid_writes(&self, config: &Config) -> bool {
+        !self.last_save_ok
+            && config.stop_writes_on_bgsave_error()
+            && !config.save_points().is_empty()
+    }
+}
+
+/// Everything the writing thread needs.
+struct Job {
+    frozen: Frozen,
+    options: WriterOptions,
+    aux: Vec<(&'static str, Vec<u8>)>,
+    disk: Arc<dyn Disk>,
+    keys_done: Arc<AtomicU64>,
+    cancelled: Arc<std::sync::atomic::AtomicBool>,
+}
+
+impl Engine {
+    /// Freezes the keyspace for a snapshot at the log's present end.
+    fn prepare(&mut self, is_base: bool) -> (Job, Running) {
+        let lsn = self.journal.positions().emitted;
+        let mut aux = vec![
+            ("redis-ver", crate::admin::info::REDIS_VERSION.as_bytes().to_vec()),
+            ("redis-bits", b"64".to_vec()),
+            ("ctime", self.now.seconds().to_string().into_bytes()),
+            ("used-mem", self.keyspace.live_bytes().to_string().into_bytes()),
+            ("aof-base", if is_base { b"1".to_vec() } else { b"0".to_vec() }),
+            (replay::AUX_LSN, lsn.to_string().into_bytes()),
+        ];
+        if let Some(log) = self.journal.log() {
+            aux.push(("repl-id", log.ids().current.into_bytes()));
+            aux.push(("repl-offset", lsn.to_string().into_bytes()));
+        }
+        let keys_done = Arc::new(AtomicU64::new(0));
+        let cancelled = Arc::new(std::sync::atomic::AtomicBool::new(false));
+                let running = Running {
+            begun: clock::monotonic(),
+            changes: self.snapshots.changes_since_save,
+            keys_done: keys_done.clone(),
+            keys_total: self.total_keys() as u64,
+            waiting: Vec::new(),
+            cancelled: cancelled.clone(),
+        };
+        let config = &self.admin.config;
+        let options =
+            WriterOptions { compression: config.rdbcompression(), checksum: config.rdbchecksum() };
+        let frozen = self.keyspace.freeze();
+        (Job { frozen, options, aux, disk: self.disk.clone(), keys_done, cancelled }, running)
+    }
+
+    /// Begins a background save. `waiting` is told when it is done (SAVE).
+    pub(super) fn begin_save(&mut self, waiting: Option<(Address, Protocol)>) -> io::Result<()> {
+        self.commit();
+        let (job, mut running) = self.prepare(false);
+        running.waiting.extend(waiting);
+        let path = self.admin.config.rdb_path();
+        self.snapshots.last_try = Some(running.begun);
+        self.snapshots.save = Some(running);
+        let shared = self.shared.clone();
+        spawn("save", move || {
+            let outcome = save_to(job, &path);
+            if let Some(shared) = shared.upgrade() {
+                shared.hold(Cause::Snapshot, |engine| engine.save_done(outcome));
+            }
+        })
+        .inspect_err(|_| self.snapshots.save = None)
+    }
+
+    fn save_done(&mut self, outcome: io::Result<u64>) {
+        let Some(running) = self.snapshots.save.take() else { return };
+        let time = clock::monotonic().since(running.begun);
+        self.snapshots.last_save_time = Some(time);
+        let reply = match &outcome {
+            Ok(bytes) => {
+                tracing::info!(bytes, seconds = time.as_secs_f64(), "DB saved on disk");
+                self.snapshots.changes_since_save -= running.changes;
+                self.snapshots.last_save = clock::now().seconds();
+                self.snapshots.last_save_ok = true;
+                self.snapshots.saves += 1;
+                Reply::Ok
+            }
+            Err(error) if running.cancelled.load(Relaxed) => {
+                tracing::warn!(%error, "the save was cancelled");
+                Reply::Error("ERR the save was cancelled".into())
+            }
+            Err(error) => {
+                tracing::error!(%error, "saving failed");
+                self.snapshots.last_save_ok = false;
+                Reply::Error("ERR".into())
+            }
+        };
+        for (to, protocol) in running.waiting {
+            self.tell(to, protocol, &reply);
+        }
+        if std::mem::take(&mut self.snapshots.save_scheduled) {
+            self.begin_or_log(|engine| engine.begin_save(None));
+        }
+    }
+
+    /// Cancels a running save. Returns whether there was one.
+    pub(super) fn cancel_save(&mut self) -> bool {
+        self.snapshots.save_scheduled = false;
+        self.snapshots.save.as_ref().is_some_and(|running| {
+            running.cancelled.store(true, Relaxed);
+            true
+        })
+    }
+
+    /// Begins a new base for the log; it heals the log if that has failed.
+    pub(super) fn begin_rewrite(&mut self) -> io::Result<()> {
+        self.commit();
+        let Some(log) = self.journal.log().cloned() else { return Ok(()) };
+        let at = log.roll();
+        let (job, running) = self.prepare(true);
+        let path = log.snapshot_path("rewrite");
+        self.snapshots.rewrite = Some(running);
+        let shared = self.shared.clone();
+        spawn("rewrite", move || {
+            let outcome = rewrite(&log, job, &path, at);
+            if let Some(shared) = shared.upgrade() {
+                shared.hold(Cause::Snapshot, |engine| engine.rewrite_done(outcome));
+            }
+        })
+        .inspect_err(|_| self.snapshots.rewrite = None)
+    }
+
+    fn rewrite_done(&mut self, outcome: Result<(), RewriteError>) {
+        let Some(running) = self.snapshots.rewrite.take() else { return };
+        let time = clock::monotonic().since(running.begun);
+        self.snapshots.last_rewrite_time = Some(time);
+        self.snapshots.last_rewrite_ok = outcome.is_ok();
+        match outcome {
+            Ok(()) => {
+                self.snapshots.rewrites += 1;
+                let log = self.journal.log();
+                self.snapshots.rewrite_base_bytes = log.map_or(0, |log| log.info().current_size);
+                tracing::info!(seconds = time.as_secs_f64(), "the log has a new base");
+            }
+            Err(error) => tracing::error!(%error, "rewriting the log failed"),
+        }
+        if std::mem::take(&mut self.snapshots.rewrite_scheduled) {
+            self.begin_or_log(Engine::begin_rewrite);
+        }
+    }
+
+    fn begin_or_log(&mut self, begin: impl FnOnce(&mut Engine) -> io::Result<()>) {
+        if let Err(error) = begin(self) {
+            tracing::error!(%error, "cannot begin a snapshot");
+        }
+    }
+
+    /// Saves now, on the calling thread: DEBUG RELOAD and shutdown.
+    pub(super) fn save_now(&mut self) -> io::Result<u64> {
+        self.commit();
+        let (job, running) = self.prepare(false);
+        let bytes = save_to(job, &self.admin.config.rdb_path())?;
+        self.snapshots.changes_since_save -= running.changes;
+        self.snapshots.last_save = clock::now().seconds();
+        self.snapshots.last_save_ok = true;
+        self.snapshots.saves += 1;
+        Ok(bytes)
+    }
+
+    /// Sends a waiting connection its reply.
+    pub(super) fn tell(&self, to: Address, protocol: Protocol, reply: &Reply<'_>) {
+        if let Some(outbox) = self.outbox(to.worker) {
+            let mut out = Box::new(Out::default());
+            encode(reply, protocol, &mut out);
+            outbox.send(Message::Reply { to, out, hold: Lsn::default() });
+        }
+    }
+
+    /// Begins what is due: automatic saves, a rewrite of a grown log, healing of a failed one.
+    fn begin_due(&mut self, now: UnixMs, monotonic: Monotonic) {
+        self.now = now;
+        if self.save_is_due(now, monotonic) {
+            self.begin_or_log(|engine| engine.begin_save(None));
+        }
+        if self.rewrite_is_due() {
+            self.begin_or_log(Engine::begin_rewrite);
+        }
+        let healing_due = |last: Option<Monotonic>| {
+            last.is_none_or(|last| monotonic.since(last) >= HEAL_AFTER)
+        };
+        if self.journal.failure().is_some()
+            && self.snapshots.rewrite.is_none()
+            && healing_due(self.snapshots.last_heal)
+        {
+            self.snapshots.last_heal = Some(monotonic);
+            self.begin_or_log(Engine::begin_rewrite);
+        }
+    }
+
+    fn save_is_due(&self, now: UnixMs, monotonic: Monotonic) -> bool {
+        let snapshots = &self.snapshots;
+        if snapshots.save.is_some() {
+            return false;
+        }
+        let retry = snapshots.last_save_ok
+            || snapshots.last_try.is_none_or(|last| monotonic.since(last) >= RETRY_AFTER);
+        let since = now.seconds().saturating_sub(snapshots.last_save);
+        retry
+            && self.admin.config.save_points().iter().any(|point| {
+                snapshots.changes_since_save >= point.changes && since > point.seconds
+            })
+    }
+
+    fn rewrite_is_due(&self) -> bool {
+        let config = &self.admin.config;
+        let percentage = config.auto_aof_rewrite_percentage();
+        if !config.appendonly() || percentage == 0 || self.snapshots.rewrite.is_some() {
+            return false;
+        }
+        let Some(log) = self.journal.log() else { return false };
+        let size = log.info().current_size;
+        let base = self.snapshots.rewrite_base_bytes.max(1);
+        size >= config.auto_aof_rewrite_min_size()
+            && size.saturating_sub(base).saturating_mul(100) / base >= percentage
+    }
+}
+
+/// The cron's part: begins what is due.
+pub(super) fn save_if_due(shared: &Arc<Shared>, now: UnixMs, monotonic: Monotonic) {
+    shared.hold(Cause::Snapshot, |engine| engine.begin_due(now, monotonic));
+}
+
+fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<()> {
+    std::thread::Builder::new().name(name.into()).spawn(work).map(drop)
+}
+
+#[derive(Debug, thiserror::Error)]
+enum RewriteError {
+    #[error("{0}")]
+    Io(#[from] io::Error),
+    #[error("{0}")]
+    Log(#[from] LogError),
+}
+
+fn rewrite(
+    log: &crate::log::Log,
+    job: Job,
+    path: &Path,
+    at: Lsn,
+) -> Result<(), RewriteError> {
+    let healing = log.failure().is_some();
+    write_file(job, path)?;
+    if healing {
+        log.heal(path, at)?;
+        tracing::warn!("the log is healed: writes are accepted again");
+    } else {
+        log.install_base(path, at)?;
+    }
+    Ok(())
+}
+
+/// Writes a snapshot beside `path`, then gives it the name: the old file stays whole until the new one is.
+fn save_to(job: Job, path: &Path) -> io::Result<u64> {
+    let disk = job.disk.clone();
+    let temporary = temporary_of(path);
+    let outcome = write_file(job, &temporary).and_then(|bytes| {
+        disk.rename(&temporary, path)?;
+        disk.sync_dir(&disk::folder_of(path))?;
+        Ok(bytes)
+    });
+    if outcome.is_err()
+        && disk.exists(&temporary).unwrap_or(false)
+        && let Err(error) = disk.remove(&temporary)
+    {
+        tracing::warn!(%error, file = %temporary.display(), "cannot remove an unfinished file");
+    }
+    outcome
+}
+
+fn temporary_of(path: &Path) -> PathBuf {
+    let name = format!("temp-{}.rdb", std::process::id());
+    disk::folder_of(path).join(name)
+}
+
+fn write_file(job: Job, path: &Path) -> io::Result<u64> {
+    let file = job.disk.create(path)?;
+    let out = FileWriter { file: file.clone(), cancelled: job.cancelled };
+    let aux: Vec<(&str, &[u8])> =
+        job.aux.iter().map(|(name, value)| (*name, value.as_slice())).collect();
+    let mut writer = Writer::begin(out, &job.options, &aux)?;
+    for (db, table) in job.frozen.into_tables() {
+        write_table(&mut writer, db, table.freeze(), Some(table), &job.keys_done)?;
+    }
+    let finished = writer.finish()?;
+    file.sync_all()?;
+    Ok(finished.bytes)
+}
+
+/// Writes one database. The frozen table is walked and let go of part by part; `also` is the other handle on it, which
+/// must go first for that.
+fn write_table<W: Write>(
+    writer: &mut Writer<W>,
+    db: Db,
+    table: FrozenTable<Object>,
+    also: Option<crate::paged::Table<Object>>,
+    keys_done: &AtomicU64,
+) -> io::Result<()> {
+    drop(also);
+    if table.is_empty() {
+        return Ok(());
+    }
+    let (keys, expires) = (table.len() as u64, table.table().expiring() as u64);
+    writer.select_db(u64::from(db.0), keys, expires)?;
+    let mut outcome = Ok(());
+    let mut done = 0;
+    // Whether the walk came to its end is what `outcome` says.
+    let _stopped = table.into_walk(|entry| {
+        let value = match entry.value {
+            Value::Int(number) => StringValue::Int(number),
+            Value::Bytes { bytes, .. } => StringValue::Bytes(bytes),
+            Value::Object(Object::String(bytes)) => StringValue::Bytes(bytes),
+        };
+        let expiry = (entry.expiry != 0).then_some(entry.expiry);
+        outcome = writer.string(entry.key, value, expiry, Hint::None);
+        done += 1;
+        if done % 1024 == 0 {
+            keys_done.fetch_add(1024, Relaxed);
+        }
+        if outcome.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    });
+    outcome
+}
+
+/// An RDB file of a keyspace, in memory (tests).
+pub(super) fn to_vec(keyspace: &Keyspace) -> io::Result<Vec<u8>> {
+    let mut writer = Writer::begin(Vec::new(), &WriterOptions::default(), &[])?;
+    for n in 0..keyspace.databases() {
+        let db = Db(n as u16);
+        write_table(&mut writer, db, keyspace.table(db).freeze(), None, &AtomicU64::new(0))?;
+    }
+    Ok(writer.finish()?.out)
+}
+
+/// A file of [`crate::base::disk`] as a byte sink; fails once the save is cancelled.
+struct FileWriter {
+    file: Arc<dyn File>,
+    cancelled: Arc<std::sync::atomic::AtomicBool>,
+}
+
+impl Write for FileWriter {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.cancelled.load(Relaxed) {
+            return Err(io::Error::other("cancelled"));
+        }
+        self.file.write_all(bytes)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,166 @@
+//! From a data folder to a running engine, and back to a folder at the end.
+
+use super::journal::Journal;
+use super::pool::Pool;
+use super::{Engine, Shared, ShutdownRequest, replay};
+use crate::admin::{Admin, Config, config};
+use crate::base::clock;
+use crate::base::disk::{Disk, RealDisk};
+use crate::base::rng;
+use crate::keyspace::{Keyspace, Reclaimer};
+use crate::log::{self, Fsync, Settings, Source, Start};
+use crate::resp::{Protocol, Reply};
+use std::io;
+use std::sync::Arc;
+
+/// Threads of the read pool. Two: one long read must not keep the next from starting.
+const READERS: usize = 2;
+
+/// Why the data could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The files do not say what they should.
+    #[error("{0}")]
+    Recover(#[from] log::RecoverError),
+    /// A folder or a thread.
+    #[error("{0}")]
+    Io(#[from] io::Error),
+}
+
+/// Opens the data folder, recovers what is in it, and begins to log.
+pub fn open(config: Config) -> Result<Arc<Shared>, OpenError> {
+    let disk: Arc<dyn Disk> = Arc::new(RealDisk);
+    disk.create_dir_all(config.dir())?;
+    let settings = settings(&config);
+    let on_disk = config.appendonly();
+    let keyspace = Keyspace::new(config.databases(), Reclaimer::start()?);
+    let (journal, pool) = (Journal::memory(), Pool::start(READERS)?);
+    let admin = Admin::new(config);
+    let mut engine =
+        Engine::assemble(admin, keyspace, journal, pool, rng::os_u64(), disk.clone());
+    engine.begin_round(clock::now());
+    let begun = clock::monotonic();
+    let recovered = log::recover(disk, &settings, &mut replay::Recovering { engine: &mut engine })?;
+    let seconds = clock::monotonic().since(begun).as_secs_f64();
+    report(&recovered, engine.total_keys(), seconds);
+    let log = recovered.start(Start {
+        replication_id: rng::hex40(),
+        salt: rng::os_u64(),
+        clock: Arc::new(|| clock::now().seconds()),
+    })?;
+    engine.snapshots.rewrite_base_bytes = log.info().current_size;
+    engine.snapshots.last_save = clock::now().seconds();
+    engine.admin.facts.started_at_ms = clock::now().0;
+    engine.admin.facts.run_id = rng::hex40();
+    let log = Arc::new(log);
+    engine.journal = Journal::of(log.clone(), on_disk);
+    // The first record brings its own SELECT: whoever continues from before the start does not know the database.
+    engine.batch.clear();
+    engine.batch.forget_selected();
+    engine.batch.watch(engine.journal.holds_replies());
+    let shared = Shared::new(engine);
+    wake_on_progress(&shared, &log);
+    Ok(shared)
+}
+
+/// Tells the workers that hold replies whenever the log has moved.
+fn wake_on_progress(shared: &Arc<Shared>, log: &log::Log) {
+    let outboxes = shared.outboxes.clone();
+    log.subscribe(Arc::new(move |_positions| {
+        for outbox in outboxes.read().iter() {
+            outbox.progress();
+        }
+    }));
+}
+
+fn report(recovered: &log::Recovered, keys: usize, seconds: f64) {
+    match recovered.source {
+        Source::Fresh => tracing::info!("the data folder is empty: a new log begins"),
+        source => tracing::info!(
+            keys,
+            records = recovered.records,
+            lsn = %recovered.last_lsn,
+            seconds,
+            "DB loaded from {}",
+            match source {
+                Source::Log => "the log",
+                Source::DumpRdb => "the RDB file, which becomes the log's first base",
+                _ => "a single-file AOF, which becomes the log's first base",
+            }
+        ),
+    }
+    if recovered.foreign_records > 0 {
+        tracing::warn!(
+            records = recovered.foreign_records,
+            "the log has records that another server wrote: they have no checksum"
+        );
+    }
+    if let Some(torn) = &recovered.torn {
+        tracing::warn!(bytes = torn.bytes, kept = %torn.kept.display(), "torn tail: {}", torn.place);
+    }
+    if let Some(dump) = &recovered.newer_dump {
+        tracing::warn!(file = %dump.display(), "an RDB file is newer than the log and was not loaded");
+    }
+}
+
+/// The log's settings from the configuration.
+pub(super) fn settings(config: &Config) -> Settings {
+    let dbfilename = config.dbfilename().to_owned();
+    Settings {
+        appendonly: config.appendonly(),
+        appenddirname: config.appenddirname().to_owned(),
+        appendfilename: config.appendfilename().to_owned(),
+        dbfilename,
+        fsync: fsync(config),
+        segment_bytes: config.log_segment_bytes(),
+        tail_bytes_max: config.log_tail_bytes(),
+        retention_bytes: config.log_retention_bytes(),
+        retention_seconds: config.log_retention_seconds(),
+        load_truncated: config.aof_load_truncated(),
+        ..Settings::new(config.dir().to_owned())
+    }
+}
+
+/// `appendfsync` as the log knows it.
+pub(super) fn fsync(config: &Config) -> Fsync {
+    match config.appendfsync() {
+        config::Fsync::Always => Fsync::Always,
+        config::Fsync::EverySec => Fsync::Everysec,
+        config::Fsync::No => Fsync::No,
+    }
+}
+
+/// Ends cleanly: saves if asked or configured, seals the log. Returns whether the process may exit; if not, the
+/// one who asked was told why.
+///
+/// On success the engine's lock is never given back: nothing may be acknowledged any more.
+pub fn close(shared: &Shared, request: ShutdownRequest) -> bool {
+    let mut engine = shared.lock();
+    engine.now = clock::now();
+    engine.commit();
+    let save = request.save.unwrap_or(!engine.admin.config.save_points().is_empty());
+    let saved = if save {
+        tracing::info!("Saving the final RDB snapshot before exiting.");
+        engine.save_now().map(drop)
+    } else {
+        Ok(())
+    };
+    let log = engine.journal.log().cloned();
+    let sealed = match (&saved, log) {
+        (Err(_), _) if !request.force => Ok(()),
+        (_, Some(log)) => log.seal_and_close().map_err(io::Error::other),
+        (_, None) => Ok(()),
+    };
+    for error in [saved.as_ref().err(), sealed.as_ref().err()].into_iter().flatten() {
+        tracing::error!(%error, "shutting down");
+    }
+    if saved.is_err() && !request.force {
+        if let Some(to) = request.by {
+            let text = "ERR Errors trying to SHUTDOWN. Check logs.";
+            engine.tell(to, Protocol::Resp2, &Reply::Error(text.into()));
+        }
+        return false;
+    }
+    std::mem::forget(engine);
+    true
+}

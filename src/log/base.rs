@@ -1,0 +1,230 @@
+//! Snapshots become bases: after a rewrite, after a failure, when another history is adopted, and when the log
+//! is switched on while running. In all of them the order is the same: the snapshot durable under its name,
+//! the segment after it durable, the manifest that lists both durable, and only then old files removed.
+
+use std::path::Path;
+use std::sync::atomic::Ordering;
+
+use super::catalog::Catalog;
+use super::error::LogError;
+use super::segment::{self, Head, Next};
+use super::tail::Tail;
+use super::writer::{Trouble, Writer};
+use super::{Ids, Lsn, Shared, retention};
+
+fn failed(trouble: Trouble) -> LogError {
+    LogError::Io { file: trouble.file, source: trouble.error }
+}
+
+impl Shared {
+    /// See [`super::Log::install_base`].
+    pub(super) fn install_base(&self, temporary: &Path, at: Lsn) -> Result<(), LogError> {
+        self.sync_snapshot(temporary)?;
+        let writer = self.writer.lock();
+        if writer.current.is_none() {
+            return Err(LogError::NoFiles);
+        }
+        let mut catalog = self.catalog.lock().clone();
+        if !catalog.begins_at(at) {
+            return Err(LogError::NoBoundary(at));
+        }
+        let old = self.name_base(&mut catalog, temporary)?;
+        for segment in &mut catalog.segments {
+            segment.retained = segment.first < at;
+        }
+        let dropped = retention::expire(&mut catalog, &self.settings, (self.clock)());
+        if let Err(trouble) = self.write_manifest(&catalog) {
+            // Whether the old or the new manifest is on disk is not known: both are right as long as
+            // nothing is removed, and no further one may be trusted to the folder.
+            let answer =
+                LogError::Io { file: trouble.file.clone(), source: clone_error(&trouble.error) };
+            self.latch(trouble);
+            return Err(answer);
+        }
+        // Only the holder of the writer's lock changes the catalog, so the copy was not outdated.
+        *self.catalog.lock() = catalog;
+        drop(writer);
+        if let Some(old) = old {
+            self.remove_file(&self.folder.file(&old));
+        }
+        self.remove_segments(&dropped);
+        Ok(())
+    }
+
+    /// Makes a snapshot's bytes durable, before any lock is taken.
+    fn sync_snapshot(&self, temporary: &Path) -> Result<(), LogError> {
+        assert!(self.folder.contains(temporary), "snapshots are written into the log's folder");
+        let file = self.disk.open_append(temporary).map_err(LogError::io(temporary))?;
+        file.sync_all().map_err(LogError::io(temporary))
+    }
+
+    /// Gives a durable snapshot its name as the next base; returns the name of the one it replaces.
+    fn name_base(
+        &self,
+        catalog: &mut Catalog,
+        temporary: &Path,
+    ) -> Result<Option<String>, LogError> {
+        let file = self.disk.open_read(temporary).map_err(LogError::io(temporary))?;
+        catalog.base_bytes = file.len().map_err(LogError::io(temporary))?;
+        let entry = self.folder.base(catalog.manifest().next_base_seq(), "rdb");
+        let path = self.folder.file(&entry.name);
+        self.disk.rename(temporary, &path).map_err(LogError::io(&path))?;
+        self.sync_folder().map_err(LogError::io(&self.folder.path))?;
+        Ok(catalog.base.replace(entry).map(|old| old.name))
+    }
+
+    /// See [`super::Log::heal`]: the files begin anew at `at`, with a snapshot; the tail goes on.
+    pub(super) fn heal(&self, temporary: &Path, at: Lsn) -> Result<(), LogError> {
+        self.disk.create_dir_all(&self.folder.path).map_err(LogError::io(&self.folder.path))?;
+        self.disk.sync_dir(&self.settings.dir).map_err(LogError::io(&self.settings.dir))?;
+        self.sync_snapshot(temporary)?;
+        let mut writer = self.writer.lock();
+        let mut catalog = self.catalog.lock().clone();
+        if let Some(latched) = self.failure() {
+            self.cut_failed_segment(&mut catalog, latched.good)?;
+        }
+        let dropped = self.begin_files(&mut writer, catalog, temporary, at)?;
+        let mut tail = self.tail.lock();
+        let end = tail.end();
+        assert!(at <= end, "a snapshot at {at} of a log that ends at {end}");
+        tail.forget_below(at);
+        if self.progress.get().written < at {
+            self.progress.write(at);
+        }
+        self.progress.sync(at);
+        *self.failed.lock() = None;
+        self.latched.store(false, Ordering::Release);
+        self.disk_full.store(false, Ordering::Release);
+        self.on_disk.store(true, Ordering::Release);
+        drop(tail);
+        self.wake.notify_all();
+        self.progress.wake();
+        drop(writer);
+        self.remove_files(dropped);
+        Ok(())
+    }
+
+    /// See [`super::Log::adopt`]: everything begins anew at `at` under another history.
+    pub(super) fn adopt(
+        &self,
+        temporary: Option<&Path>,
+        at: Lsn,
+        ids: Ids,
+    ) -> Result<(), LogError> {
+        if let Some(temporary) = temporary {
+            self.sync_snapshot(temporary)?;
+        }
+        let mut writer = self.writer.lock();
+        let before = std::mem::replace(&mut *self.ids.lock(), ids);
+        let mut dropped = Vec::new();
+        if let Some(temporary) = temporary {
+            // The old segments belong to another history: none is kept.
+            let mut catalog = self.catalog.lock().clone();
+            let old = std::mem::take(&mut catalog.segments);
+            dropped = old.iter().map(|segment| segment.entry.name.clone()).collect();
+            let floor = old.last().map_or(0, |segment| segment.entry.seq.saturating_add(1));
+            self.segment_seq_floor.fetch_max(floor, Ordering::AcqRel);
+            match self.begin_files(&mut writer, catalog, temporary, at) {
+                Ok(names) => dropped.extend(names),
+                Err(error) => {
+                    *self.ids.lock() = before;
+                    return Err(error);
+                }
+            }
+        }
+        let mut tail = self.tail.lock();
+        let mut fresh = Tail::new(at, 0);
+        (fresh.sleep, fresh.stopping) = (tail.sleep, tail.stopping);
+        *tail = fresh;
+        self.progress.restart(at);
+        *self.failed.lock() = None;
+        self.latched.store(false, Ordering::Release);
+        drop(tail);
+        self.progress.wake();
+        drop(writer);
+        self.remove_files(dropped);
+        Ok(())
+    }
+
+    /// A base at `at`, a fresh segment after it, and the manifest that lists both. Segments already in `catalog`
+    /// become history. Returns the names of files to remove.
+    fn begin_files(
+        &self,
+        writer: &mut Writer,
+        mut catalog: Catalog,
+        temporary: &Path,
+        at: Lsn,
+    ) -> Result<Vec<String>, LogError> {
+        let old = self.name_base(&mut catalog, temporary)?;
+        for segment in &mut catalog.segments {
+            segment.retained = true;
+        }
+        let database = self.tail.lock().database_at(at);
+        let next = self.create_segment(&mut catalog, at, database).map_err(failed)?;
+        let dropped = retention::expire(&mut catalog, &self.settings, (self.clock)());
+        self.publish(writer, catalog, next).map_err(failed)?;
+        let dropped = dropped.into_iter().map(|segment| segment.entry.name);
+        Ok(dropped.chain(old).collect())
+    }
+
+    fn remove_files(&self, names: Vec<String>) {
+        for name in names {
+            self.remove_file(&self.folder.file(&name));
+        }
+    }
+
+    /// Rewrites the failed segment up to its last good LSN, so that nothing above it is ever served as
+    /// history. If even that much cannot be read, the segment is not kept.
+    fn cut_failed_segment(&self, catalog: &mut Catalog, good: Lsn) -> Result<(), LogError> {
+        let Some(last) = catalog.segments.last_mut() else { return Ok(()) };
+        let path = self.folder.file(&last.entry.name);
+        let bytes = self.disk.map(&path).map_err(LogError::io(&path))?;
+        let mut end = 0;
+        let mut position = last.first;
+        if let Head::Ours(opener, at) = segment::read_head(&bytes) {
+            end = at;
+            while position < good
+                && let Next::Batch(batch) = segment::next(&bytes, end, opener.salt, position)
+                && batch.last <= good
+            {
+                (end, position) = (batch.payload.end, batch.last);
+            }
+        }
+        drop(bytes);
+        if position < good || end == 0 {
+            let lost = catalog.segments.pop();
+            let floor = lost.map_or(0, |segment| segment.entry.seq.saturating_add(1));
+            self.segment_seq_floor.fetch_max(floor, Ordering::AcqRel);
+            return Ok(());
+        }
+        self.rewrite(&path, end as u64).map_err(LogError::io(&path))?;
+        last.bytes = end as u64;
+        last.last = position;
+        last.index.retain(|(_, offset)| *offset < end as u64);
+        Ok(())
+    }
+
+    /// Ends the files: from here on the log lies in memory. The files stay, complete.
+    pub(super) fn close_files(&self) -> Result<(), LogError> {
+        let mut writer = self.writer.lock();
+        if let Some(latched) = self.failure() {
+            return Err(LogError::Failed((*latched).clone()));
+        }
+        if let Some(current) = &mut writer.current
+            && let Err(trouble) = self.finish_segment(current)
+        {
+            let answer =
+                LogError::Io { file: trouble.file.clone(), source: clone_error(&trouble.error) };
+            self.latch(trouble);
+            return Err(answer);
+        }
+        Ok(())
+    }
+}
+
+fn clone_error(error: &std::io::Error) -> std::io::Error {
+    match error.raw_os_error() {
+        Some(errno) => std::io::Error::from_raw_os_error(errno),
+        None => std::io::Error::new(error.kind(), error.to_string()),
+    }
+}

@@ -1,0 +1,105 @@
+//! How far the log has come: the one place that moves the positions, asserts their order, and wakes waiters.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use parking_lot::RwLock;
+
+use super::Lsn;
+
+/// `synced <= written <= emitted`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Positions {
+    /// Appended to the tail.
+    pub emitted: Lsn,
+    /// Handed to the operating system. Replicas are sent nothing above it.
+    pub written: Lsn,
+    /// Durable.
+    pub synced: Lsn,
+}
+
+/// Called with the new positions after each progress of `written` or `synced` and when the log latches,
+/// on the writer's or syncer's thread: it must be quick and must not wait.
+pub type Waker = Arc<dyn Fn(Positions) + Send + Sync>;
+
+/// The positions of a running log.
+#[derive(Default)]
+pub(super) struct Progress {
+    emitted: AtomicU64,
+    written: AtomicU64,
+    synced: AtomicU64,
+    wakers: RwLock<Vec<Waker>>,
+}
+
+impl Progress {
+    /// All three at `at`.
+    pub fn at(at: Lsn) -> Progress {
+        let progress = Progress::default();
+        progress.restart(at);
+        progress
+    }
+
+    /// The positions now. Read from the lowest up, so that the order holds however they move meanwhile.
+    pub fn get(&self) -> Positions {
+        let synced = Lsn(self.synced.load(Ordering::Acquire));
+        let written = Lsn(self.written.load(Ordering::Acquire));
+        let emitted = Lsn(self.emitted.load(Ordering::Acquire));
+        Positions { emitted, written, synced }
+    }
+
+    /// The log's end moves to `to`. The caller holds the tail's lock, which orders such moves.
+    pub fn emit(&self, to: Lsn) {
+        let before = self.emitted.swap(to.0, Ordering::AcqRel);
+        assert!(before <= to.0, "the log's end moved back from {before} to {to}");
+    }
+
+    /// All up to `to` is in the file. The caller holds the writer's lock.
+    pub fn write(&self, to: Lsn) {
+        let emitted = self.emitted.load(Ordering::Acquire);
+        assert!(to.0 <= emitted, "written {to} would pass emitted {emitted}");
+        let before = self.written.fetch_max(to.0, Ordering::AcqRel);
+        assert!(before <= to.0, "written moved back from {before} to {to}");
+        self.wake();
+    }
+
+    /// All up to `to` is durable. The caller holds the sync lock.
+    pub fn sync(&self, to: Lsn) {
+        let written = self.written.load(Ordering::Acquire);
+        assert!(to.0 <= written, "synced {to} would pass written {written}");
+        if self.synced.fetch_max(to.0, Ordering::AcqRel) < to.0 {
+            self.wake();
+        }
+    }
+
+    /// Without files: all three follow the end.
+    pub fn emit_in_memory(&self, to: Lsn) {
+        self.emit(to);
+        self.written.store(to.0, Ordering::Release);
+        self.synced.store(to.0, Ordering::Release);
+    }
+
+    /// Begins anew at `at`, forwards or backwards: another primary's history was adopted.
+    /// The caller holds the locks of tail and writer.
+    pub fn restart(&self, at: Lsn) {
+        self.synced.store(0, Ordering::Release);
+        self.written.store(0, Ordering::Release);
+        self.emitted.store(at.0, Ordering::Release);
+        self.written.store(at.0, Ordering::Release);
+        self.synced.store(at.0, Ordering::Release);
+    }
+
+    pub fn subscribe(&self, waker: Waker) {
+        self.wakers.write().push(waker);
+    }
+
+    /// Tells all subscribers the positions.
+    pub fn wake(&self) {
+        let wakers = self.wakers.read();
+        if !wakers.is_empty() {
+            let positions = self.get();
+            for waker in wakers.iter() {
+                waker(positions);
+            }
+        }
+    }
+}

@@ -1,0 +1,579 @@
+//! From the files to the records, once, at start.
+//!
+//! [`recover`] only reads: a crash inside it changes nothing. What it decided (a torn tail to cut, a dump to
+//! take over, files to remove) is done by [`Recovered::start`], in an order in which each step may be the
+//! last, and the next recovery decides the same.
+
+use std::io;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::catalog::{Catalog, Folder, Segment};
+use super::error::{Corrupt, RecoverError, ReplayError};
+use super::manifest::{Entry, Manifest};
+use super::record::{self, Frame};
+use super::segment::{self, Damage, Head, Next};
+use super::{Lsn, Settings};
+use crate::base::disk::Disk;
+
+/// What an RDB file says of itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BaseInfo {
+    /// The replication id it was written under, 40 hex digits.
+    pub replication_id: Option<String>,
+    /// The LSN that it is a snapshot of.
+    pub lsn: Option<Lsn>,
+}
+
+/// Who takes what recovery finds: the engine, on an empty keyspace. Any error stops recovery.
+pub trait Replay {
+    /// Loads an RDB file: the base, or a `dump.rdb` taken over.
+    fn base(&mut self, path: &Path) -> Result<BaseInfo, ReplayError>;
+    /// Loads the RDB at the start of `bytes`, an append-only file of Redis 4 to 6, and returns its length.
+    fn rdb_preamble(&mut self, bytes: &[u8]) -> Result<usize, ReplayError>;
+    /// Runs one command of the log. SELECT, MULTI and EXEC come too; a group only if it is whole.
+    fn record(&mut self, args: &[&[u8]]) -> Result<(), ReplayError>;
+}
+
+/// What was there to recover from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// Nothing.
+    Fresh,
+    /// A manifest with its base and segments.
+    Log,
+    /// `dump.rdb`, which becomes the first base.
+    DumpRdb,
+    /// An append-only file of Redis 6 or older, which becomes the first base.
+    SingleFileAof,
+}
+
+/// A tail that was being written when the machine stopped, and is cut at start.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Torn {
+    /// Where it begins and what was wrong there.
+    pub place: Corrupt,
+    /// How many bytes are cut.
+    pub bytes: u64,
+    /// Where a copy of them is kept.
+    pub kept: PathBuf,
+}
+
+/// A recovered folder. Only from here can a [`super::Log`] be had, so none is ever written that was not read.
+pub struct Recovered {
+    /// The end of what was recovered.
+    pub last_lsn: Lsn,
+    /// Earlier replication ids, newest first, each with its last LSN.
+    pub ids: Vec<(String, Lsn)>,
+    /// What was there.
+    pub source: Source,
+    /// The torn tail, if there was one.
+    pub torn: Option<Torn>,
+    /// Records replayed, SELECT, MULTI and EXEC included.
+    pub records: u64,
+    /// Of them, those that stood outside our batches: a stock server wrote them, nothing checks them.
+    pub foreign_records: u64,
+    /// A `dump.rdb` that is newer than the log and was not loaded, since the log wins.
+    pub newer_dump: Option<PathBuf>,
+    pub(super) disk: Arc<dyn Disk>,
+    pub(super) settings: Settings,
+    pub(super) plan: Plan,
+}
+
+/// What [`Recovered::start`] has to do.
+#[derive(Default)]
+pub(super) struct Plan {
+    pub catalog: Catalog,
+    /// The first so many bytes of the last segment are good, but not known to be durable: rewrite it.
+    pub rewrite: Option<u64>,
+    /// The first so many bytes of this file become the first base, with this ending.
+    pub take_over: Option<(PathBuf, u64, &'static str)>,
+    pub remove: Vec<PathBuf>,
+    /// No segment may get a lower number: such files exist.
+    pub segment_seq_floor: u64,
+}
+
+/// Reads the folder and feeds all that is in it to `replay`, in order. Changes nothing on disk.
+pub fn recover(
+    disk: Arc<dyn Disk>,
+    settings: &Settings,
+    replay: &mut dyn Replay,
+) -> Result<Recovered, RecoverError> {
+    let folder = Folder::of(settings);
+    let mut recovery = Recovery {
+        disk: &*disk,
+        settings,
+        folder: &folder,
+        replay,
+        position: None,
+        claim: Lsn(0),
+        ids: Vec::new(),
+        torn: None,
+        records: 0,
+        foreign: 0,
+        plan: Plan::default(),
+    };
+    let source = recovery.run()?;
+    let newer_dump = recovery.newer_dump(source)?;
+    let Recovery { position, ids, torn, records, foreign, plan, .. } = recovery;
+    Ok(Recovered {
+        last_lsn: position.unwrap_or_default(),
+        ids,
+        source,
+        torn,
+        records,
+        foreign_records: foreign,
+        newer_dump,
+        settings: settings.clone(),
+        plan,
+        disk,
+    })
+}
+
+struct Recovery<'a> {
+    disk: &'a dyn Disk,
+    settings: &'a Settings,
+    folder: &'a Folder,
+    replay: &'a mut dyn Replay,
+    /// `None` until a base or an opener tells.
+    position: Option<Lsn>,
+    /// The highest durable LSN that any intact batch claims.
+    claim: Lsn,
+    ids: Vec<(String, Lsn)>,
+    torn: Option<Torn>,
+    records: u64,
+    foreign: u64,
+    plan: Plan,
+}
+
+impl Recovery<'_> {
+    fn run(&mut self) -> Result<Source, RecoverError> {
+        let dump = self.settings.dir.join(&self.settings.dbfilename);
+        if !self.settings.appendonly {
+            return if self.exists(&dump)? { self.dump(&dump) } else { Ok(Source::Fresh) };
+        }
+        let names = match self.disk.list(&self.folder.path) {
+            Ok(names) => names,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+            Err(error) => return Err(RecoverError::io(&self.folder.path)(error)),
+        };
+        let manifest_path = self.folder.manifest();
+        if self.exists(&manifest_path)? {
+            let bytes = self.disk.map(&manifest_path).map_err(RecoverError::io(&manifest_path))?;
+            let manifest = Manifest::decode(&bytes).map_err(|line| {
+                corrupt(&manifest_path, segment::damage(&bytes, line.offset, line.expected))
+            })?;
+            self.log(&manifest)?;
+            self.strays(&names, &manifest)?;
+            return Ok(Source::Log);
+        }
+        let single = self.settings.dir.join(&self.settings.appendfilename);
+        let taken_over = self.exists(&single)? || self.exists(&dump)?;
+        self.strays(&names, &Manifest { ours: true, ..Manifest::default() })?;
+        if let Some(base) = names.iter().find(|name| self.folder.base_seq(name).is_some())
+            && !taken_over
+        {
+            return Err(self.folder_error(base, "there is a base but no manifest that lists it"));
+        }
+        if self.exists(&single)? {
+            self.single_file(&single)
+        } else if self.exists(&dump)? {
+            self.dump(&dump)
+        } else {
+            Ok(Source::Fresh)
+        }
+    }
+
+    fn exists(&self, path: &Path) -> Result<bool, RecoverError> {
+        self.disk.exists(path).map_err(RecoverError::io(path))
+    }
+
+    fn folder_error(&self, name: &str, problem: &str) -> RecoverError {
+        RecoverError::Folder { file: self.folder.file(name), problem: problem.to_owned() }
+    }
+
+    /// Manifest, base, segments.
+    fn log(&mut self, manifest: &Manifest) -> Result<(), RecoverError> {
+        for entry in manifest.base.iter().chain(&manifest.segments) {
+            if !self.exists(&self.folder.file(&entry.name))? {
+                return Err(
+                    self.folder_error(&entry.name, "the manifest lists it, and it is missing")
+                );
+            }
+        }
+        for retained in &manifest.retained {
+            if self.exists(&self.folder.file(&retained.entry.name))? {
+                self.plan.catalog.segments.push(Segment {
+                    entry: retained.entry.clone(),
+                    first: retained.first,
+                    last: retained.last,
+                    bytes: self.len(&self.folder.file(&retained.entry.name))?,
+                    closed: retained.closed,
+                    retained: true,
+                    readable: true,
+                    index: Vec::new(),
+                });
+            }
+        }
+        if let Some(base) = &manifest.base {
+            self.base(base)?;
+        }
+        for (index, entry) in manifest.segments.iter().enumerate() {
+            let last = index + 1 == manifest.segments.len();
+            self.segment(entry, last, manifest.base.is_none() && manifest.ours && index == 0)?;
+        }
+        let history = manifest.history.iter().map(|entry| self.folder.file(&entry.name));
+        self.plan.remove.extend(history);
+        self.plan.segment_seq_floor = manifest.next_segment_seq();
+        Ok(())
+    }
+
+    fn len(&self, path: &Path) -> Result<u64, RecoverError> {
+        let file = self.disk.open_read(path).map_err(RecoverError::io(path))?;
+        file.len().map_err(RecoverError::io(path))
+    }
+
+    fn base(&mut self, entry: &Entry) -> Result<(), RecoverError> {
+        let path = self.folder.file(&entry.name);
+        self.plan.catalog.base_bytes = self.len(&path)?;
+        self.plan.catalog.base = Some(entry.clone());
+        if entry.name.ends_with(".aof") {
+            self.commands_file(&path)?;
+            return Ok(());
+        }
+        self.rdb(&path)
+    }
+
+    fn rdb(&mut self, path: &Path) -> Result<(), RecoverError> {
+        let loaded = self.replay.base(path);
+        let info = loaded.map_err(|source| refused(path, 0, source))?;
+        self.position = info.lsn;
+        if let (Some(id), Some(lsn)) = (info.replication_id, info.lsn) {
+            self.ids = vec![(id, lsn)];
+        }
+        Ok(())
+    }
+
+    fn dump(&mut self, path: &Path) -> Result<Source, RecoverError> {
+        self.rdb(path)?;
+        self.position.get_or_insert(Lsn(0));
+        self.plan.take_over = Some((path.to_path_buf(), self.len(path)?, "rdb"));
+        Ok(Source::DumpRdb)
+    }
+
+    fn single_file(&mut self, path: &Path) -> Result<Source, RecoverError> {
+        let good = self.commands_file(path)?;
+        self.position = Some(Lsn(0));
+        self.plan.take_over = Some((path.to_path_buf(), good, "aof"));
+        Ok(Source::SingleFileAof)
+    }
+
+    /// A file of commands, perhaps behind an RDB. Its records take no LSN: they are a base.
+    fn commands_file(&mut self, path: &Path) -> Result<u64, RecoverError> {
+        let bytes = self.disk.map(path).map_err(RecoverError::io(path))?;
+        let mut start = 0;
+        if bytes.starts_with(b"REDIS") {
+            let loaded = self.replay.rdb_preamble(&bytes);
+            start = loaded.map_err(|source| refused(path, 0, source))?;
+            if start > bytes.len() {
+                let found = segment::damage(&bytes, bytes.len(), "the rest of the RDB");
+                return Err(corrupt(path, found).into());
+            }
+        }
+        let (good, _) = self.foreign(path, &bytes, start, true)?;
+        Ok(good as u64)
+    }
+
+    /// `opens_the_log`: there is no base, so it must begin at 0.
+    fn segment(
+        &mut self,
+        entry: &Entry,
+        last: bool,
+        opens_the_log: bool,
+    ) -> Result<(), RecoverError> {
+        let path = self.folder.file(&entry.name);
+        let bytes = self.disk.map(&path).map_err(RecoverError::io(&path))?;
+        let wanted = if opens_the_log { Some(Lsn(0)) } else { self.position };
+        let mut first = wanted.unwrap_or_default();
+        let mut walk = Walk { good: 0, readable: true, seconds: 0, index: Vec::new() };
+        match segment::read_head(&bytes) {
+            Head::Foreign => {
+                let (good, record_bytes) = self.foreign(&path, &bytes, 0, last)?;
+                self.foreign_after(first, record_bytes);
+                walk = Walk { good, readable: false, ..walk };
+            }
+            Head::Incomplete(damage) if last => self.tear(&path, &bytes, 0, damage)?,
+            Head::Incomplete(damage) | Head::Damaged(damage) => {
+                return Err(corrupt(&path, damage).into());
+            }
+            Head::Ours(opener, at) => {
+                if wanted.is_some_and(|wanted| wanted != opener.first) {
+                    let expected =
+                        format!("a segment that begins at LSN {}", wanted.unwrap_or_default());
+                    let found = format!("one that begins at LSN {}", opener.first);
+                    return Err(corrupt(&path, Damage { offset: 0, expected, found }).into());
+                }
+                first = opener.first;
+                self.position = Some(first);
+                self.claim = self.claim.max(opener.first);
+                let database = opener.database.to_string();
+                self.records += 1;
+                self.replay
+                    .record(&[b"SELECT", database.as_bytes()])
+                    .map_err(|source| refused(&path, 0, source))?;
+                self.ids = opener.ids.before.clone();
+                self.ids.insert(0, (opener.ids.current.clone(), opener.first));
+                self.batches(&path, &bytes, at, opener.salt, last, &mut walk)?;
+            }
+        }
+        let position = *self.position.get_or_insert(first);
+        let Walk { good, readable, seconds, index } = walk;
+        let durable = readable && self.claim >= position && good == bytes.len();
+        if last && !durable {
+            self.plan.rewrite = Some(good as u64);
+        }
+        self.plan.catalog.segments.push(Segment {
+            entry: entry.clone(),
+            first,
+            last: position,
+            bytes: good as u64,
+            closed: seconds,
+            retained: false,
+            readable,
+            index,
+        });
+        Ok(())
+    }
+
+    /// Our batches from `at`, behind an opener.
+    fn batches(
+        &mut self,
+        path: &Path,
+        bytes: &[u8],
+        at: usize,
+        salt: u64,
+        last: bool,
+        walk: &mut Walk,
+    ) -> Result<(), RecoverError> {
+        let mut position = self.position.unwrap_or_default();
+        walk.good = at;
+        walk.index.push((position, at as u64));
+        loop {
+            match segment::next(bytes, walk.good, salt, position) {
+                Next::End => return Ok(()),
+                Next::Batch(batch) => {
+                    self.groups(path, bytes, batch.payload.clone())?;
+                    let noted = walk.index.last().map_or(0, |(_, offset)| *offset);
+                    if walk.good as u64 - noted >= 1 << 20 {
+                        walk.index.push((position, walk.good as u64));
+                    }
+                    walk.good = batch.payload.end;
+                    walk.seconds = batch.seconds.unwrap_or(walk.seconds);
+                    position = batch.last;
+                    self.position = Some(position);
+                    self.claim = self.claim.max(batch.durable);
+                    if let Some(current) = self.ids.first_mut() {
+                        current.1 = position;
+                    }
+                }
+                Next::Foreign => {
+                    let (good, record_bytes) = self.foreign(path, bytes, walk.good, last)?;
+                    self.foreign_after(position, record_bytes);
+                    (walk.good, walk.readable) = (good, false);
+                    return Ok(());
+                }
+                Next::Damaged(damage) => {
+                    let behind = segment::highest_claim(bytes, walk.good, salt, position);
+                    let claimed = behind.map_or(self.claim, |(_, lsn)| lsn.max(self.claim));
+                    if !last || claimed > position {
+                        return Err(corrupt(path, damage).into());
+                    }
+                    return self.tear(path, bytes, walk.good, damage);
+                }
+            }
+        }
+    }
+
+    /// After foreign records the position goes on, but no earlier id reaches over them.
+    fn foreign_after(&mut self, position: Lsn, record_bytes: u64) {
+        self.position = Some(Lsn(position.0.saturating_add(record_bytes)));
+    }
+
+    /// All groups of an intact batch.
+    fn groups(
+        &mut self,
+        path: &Path,
+        bytes: &[u8],
+        range: Range<usize>,
+    ) -> Result<(), RecoverError> {
+        let payload = bytes.get(..range.end).unwrap_or(&[]);
+        let mut args = Vec::new();
+        let mut at = range.start;
+        while at < range.end {
+            let (offset, expected) = match record::group(payload, at, &mut args) {
+                Frame::Whole(end) => {
+                    self.deliver(path, payload, at..end)?;
+                    at = end;
+                    continue;
+                }
+                Frame::Incomplete => (at, "a whole group in the batch"),
+                Frame::Bad(offset, expected) => (offset, expected),
+            };
+            return Err(corrupt(path, segment::damage(bytes, offset, expected)).into());
+        }
+        Ok(())
+    }
+
+    /// Commands outside batches, from `at` to the end. Returns where they end, and their record bytes.
+    fn foreign(
+        &mut self,
+        path: &Path,
+        bytes: &[u8],
+        mut at: usize,
+        last: bool,
+    ) -> Result<(usize, u64), RecoverError> {
+        let mut args = Vec::new();
+        let mut record_bytes = 0;
+        while at < bytes.len() {
+            // A #TS line may stand last, alone.
+            if record::skip_timestamp(bytes, at) == Some(Some(bytes.len())) {
+                return Ok((bytes.len(), record_bytes));
+            }
+            match record::group(bytes, at, &mut args) {
+                Frame::Whole(end) => {
+                    let before = self.records;
+                    record_bytes += self.deliver(path, bytes, at..end)?;
+                    self.foreign += self.records - before;
+                    at = end;
+                }
+                Frame::Incomplete if last => {
+                    let damage = segment::damage(bytes, at, "a whole record or MULTI...EXEC");
+                    self.tear(path, bytes, at, damage)?;
+                    return Ok((at, record_bytes));
+                }
+                Frame::Incomplete => {
+                    return Err(corrupt(path, segment::damage(bytes, at, "a whole record")).into());
+                }
+                Frame::Bad(offset, expected) => {
+                    return Err(corrupt(path, segment::damage(bytes, offset, expected)).into());
+                }
+            }
+        }
+        Ok((at, record_bytes))
+    }
+
+    /// Replays the records of a whole group, and returns their bytes (without `#TS` lines).
+    fn deliver(
+        &mut self,
+        path: &Path,
+        bytes: &[u8],
+        range: Range<usize>,
+    ) -> Result<u64, RecoverError> {
+        let mut args = Vec::new();
+        let mut slices: Vec<&[u8]> = Vec::new();
+        let mut record_bytes = 0;
+        let mut at = range.start;
+        while at < range.end {
+            if let Some(Some(next)) = record::skip_timestamp(bytes, at) {
+                at = next;
+                continue;
+            }
+            let Frame::Whole(end) = record::frame(bytes, at, &mut args) else { break };
+            slices.clear();
+            slices.extend(args.iter().filter_map(|range| bytes.get(range.clone())));
+            self.records += 1;
+            self.replay.record(&slices).map_err(|source| refused(path, at as u64, source))?;
+            record_bytes += (end - at) as u64;
+            at = end;
+        }
+        Ok(record_bytes)
+    }
+
+    /// Decides that the file ends at `good`.
+    fn tear(
+        &mut self,
+        path: &Path,
+        bytes: &[u8],
+        good: usize,
+        damage: Damage,
+    ) -> Result<(), RecoverError> {
+        let place = corrupt(path, damage);
+        if !self.settings.load_truncated {
+            return Err(RecoverError::Torn(place));
+        }
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or("log");
+        let kept = self.folder.file(&format!("{name}.torn-{good}"));
+        self.torn = Some(Torn { place, bytes: (bytes.len() - good) as u64, kept });
+        Ok(())
+    }
+
+    /// Files of the log that the manifest does not list: left by a crash between two steps, and then
+    /// empty of records or older than the manifest; or the manifest is not this folder's, and we refuse.
+    fn strays(&mut self, names: &[String], manifest: &Manifest) -> Result<(), RecoverError> {
+        let retained = manifest.retained.iter().map(|retained| &retained.entry);
+        let all = manifest.base.iter().chain(&manifest.segments).chain(&manifest.history);
+        let listed: Vec<&str> = all.chain(retained).map(|entry| entry.name.as_str()).collect();
+        let newest = manifest.next_segment_seq();
+        for name in names.iter().filter(|name| !listed.contains(&name.as_str())) {
+            let path = self.folder.file(name);
+            if self.folder.is_temporary(name) {
+                self.plan.remove.push(path);
+            } else if self.folder.base_seq(name).is_some() && manifest.ours {
+                self.plan.remove.push(path);
+            } else if let Some(seq) = self.folder.segment_seq(name) {
+                self.plan.segment_seq_floor = self.plan.segment_seq_floor.max(seq + 1);
+                let bytes = self.disk.map(&path).map_err(RecoverError::io(&path))?;
+                let (ours, holds_records) = match segment::read_head(&bytes) {
+                    Head::Ours(opener, at) => {
+                        let next = segment::next(&bytes, at, opener.salt, opener.first);
+                        (true, matches!(next, Next::Batch(batch) if batch.last > batch.first))
+                    }
+                    Head::Foreign => (false, !bytes.is_empty()),
+                    Head::Incomplete(_) | Head::Damaged(_) => (true, false),
+                };
+                if holds_records && seq >= newest {
+                    let problem = "it holds records, and no manifest lists it";
+                    return Err(self.folder_error(name, problem));
+                }
+                if !holds_records || (ours && manifest.ours) {
+                    self.plan.remove.push(path);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// A dump that the log won over although it is newer.
+    fn newer_dump(&self, source: Source) -> Result<Option<PathBuf>, RecoverError> {
+        let dump = self.settings.dir.join(&self.settings.dbfilename);
+        if source == Source::DumpRdb || source == Source::Fresh || !self.exists(&dump)? {
+            return Ok(None);
+        }
+        let newest = match (self.plan.catalog.segments.last(), &self.plan.take_over) {
+            (Some(segment), _) => self.folder.file(&segment.entry.name),
+            (None, Some((path, _, _))) => path.clone(),
+            (None, None) => self.folder.manifest(),
+        };
+        let time = |path: &Path| self.disk.modified(path).map_err(RecoverError::io(path));
+        Ok((time(&dump)? > time(&newest)?).then_some(dump))
+    }
+}
+
+/// What walking a segment found.
+struct Walk {
+    /// Up to here every byte is accounted for.
+    good: usize,
+    readable: bool,
+    seconds: u64,
+    index: Vec<(Lsn, u64)>,
+}
+
+fn corrupt(file: &Path, damage: Damage) -> Corrupt {
+    let Damage { offset, expected, found } = damage;
+    Corrupt { file: file.to_path_buf(), offset: offset as u64, expected, found }
+}
+
+fn refused(file: &Path, offset: u64, source: ReplayError) -> RecoverError {
+    RecoverError::Replay { file: file.to_path_buf(), offset, source }
+}

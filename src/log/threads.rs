@@ -1,0 +1,106 @@
+//! The two threads of a running log: a thin shell that calls the steps of `writer.rs` at the right moments.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use super::tail::Sleep;
+use super::{Fsync, Shared};
+
+/// How long the writer gathers between writes while bytes keep coming (not under `always`): long enough that
+/// a busy server pays neither a system call per turn nor a small batch per turn.
+const LINGER: Duration = Duration::from_millis(1);
+/// Gathering ends early at so many bytes.
+pub(super) const LINGER_BYTES_MAX: u64 = 4 << 20;
+/// After so long without work the log is sealed; and `everysec` syncs this often.
+const SECOND: Duration = Duration::from_secs(1);
+/// A sync that takes longer than this counts as delayed in INFO, as Redis counts it.
+const DELAYED_SECONDS: u64 = 2;
+
+enum Work {
+    Bytes,
+    Idle,
+    Stop,
+}
+
+/// Starts writer and syncer.
+pub(super) fn spawn(shared: &Arc<Shared>) -> io::Result<Vec<JoinHandle<()>>> {
+    let (writer, syncer) = (shared.clone(), shared.clone());
+    let named = |name: &str| thread::Builder::new().name(name.to_owned());
+    let first = named("log-writer").spawn(move || write_loop(&writer))?;
+    match named("log-syncer").spawn(move || sync_loop(&syncer)) {
+        Ok(second) => Ok(vec![first, second]),
+        Err(error) => {
+            shared.stop();
+            Err(error)
+        }
+    }
+}
+
+fn write_loop(shared: &Shared) {
+    let mut wrote = false;
+    loop {
+        match shared.wait_for_work(wrote) {
+            Work::Bytes => wrote = shared.write_step(),
+            Work::Idle => {
+                wrote = false;
+                shared.seal_step();
+            }
+            Work::Stop => return,
+        }
+    }
+}
+
+fn sync_loop(shared: &Shared) {
+    loop {
+        let mut tail = shared.tail.lock();
+        if tail.stopping {
+            return;
+        }
+        shared.sync_wake.wait_for(&mut tail, SECOND);
+        if tail.stopping {
+            return;
+        }
+        drop(tail);
+        if shared.fsync() == Fsync::Everysec {
+            let began = (shared.clock)();
+            shared.sync_step();
+            if (shared.clock)().saturating_sub(began) >= DELAYED_SECONDS {
+                shared.delayed_fsyncs.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    }
+}
+
+impl Shared {
+    fn wait_for_work(&self, wrote: bool) -> Work {
+        let mut tail = self.tail.lock();
+        if wrote && self.fsync() != Fsync::Always && !tail.stopping {
+            tail.sleep = Sleep::Lingering;
+            self.wake.wait_for(&mut tail, LINGER);
+        }
+        loop {
+            tail.sleep = Sleep::Awake;
+            if tail.stopping {
+                return Work::Stop;
+            }
+            if tail.has_work() && self.on_disk.load(Ordering::Acquire) && !self.is_latched() {
+                return Work::Bytes;
+            }
+            tail.sleep = Sleep::Parked;
+            if self.wake.wait_for(&mut tail, SECOND).timed_out() {
+                tail.sleep = Sleep::Awake;
+                return Work::Idle;
+            }
+        }
+    }
+
+    /// Tells the threads to end. What has gathered stays in the tail.
+    pub(super) fn stop(&self) {
+        self.tail.lock().stopping = true;
+        self.wake.notify_all();
+        self.sync_wake.notify_all();
+    }
+}

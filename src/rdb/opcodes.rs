@@ -1,0 +1,120 @@
+//! The numbers of the format: versions, opcodes, value types. Facts from Redis' and Valkey's
+//! `rdb.h`, release by release.
+
+/// The version we write, in files and in DUMP payloads.
+pub const VERSION_WRITTEN: u16 = 10;
+
+/// Bytes of a file's header: magic and version.
+pub const HEADER_BYTES: u64 = 9;
+
+/// End of the file; a checksum follows from version 5.
+pub const EOF: u8 = 255;
+/// The number of the database that the following keys are in: a length.
+pub const SELECTDB: u8 = 254;
+/// Expiry of the next key in seconds: 4 bytes, little-endian (before version 3).
+pub const EXPIRETIME: u8 = 253;
+/// Expiry of the next key in milliseconds: 8 bytes, little-endian.
+pub const EXPIRETIME_MS: u8 = 252;
+/// How many keys, and how many with an expiry, the database holds: two lengths.
+pub const RESIZEDB: u8 = 251;
+/// A fact about the file: two strings, name and value.
+pub const AUX: u8 = 250;
+/// The next key's access counter: 1 byte.
+pub const FREQ: u8 = 249;
+/// The next key's idle time in seconds: a length.
+pub const IDLE: u8 = 248;
+/// A module's data about the whole data set.
+pub const MODULE_AUX: u8 = 247;
+/// A function library in the form of a release candidate of Redis 7.0; no release wrote it.
+pub const FUNCTION_PRE_GA: u8 = 246;
+/// A function library: its source, a string.
+pub const FUNCTION2: u8 = 245;
+/// Sizes of a cluster slot (from version 12): three lengths, a hint.
+pub const SLOT_INFO: u8 = 244;
+/// Redis 8.6: metadata of the next key. Valkey 9: a slot import under way.
+pub const KEY_META_OR_SLOT_IMPORT: u8 = 243;
+/// Redis 8.10: a hash template. Valkey 9.2: a command inside a snapshot.
+pub const HASH_TEMPLATE_OR_UPDATE: u8 = 242;
+
+/// Value type: a string.
+pub const TYPE_STRING: u8 = 0;
+/// Value type: a module's value in the form of a release candidate; it cannot be skipped.
+pub const TYPE_MODULE_PRE_GA: u8 = 6;
+/// Value type: a module's value.
+pub const TYPE_MODULE_2: u8 = 7;
+
+/// The name of a value type, for messages; the numbers 22 and 23 mean different things to Redis
+/// and Valkey.
+pub fn type_name(number: u8, flavor: Flavor) -> &'static str {
+    match (number, flavor) {
+        (0, _) => "string",
+        (1, _) => "list",
+        (2, _) => "set",
+        (3, _) => "zset with scores as text",
+        (4, _) => "hash",
+        (5, _) => "zset",
+        (6, _) => "module value before 4.0",
+        (7, _) => "module value",
+        (9, _) => "hash as zipmap",
+        (10, _) => "list as ziplist",
+        (11, _) => "set as intset",
+        (12, _) => "zset as ziplist",
+        (13, _) => "hash as ziplist",
+        (14, _) => "list as quicklist",
+        (15, _) => "stream",
+        (16, _) => "hash as listpack",
+        (17, _) => "zset as listpack",
+        (18, _) => "list as quicklist 2",
+        (19, _) => "stream 2",
+        (20, _) => "set as listpack",
+        (21, _) => "stream 3",
+        (22, Flavor::Valkey) => "hash with field expiry",
+        (22 | 23, Flavor::Redis) => "hash with field expiry before 7.4",
+        (24, Flavor::Redis) => "hash with field expiry",
+        (25, Flavor::Redis) => "hash with field expiry as listpack",
+        (26, Flavor::Redis) => "stream 4",
+        (27, Flavor::Redis) => "stream 5",
+        (28, Flavor::Redis) => "array",
+        (29..=32, Flavor::Redis) => "hash by template",
+        _ => "unknown",
+    }
+}
+
+/// Whose numbering a file follows where the two differ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flavor {
+    /// Magic `REDIS`: Redis, and Valkey before 9.
+    Redis,
+    /// Magic `VALKEY`: Valkey from 9.0.
+    Valkey,
+}
+
+/// The version of a file or payload that this reader knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Version {
+    /// Whose numbering.
+    pub flavor: Flavor,
+    /// 1 to 15 for Redis, 80 for Valkey.
+    pub number: u16,
+}
+
+impl Version {
+    /// The version with this number under this magic, if it is known.
+    pub fn known(flavor: Flavor, number: u16) -> Option<Version> {
+        let known = match flavor {
+            Flavor::Redis => (1..=15).contains(&number),
+            Flavor::Valkey => number == 80,
+        };
+        known.then_some(Version { flavor, number })
+    }
+
+    /// The version a DUMP payload's footer names; it has no magic.
+    pub fn of_payload(number: u16) -> Option<Version> {
+        Version::known(Flavor::Redis, number).or_else(|| Version::known(Flavor::Valkey, number))
+    }
+
+    /// Does a checksum follow the end of the file?
+    pub fn has_checksum(self) -> bool {
+        self.number >= 5
+    }
+}
