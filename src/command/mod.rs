@@ -12,8 +12,11 @@
 
 pub mod call;
 pub mod control;
+pub mod derived;
 pub mod error;
+pub mod help;
 pub mod introspect;
+pub mod syntax;
 pub mod table;
 
 mod cluster;
@@ -56,8 +59,10 @@ pub struct Command {
     pub flags: &'static [Flag],
     /// Arity, where the syntax does not give it (positive: exact; negative: at least; the name counts).
     pub arity: Option<i32>,
-    /// ACL categories that group, handler and flags do not give.
+    /// ACL categories that group, handler and flags do not give; with a `-` in front, one that they give wrongly.
     pub categories: &'static [&'static str],
+    /// Hints for clients and proxies, as COMMAND INFO gives them (`request_policy:all_shards`).
+    pub tips: &'static [&'static str],
     /// What runs it.
     pub handler: Handler,
     /// How much a read would look at (elements or bytes), if that can be a lot: above `slow-read-elements` it
@@ -216,6 +221,7 @@ pub const DEFAULT: Command = Command {
     flags: &[],
     arity: None,
     categories: &[],
+    tips: &[],
     handler: Handler::Container,
     cost: None,
     subcommands: &[],
