@@ -192,6 +192,14 @@ impl<'a> Tx<'a> {
         self.commit(self.db, &change)
     }
 
+    /// Removes a key that is given an expiry in the past: an ordinary DEL record, but told and counted as an expiry,
+    /// as in Redis. Returns whether it was there.
+    pub fn remove_as_expired(&mut self, key: Key<'_>) -> bool {
+        let found = self.emit(Delete { key, cause: Cause::Expired });
+        self.batch.expired += u64::from(found);
+        found
+    }
+
     /// Sets the access clock of a key of the call's database. A hint, outside records and digest
     /// (RESTORE with IDLETIME).
     pub fn touch_at(&mut self, key: Key<'_>, clock: u32) {
