@@ -20,6 +20,7 @@ pub(super) const TTL: Command = Command {
     keys: &[Keys::One(1, Access::Read)],
     flags: &[Flag::Fast],
     touches: Some(false),
+    tips: &["nondeterministic_output"],
     handler: Handler::Read(|view, call| Ok(left(view, call).map_or_else(none, seconds))),
     ..GENERIC
 };
@@ -50,6 +51,7 @@ pub(super) const EXPIRETIME: Command = Command {
         (integer) 33177117420
     "#,
     since: "7.0.0",
+    tips: &[],
     handler: Handler::Read(|view, call| Ok(at(view, call).map_or_else(none, seconds))),
     ..TTL
 };
@@ -65,6 +67,7 @@ pub(super) const PEXPIRETIME: Command = Command {
         (integer) 33177117420000
     "#,
     since: "7.0.0",
+    tips: &[],
     handler: Handler::Read(|view, call| Ok(at(view, call).map_or_else(none, milliseconds))),
     ..TTL
 };
