@@ -111,6 +111,7 @@ pub fn recover(
         folder: &folder,
         replay,
         position: None,
+        after: None,
         claim: Lsn(0),
         ids: Vec::new(),
         torn: None,
@@ -142,6 +143,8 @@ struct Recovery<'a> {
     replay: &'a mut dyn Replay,
     /// `None` until a base or an opener tells.
     position: Option<Lsn>,
+    /// The segment that follows the one being read.
+    after: Option<PathBuf>,
     /// The highest durable LSN that any intact batch claims.
     claim: Lsn,
     ids: Vec<(String, Lsn)>,
@@ -224,7 +227,9 @@ impl Recovery<'_> {
             self.base(base)?;
         }
         for (index, entry) in manifest.segments.iter().enumerate() {
-            let last = index + 1 == manifest.segments.len();
+            let after = manifest.segments.get(index + 1);
+            self.after = after.map(|entry| self.folder.file(&entry.name));
+            let last = after.is_none();
             self.segment(entry, last, manifest.base.is_none() && manifest.ours && index == 0)?;
         }
         let history = manifest.history.iter().map(|entry| self.folder.file(&entry.name));
@@ -388,6 +393,10 @@ impl Recovery<'_> {
                     return Ok(());
                 }
                 Next::Damaged(damage) => {
+                    if self.next_begins_at(position)? {
+                        tracing::warn!("{} has a damaged seal; no record is lost", path.display());
+                        return Ok(());
+                    }
                     let behind = segment::highest_claim(bytes, walk.good, salt, position);
                     let claimed = behind.map_or(self.claim, |(_, lsn)| lsn.max(self.claim));
                     if !last || claimed > position {
@@ -397,6 +406,15 @@ impl Recovery<'_> {
                 }
             }
         }
+    }
+
+    /// Whether the following segment begins at `position`: then this one holds all its records, and
+    /// what is damaged behind them is its seal, which was never synced if closing the file failed.
+    fn next_begins_at(&self, position: Lsn) -> Result<bool, RecoverError> {
+        let Some(path) = &self.after else { return Ok(false) };
+        let bytes = self.disk.map(path).map_err(RecoverError::io(path))?;
+        let head = segment::read_head(&bytes);
+        Ok(matches!(head, Head::Ours(opener, _) if opener.first == position))
     }
 
     /// After foreign records the position goes on, but no earlier id reaches over them.

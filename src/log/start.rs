@@ -78,9 +78,16 @@ impl Recovered {
         if let Some((from, length, ending)) = &plan.take_over {
             shared.take_over(&mut plan.catalog, from, *length, ending)?;
         }
-        if let (Some(good), Some(last)) = (plan.rewrite, plan.catalog.segments.last()) {
+        if let Some(last) = plan.catalog.segments.last().filter(|last| !last.retained) {
             let path = folder.file(&last.entry.name);
-            shared.rewrite(&path, good).map_err(io(&path))?;
+            match plan.rewrite {
+                Some(good) => shared.rewrite(&path, good).map_err(io(&path))?,
+                // It may still hold space that the last run had reserved.
+                None => {
+                    let file = shared.disk.open_append(&path).map_err(io(&path))?;
+                    file.set_len(last.bytes).map_err(io(&path))?;
+                }
+            }
         }
         debug_assert!(source != Source::Fresh || last_lsn == Lsn(0));
         shared.first_segment(plan.catalog, last_lsn)?;
