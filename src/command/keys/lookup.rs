@@ -18,6 +18,7 @@ pub(super) const EXISTS: Command = Command {
     complexity: "O(N)",
     keys: &[Keys::From(1, 1, Access::Metadata)],
     flags: &[Flag::Fast],
+    tips: &["request_policy:multi_shard", "response_policy:agg_sum"],
     handler: Handler::Read(count_existing),
     ..GENERIC
 };
@@ -79,6 +80,7 @@ const ENCODING: Command = Command {
     "#,
     since: "2.2.3",
     keys: &[Keys::One(2, Access::Metadata)],
+    tips: &["nondeterministic_output"],
     handler: Handler::Read(|view, call| {
         Ok(view.entry(call.key(2)).map_or(Reply::Null, |entry| Reply::Bulk(encoding(&entry))))
     }),
@@ -94,6 +96,7 @@ const FREQ: Command = Command {
         (nil)
     "#,
     since: "4.0.0",
+    tips: &["nondeterministic_output"],
     handler: Handler::Read(freq),
     ..ENCODING
 };
@@ -109,6 +112,7 @@ const IDLETIME: Command = Command {
         > OBJECT IDLETIME one
         (integer) 3
     "#,
+    tips: &["nondeterministic_output"],
     handler: Handler::Read(idle_time),
     ..ENCODING
 };
@@ -123,6 +127,7 @@ const REFCOUNT: Command = Command {
         > OBJECT REFCOUNT one
         (integer) 1
     "#,
+    tips: &["nondeterministic_output"],
     handler: Handler::Read(|view, call| {
         Ok(if view.exists(call.key(2)) { Reply::Int(1) } else { Reply::Null })
     }),

@@ -205,6 +205,7 @@ pub(super) const MSET: Command = Command {
     complexity: "O(N)",
     keys: &[Keys::Range(1, -1, 2, Access::Overwrite)],
     flags: &[Flag::DenyOom],
+    tips: &["request_policy:multi_shard", "response_policy:all_succeeded"],
     handler: Handler::Write(mset),
     ..STRING
 };
@@ -261,6 +262,7 @@ pub(super) const MSETEX: Command = Command {
     complexity: "O(N)",
     keys: &[Keys::Counted(1, 2, Access::Overwrite)],
     flags: &[Flag::DenyOom],
+    tips: &["request_policy:multi_shard", "response_policy:all_succeeded"],
     handler: Handler::Write(msetex),
     ..STRING
 };
