@@ -74,6 +74,8 @@ pub enum Action {
     },
     /// QUIT: reply OK, then close this connection.
     Quit,
+    /// CONFIG REWRITE: write [`crate::admin::Config::rewritten`] to the configuration file, which there is.
+    RewriteConfig,
     /// Settings were changed in the configuration table by CONFIG SET: make the engine follow, then reply OK.
     ConfigChanged(Vec<&'static str>),
 }

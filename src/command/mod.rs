@@ -52,6 +52,9 @@ pub struct Command {
     pub group: Group,
     /// Where its keys are.
     pub keys: &'static [Keys],
+    /// Whether a call counts as a use of its keys (idle times, eviction), where the key specs do not tell: they
+    /// say `access` of TTL, which is none, and only `RO` of TOUCH, which is one.
+    pub touches: Option<bool>,
     /// What cannot be derived from handler, keys and group.
     pub flags: &'static [Flag],
     /// Arity, where the syntax does not give it (positive: exact; negative: at least; the name counts).
@@ -214,6 +217,7 @@ pub const DEFAULT: Command = Command {
     complexity: "O(1)",
     group: Group::Server,
     keys: &[],
+    touches: None,
     flags: &[],
     arity: None,
     categories: &[],

@@ -37,6 +37,7 @@ pub(super) fn act(engine: &mut Engine, client: ClientId, action: Action, out: &m
             engine.reply(client, &Reply::Ok, out);
             return Done::now(Flow::Close);
         }
+        Action::RewriteConfig => rewrite_config(engine),
         Action::ConfigChanged(names) => {
             config_changed(engine, &names);
             Reply::Ok
@@ -65,9 +66,7 @@ fn save(engine: &mut Engine, client: ClientId, out: &mut Out) -> Done {
     let to = engine.address(client);
     match engine.begin_save(Some((to, protocol))) {
         Ok(()) => Done::now(Flow::Wait),
-        Err(failed) => {
-            engine.reply(client, &Reply::Error(format!("ERR {failed}").into()), out)
-        }
+        Err(failed) => engine.reply(client, &Reply::Error(format!("ERR {failed}").into()), out),
     }
 }
 
@@ -105,6 +104,26 @@ fn rewrite(engine: &mut Engine) -> Reply<'static> {
     match engine.begin_rewrite() {
         Ok(()) => Reply::Simple("Background append only file rewriting started"),
         Err(failed) => Reply::Error(format!("ERR {failed}").into()),
+    }
+}
+
+/// CONFIG REWRITE: the new text takes the file's place at once, so that a crash leaves the one or the other.
+fn rewrite_config(engine: &mut Engine) -> Reply<'static> {
+    let config = &engine.admin.config;
+    let Some(path) = config.file() else {
+        return error("ERR The server is running without a config file");
+    };
+    let written = std::fs::read_to_string(path).and_then(|present| {
+        let temporary = path.with_added_extension("tmp");
+        let text = config.rewritten(&present);
+        crate::base::disk::replace(&*engine.disk, &temporary, path, text.as_bytes())
+    });
+    match written {
+        Ok(()) => Reply::Ok,
+        Err(failed) => {
+            tracing::error!(path = %path.display(), error = %failed, "CONFIG REWRITE failed");
+            Reply::Error(format!("ERR Rewriting config file: {failed}").into())
+        }
     }
 }
 

@@ -362,10 +362,11 @@ impl Engine {
     /// Moves the access clocks of the keys that the table names as read.
     #[inline]
     fn touch_keys(&mut self, db: Db, call: &Call<'_>) {
+        let touches = |access| call.command.touches.unwrap_or(access == Access::Read);
         match call.command.keys {
             [] => {}
-            [Keys::One(at, Access::Read)] => self.keyspace.touch(db, call.key(*at)),
-            [Keys::From(at, step, Access::Read)] => {
+            [Keys::One(at, access)] if touches(*access) => self.keyspace.touch(db, call.key(*at)),
+            [Keys::From(at, step, access)] if touches(*access) => {
                 for key in call.args().iter().skip(*at).step_by(*step) {
                     self.keyspace.touch(db, Key::new(key));
                 }

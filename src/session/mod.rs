@@ -115,6 +115,12 @@ impl Session {
         }
     }
 
+    /// Whether the connection comes from this machine, as the guarded features mean it: from the loopback address,
+    /// or from the server itself.
+    pub fn is_local(&self) -> bool {
+        self.address.is_none_or(|address| address.ip().is_loopback())
+    }
+
     /// RESET: back to the state of a new connection; what the client said about itself (CLIENT SETINFO and CAPA)
     /// stays.
     pub fn reset(&mut self, authenticated: bool) {

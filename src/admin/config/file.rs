@@ -51,8 +51,12 @@ impl Loader {
             if line.is_empty() || line.starts_with('#') {
                 continue;
             }
-            let failed =
-                |why: String| format!("{HEAD}Reading the configuration file, at line {}\n>>> '{line}'\n{why}", n + 1);
+            let failed = |why: String| {
+                format!(
+                    "{HEAD}Reading the configuration file, at line {}\n>>> '{line}'\n{why}",
+                    n + 1
+                )
+            };
             let words = split_words(line);
             let words = words
                 .ok_or_else(|| failed("Unbalanced quotes in configuration line".to_owned()))?;

@@ -26,6 +26,19 @@ use std::path::{Path, PathBuf};
 
 pub use parameter::Mutability;
 
+/// What can be said of a parameter without a value of it: for `--help` and the README's list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Description {
+    /// Its name.
+    pub name: &'static str,
+    /// Its default, as in a configuration file.
+    pub default: &'static str,
+    /// Who may set it, and when.
+    pub mutability: Mutability,
+    /// What it does, in a sentence.
+    pub doc: &'static str,
+}
+
 /// All settings, valid at all times: each value has passed its parameter's check.
 #[derive(Debug, Clone, Default, PartialEq)]
 struct Values {
@@ -205,15 +218,15 @@ impl Config {
         let parameters = self.settable(pairs, local)?;
         let mut values = self.values.clone();
         for (parameter, (_, value)) in parameters.iter().zip(pairs) {
-            let text = std::str::from_utf8(value).map_err(|_| "argument must be UTF-8 text".to_owned());
+            let text =
+                std::str::from_utf8(value).map_err(|_| "argument must be UTF-8 text".to_owned());
             let words = text.and_then(|text| parameter.words(text));
             let set = words.and_then(|words| parameter.set(&mut values, &words));
             set.map_err(|why| failed(parameter.name, &why))?;
         }
         values.check().map_err(|(name, why)| failed(name, &why))?;
-        let changed = |parameter: &&&Parameter| {
-            parameter.text(&values) != parameter.text(&self.values)
-        };
+        let changed =
+            |parameter: &&&Parameter| parameter.text(&values) != parameter.text(&self.values);
         let changed = parameters.iter().filter(changed).map(|parameter| parameter.name).collect();
         self.values = values;
         Ok(changed)
@@ -250,6 +263,14 @@ impl Config {
         refusal.map_or(Ok(parameters), Err)
     }
 
+    /// Every parameter, in the table's order.
+    pub fn parameters() -> impl Iterator<Item = Description> {
+        table::PARAMETERS.iter().map(|parameter| {
+            let Parameter { name, default, mutability, doc, .. } = *parameter;
+            Description { name, default, mutability, doc }
+        })
+    }
+
     /// The configuration file's full path, if there is one.
     pub fn file(&self) -> Option<&Path> {
         self.file.as_deref()
@@ -279,7 +300,7 @@ impl Values {
 
 /// The values, typed.
 impl Config {
-    /// The TCP port; 0: none is chosen, the system gives one.
+    /// The TCP port; 0: any that is free.
     pub fn port(&self) -> u16 {
         self.values.port as u16
     }
@@ -471,7 +492,7 @@ impl Config {
 
     /// What is logged.
     pub fn loglevel(&self) -> LogLevel {
-        use LogLevel::{Debug, Notice, Nothing, Verbose, Warning};
+        use LogLevel::{Debug, Nothing, Notice, Verbose, Warning};
         [Debug, Verbose, Notice, Warning, Nothing][self.values.loglevel]
     }
 

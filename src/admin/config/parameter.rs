@@ -106,7 +106,8 @@ impl Parameter {
             }
             Kind::Choice { at, words } => {
                 let choice = words.iter().position(|choice| choice.eq_ignore_ascii_case(word));
-                let error = || format!("argument(s) must be one of the following: {}", words.join(", "));
+                let error =
+                    || format!("argument(s) must be one of the following: {}", words.join(", "));
                 *(at.get_mut)(values) = choice.ok_or_else(error)?;
             }
             Kind::Text(at) => word.clone_into((at.get_mut)(values)),
@@ -163,7 +164,10 @@ impl Parameter {
             Kind::BufferLimits(at) => {
                 let limits = (at.get)(values);
                 let class = |name: &str, limit: &BufferLimit| {
-                    format!("{name} {} {} {}", limit.hard_bytes, limit.soft_bytes, limit.soft_seconds)
+                    format!(
+                        "{name} {} {} {}",
+                        limit.hard_bytes, limit.soft_bytes, limit.soft_seconds
+                    )
                 };
                 [
                     class("normal", &limits.normal),

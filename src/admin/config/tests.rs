@@ -57,12 +57,15 @@ fn defaults() {
 
 #[test]
 fn command_line() {
-    let config = load("--port 7000 --save 900 1 --save 300 10 --bind 127.0.0.1 ::1 --hz 1000").unwrap();
+    let config =
+        load("--port 7000 --save 900 1 --save 300 10 --bind 127.0.0.1 ::1 --hz 1000").unwrap();
     assert_eq!(config.port(), 7000);
     assert_eq!(get(&config, "save"), "900 1 300 10");
     assert_eq!(config.bind(), ["127.0.0.1", "::1"]);
     assert_eq!(config.hz(), 500, "as redis-server, moved to the bound");
-    for line in [r#"--save "" --port 1"#, "--port 1 --save", "--save --port 1", r#"--save '' "--port 1""#] {
+    for line in
+        [r#"--save "" --port 1"#, "--port 1 --save", "--save --port 1", r#"--save '' "--port 1""#]
+    {
         let config = load(line).unwrap();
         assert_eq!((config.save_points().len(), config.port()), (0, 1), "{line}");
     }
@@ -79,7 +82,12 @@ fn command_line_errors_are_redis_servers() {
         ("--nosuch 1", 2, r#"nosuch "1""#, "Bad directive or wrong number of arguments"),
         ("--hz abc", 2, r#"hz "abc""#, "argument couldn't be parsed into an integer"),
         ("--save 900", 2, r#"save "900""#, "Invalid save parameters"),
-        ("--maxclients 0", 2, r#"maxclients "0""#, "argument must be between 1 and 4294967295 inclusive"),
+        (
+            "--maxclients 0",
+            2,
+            r#"maxclients "0""#,
+            "argument must be between 1 and 4294967295 inclusive",
+        ),
         (
             "--save 900 1 --save 300 10 --hz --port 7631",
             4,
@@ -93,8 +101,18 @@ fn command_line_errors_are_redis_servers() {
             r#"nosuch "--port" "7631""#,
             "Bad directive or wrong number of arguments",
         ),
-        ("--proto-max-bulk-len foo", 2, r#"proto-max-bulk-len "foo""#, "argument must be a memory value"),
-        ("--rdbcompression maybe", 2, r#"rdbcompression "maybe""#, "argument must be 'yes' or 'no'"),
+        (
+            "--proto-max-bulk-len foo",
+            2,
+            r#"proto-max-bulk-len "foo""#,
+            "argument must be a memory value",
+        ),
+        (
+            "--rdbcompression maybe",
+            2,
+            r#"rdbcompression "maybe""#,
+            "argument must be 'yes' or 'no'",
+        ),
     ] {
         let expected = format!(
             "*** FATAL CONFIG FILE ERROR (CoolCache {}) ***\n\
@@ -178,7 +196,8 @@ fn configuration_file_errors_are_redis_servers() {
     let error = Config::from_args(&[file, "--nosuch".into(), "2".into()]).unwrap_err();
     assert!(error.contains("at line 3\n>>> 'nosuch \"2\"'"), "{error}");
     let error = load("/nonexist.conf").unwrap_err();
-    let expected = "Fatal error, can't open config file '/nonexist.conf': No such file or directory";
+    let expected =
+        "Fatal error, can't open config file '/nonexist.conf': No such file or directory";
     assert_eq!(error, expected);
     let file = folder.write("loop.conf", "");
     let error = Config::from_args(&[folder.write("loop.conf", &format!("include {file}\n"))]);
@@ -192,8 +211,15 @@ fn getting() {
         let patterns: Vec<_> = patterns.iter().map(|pattern| pattern.as_bytes()).collect();
         config.get(&patterns).into_iter().map(|(name, _)| name).collect::<Vec<_>>()
     };
-    assert_eq!(names(&["lazyfree-lazy-user-*"]), ["lazyfree-lazy-user-del", "lazyfree-lazy-user-flush"]);
-    assert_eq!(names(&["MaxMemory", "hz"]), ["MaxMemory", "hz"], "a plain name comes back as given");
+    assert_eq!(
+        names(&["lazyfree-lazy-user-*"]),
+        ["lazyfree-lazy-user-del", "lazyfree-lazy-user-flush"]
+    );
+    assert_eq!(
+        names(&["MaxMemory", "hz"]),
+        ["MaxMemory", "hz"],
+        "a plain name comes back as given"
+    );
     assert_eq!(names(&["HZ*", "hz", "h?"]), ["hz"]);
     assert_eq!(names(&["nosuch", ""]), [""; 0]);
     assert_eq!(names(&["*"]).len(), table::names().count());
@@ -222,26 +248,56 @@ fn setting_is_all_or_nothing() {
     let before = config.clone();
     for (pairs, expected) in [
         (&[("nosuch", "1")][..], "Unknown option or number of arguments for CONFIG SET - 'nosuch'"),
-        (&[("hz", "11"), ("nosuch", "1")], "Unknown option or number of arguments for CONFIG SET - 'nosuch'"),
-        (&[("port", "1"), ("nosuch", "1")], "Unknown option or number of arguments for CONFIG SET - 'nosuch'"),
+        (
+            &[("hz", "11"), ("nosuch", "1")],
+            "Unknown option or number of arguments for CONFIG SET - 'nosuch'",
+        ),
+        (
+            &[("port", "1"), ("nosuch", "1")],
+            "Unknown option or number of arguments for CONFIG SET - 'nosuch'",
+        ),
         (&[("hz", "abc")], "hz: argument couldn't be parsed into an integer"),
         (&[("hz", "10"), ("hz", "11")], "hz: duplicate parameter"),
-        (&[("hz", "11"), ("maxclients", "0")], "maxclients: argument must be between 1 and 4294967295 inclusive"),
+        (
+            &[("hz", "11"), ("maxclients", "0")],
+            "maxclients: argument must be between 1 and 4294967295 inclusive",
+        ),
         (&[("databases", "3")], "databases: can't set immutable config"),
         (&[("dir", "/tmp")], "dir: can't set protected config"),
         (&[("save", "900 1 300")], "save: Invalid save parameters"),
         (&[("save", "0 1")], "save: Invalid save parameters"),
         (&[("save", "900 -1")], "save: Invalid save parameters"),
-        (&[("appendfsync", "foo")], "appendfsync: argument(s) must be one of the following: everysec, always, no"),
-        (&[("auto-aof-rewrite-min-size", "abc")], "auto-aof-rewrite-min-size: argument must be a memory value"),
-        (&[("proto-max-bulk-len", "1")], "proto-max-bulk-len: argument must be between 1048576 and 9223372036854775807 inclusive"),
+        (
+            &[("appendfsync", "foo")],
+            "appendfsync: argument(s) must be one of the following: everysec, always, no",
+        ),
+        (
+            &[("auto-aof-rewrite-min-size", "abc")],
+            "auto-aof-rewrite-min-size: argument must be a memory value",
+        ),
+        (
+            &[("proto-max-bulk-len", "1")],
+            "proto-max-bulk-len: argument must be between 1048576 and 9223372036854775807 inclusive",
+        ),
         (&[("timeout", "-1")], "timeout: argument must be between 0 and 2147483647 inclusive"),
         (&[("rdbcompression", "maybe")], "rdbcompression: argument must be 'yes' or 'no'"),
-        (&[("client-output-buffer-limit", "normal 0 0")], "client-output-buffer-limit: Wrong number of arguments in buffer limit configuration."),
-        (&[("client-output-buffer-limit", "foo 0 0 0")], "client-output-buffer-limit: Invalid client class specified in buffer limit configuration."),
-        (&[("client-output-buffer-limit", "normal 0 a 0")], "client-output-buffer-limit: Error in hard, soft or soft_seconds setting in buffer limit configuration."),
+        (
+            &[("client-output-buffer-limit", "normal 0 0")],
+            "client-output-buffer-limit: Wrong number of arguments in buffer limit configuration.",
+        ),
+        (
+            &[("client-output-buffer-limit", "foo 0 0 0")],
+            "client-output-buffer-limit: Invalid client class specified in buffer limit configuration.",
+        ),
+        (
+            &[("client-output-buffer-limit", "normal 0 a 0")],
+            "client-output-buffer-limit: Error in hard, soft or soft_seconds setting in buffer limit configuration.",
+        ),
         (&[("maxmemory", "1gb")], "maxmemory: argument must be 0, memory limits are not supported"),
-        (&[("lazyfree-lazy-expire", "no")], "lazyfree-lazy-expire: argument must be 'yes', anything else is not supported"),
+        (
+            &[("lazyfree-lazy-expire", "no")],
+            "lazyfree-lazy-expire: argument must be 'yes', anything else is not supported",
+        ),
     ] {
         let expected = match expected.split_once(": ") {
             None => expected.to_owned(),

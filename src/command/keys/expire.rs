@@ -109,12 +109,7 @@ pub(super) const PERSIST: Command = Command {
 };
 
 /// Gives a key the expiry `base + number × unit_ms`, where its options allow it.
-fn expire<'a>(
-    tx: &mut Tx<'_>,
-    call: &Call<'a>,
-    unit_ms: i64,
-    base: UnixMs,
-) -> Result<Reply<'a>> {
+fn expire<'a>(tx: &mut Tx<'_>, call: &Call<'a>, unit_ms: i64, base: UnixMs) -> Result<Reply<'a>> {
     let key = call.key(1);
     let only = Conditions::parse(call)?;
     let at = call.int(2)?.checked_mul(unit_ms).and_then(|ms| ms.checked_add_unsigned(base.0));
@@ -177,12 +172,10 @@ impl Conditions {
 
     /// Whether a key that expires at `current` may be given the expiry `at` (both unix time in ms).
     fn allow(&self, current: Option<u64>, at: i64) -> bool {
-        let later = |current: u64| at > current.cast_signed();
-        let earlier = |current: u64| at < current.cast_signed();
-        !(self.nx && current.is_some())
-            && !(self.xx && current.is_none())
-            && !(self.gt && !current.is_some_and(later))
-            && !(self.lt && !current.is_none_or(earlier))
+        let Some(current) = current.map(u64::cast_signed) else {
+            return !self.xx && !self.gt;
+        };
+        !self.nx && (!self.gt || at > current) && (!self.lt || at < current)
     }
 }
 

@@ -34,7 +34,7 @@ pub(super) const TOUCH: Command = Command {
         (integer) 1
     "#,
     since: "3.2.1",
-    // The dispatcher does the touching, as for every command that uses a key.
+    touches: Some(true),
     ..EXISTS
 };
 

@@ -20,6 +20,9 @@ mod rename;
 mod ttl;
 mod walk;
 
+#[cfg(test)]
+mod tests;
+
 use super::{Command, DEFAULT, Group};
 
 /// The entries of this folder.

@@ -56,8 +56,7 @@ fn del<'a>(tx: &mut Tx<'_>, call: &Call<'a>) -> Result<Reply<'a>> {
     }
     let mut seen = HashSet::with_capacity(call.len() - 1);
     let keys = (1..call.len()).map(|n| call.key(n));
-    let keys: Vec<Key<'a>> =
-        keys.filter(|key| tx.exists(*key) && seen.insert(key.bytes)).collect();
+    let keys: Vec<Key<'a>> = keys.filter(|key| tx.exists(*key) && seen.insert(key.bytes)).collect();
     let found = match keys.as_slice() {
         [] => 0,
         [key] => usize::from(tx.emit(Delete::of(*key))),

@@ -20,6 +20,7 @@ pub(super) const TTL: Command = Command {
     keys: &[Keys::One(1, Access::Read)],
     flags: &[Flag::Fast],
     tips: &["nondeterministic_output"],
+    touches: Some(false),
     handler: Handler::Read(|view, call| Ok(left(view, call).map_or_else(none, seconds))),
     ..GENERIC
 };

@@ -1,6 +1,51 @@
-//! (to come)
+//! The commands of the server itself.
+//!
+//! | file | commands |
+//! |---|---|
+//! | `data` | DBSIZE, FLUSHDB, FLUSHALL, SWAPDB |
+//! | `files` | SAVE, BGSAVE, LASTSAVE, BGREWRITEAOF, SHUTDOWN |
+//! | `config` | CONFIG |
+//! | `state` | INFO, TIME, MEMORY, LOLWUT |
+//! | `debug` | DEBUG |
 
-use super::Command;
+mod config;
+mod data;
+mod debug;
+mod files;
+mod state;
 
-/// The entries of this file.
-pub const COMMANDS: &[Command] = &[];
+#[cfg(test)]
+mod tests;
+
+use super::{Answer, Command, DEFAULT, Flag, Group};
+use crate::resp::Reply;
+
+/// What the entries of this group have in common.
+const SERVER: Command = Command { group: Group::Server, ..DEFAULT };
+
+/// The flags of what only administrators may do.
+const ADMIN: &[Flag] = &[Flag::Admin, Flag::NoScript, Flag::Loading, Flag::Stale];
+
+/// The entries of this group.
+pub const COMMANDS: &[Command] = &[
+    files::BGREWRITEAOF,
+    files::BGSAVE,
+    config::CONFIG,
+    data::DBSIZE,
+    debug::DEBUG,
+    data::FLUSHALL,
+    data::FLUSHDB,
+    state::INFO,
+    files::LASTSAVE,
+    state::LOLWUT,
+    state::MEMORY,
+    files::SAVE,
+    files::SHUTDOWN,
+    data::SWAPDB,
+    state::TIME,
+];
+
+/// A help text: lines as statuses.
+fn help(lines: &'static [&'static str]) -> Answer<'static> {
+    Reply::Array(lines.iter().copied().map(Reply::Simple).collect()).into()
+}
