@@ -98,6 +98,7 @@ const FREQ: Command = Command {
         (nil)
     "#,
     since: "4.0.0",
+    tips: &["nondeterministic_output"],
     handler: Handler::Read(freq),
     ..ENCODING
 };
@@ -113,6 +114,7 @@ const IDLETIME: Command = Command {
         > OBJECT IDLETIME one
         (integer) 3
     "#,
+    tips: &["nondeterministic_output"],
     handler: Handler::Read(idle_time),
     ..ENCODING
 };
@@ -127,6 +129,7 @@ const REFCOUNT: Command = Command {
         > OBJECT REFCOUNT one
         (integer) 1
     "#,
+    tips: &["nondeterministic_output"],
     handler: Handler::Read(|view, call| {
         Ok(if view.exists(call.key(2)) { Reply::Int(1) } else { Reply::Null })
     }),

@@ -19,6 +19,7 @@ pub(super) const TTL: Command = Command {
     "#,
     keys: &[Keys::One(1, Access::Read)],
     flags: &[Flag::Fast],
+    tips: &["nondeterministic_output"],
     touches: Some(false),
     tips: &["nondeterministic_output"],
     handler: Handler::Read(|view, call| Ok(left(view, call).map_or_else(none, seconds))),
@@ -36,6 +37,7 @@ pub(super) const PTTL: Command = Command {
         (integer) 1500
     "#,
     since: "2.6.0",
+    tips: &["nondeterministic_output"],
     handler: Handler::Read(|view, call| Ok(left(view, call).map_or_else(none, milliseconds))),
     ..TTL
 };
