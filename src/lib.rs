@@ -9,6 +9,6 @@ pub mod log;
 pub mod session;
 pub mod admin;
 pub mod command;
-// pub mod engine;
-// pub mod server;
+pub mod engine;
+pub mod server;
 pub mod cli;

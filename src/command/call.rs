@@ -13,12 +13,13 @@ pub struct Call<'a> {
     arguments: &'a [&'a [u8]],
     /// The hash of the first key, made when the request was parsed; `usize::MAX` as position if there is none.
     first_key: (usize, u64),
+    seed: u64,
 }
 
 impl<'a> Call<'a> {
     /// A call whose first key was not hashed yet.
     pub fn new(command: &'static Resolved, arguments: &'a [&'a [u8]]) -> Self {
-        Call { command, arguments, first_key: (usize::MAX, 0) }
+        Call { command, arguments, first_key: (usize::MAX, 0), seed: 0 }
     }
 
     /// A call whose first key stands at `position` and has `hash`.
@@ -29,7 +30,21 @@ impl<'a> Call<'a> {
         position: usize,
         hash: u64,
     ) -> Self {
-        Call { command, arguments, first_key: (position, hash) }
+        Call { command, arguments, first_key: (position, hash), seed: 0 }
+    }
+
+    /// The same call with a seed for its choices. The engine gives each call of a round another one, from
+    /// [`crate::base::rng`] and the call's place in the round.
+    #[inline]
+    #[must_use]
+    pub fn with_seed(self, seed: u64) -> Self {
+        Call { seed, ..self }
+    }
+
+    /// Where a handler's chance comes from (RANDOMKEY): the same seed, the same choice.
+    #[inline]
+    pub fn seed(&self) -> u64 {
+        self.seed
     }
 
     /// All arguments, the name included.

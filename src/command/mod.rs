@@ -12,8 +12,11 @@
 
 pub mod call;
 pub mod control;
+pub mod derived;
 pub mod error;
+pub mod help;
 pub mod introspect;
+pub mod syntax;
 pub mod table;
 
 mod cluster;
@@ -49,12 +52,17 @@ pub struct Command {
     pub group: Group,
     /// Where its keys are.
     pub keys: &'static [Keys],
+    /// Whether a call counts as a use of its keys (idle times, eviction), where the key specs do not tell: they
+    /// say `access` of TTL, which is none, and only `RO` of TOUCH, which is one.
+    pub touches: Option<bool>,
     /// What cannot be derived from handler, keys and group.
     pub flags: &'static [Flag],
     /// Arity, where the syntax does not give it (positive: exact; negative: at least; the name counts).
     pub arity: Option<i32>,
-    /// ACL categories that group, handler and flags do not give.
+    /// ACL categories that group, handler and flags do not give; with a `-` in front, one that they give wrongly.
     pub categories: &'static [&'static str],
+    /// Hints for clients and proxies, as COMMAND INFO gives them (`request_policy:all_shards`).
+    pub tips: &'static [&'static str],
     /// What runs it.
     pub handler: Handler,
     /// How much a read would look at (elements or bytes), if that can be a lot: above `slow-read-elements` it
@@ -195,6 +203,8 @@ pub enum Flag {
     Write,
     /// As above.
     ReadOnly,
+    /// Shows what the engine knows of itself: its facts are brought up to date first. Not for COMMAND INFO.
+    ShowsFacts,
 }
 
 /// What an entry leaves out.
@@ -207,9 +217,11 @@ pub const DEFAULT: Command = Command {
     complexity: "O(1)",
     group: Group::Server,
     keys: &[],
+    touches: None,
     flags: &[],
     arity: None,
     categories: &[],
+    tips: &[],
     handler: Handler::Container,
     cost: None,
     subcommands: &[],

@@ -1,10 +1,13 @@
 //! The table: every entry found by name, with what is derived from it.
 //!
 //! Derived once at the first use: arity from the syntax, the first key's position from the key specs, the full name
-//! of a subcommand, a dense index for statistics. A name is looked up by its first eight bytes and its length,
-//! without allocating, in whatever case it comes.
+//! of a subcommand, a dense index for statistics. A name is looked up by its ends and its length, without
+//! allocating, in whatever case it comes; once a request, outside the lock. `derived` has what only COMMAND and the
+//! tests ask for.
 
-use super::{Command, Handler, Keys, cluster, connection, introspect, keys, server, string};
+use super::{
+    Command, Handler, Keys, cluster, connection, introspect, keys, server, string, syntax,
+};
 use std::ops::Deref;
 use std::sync::LazyLock;
 
@@ -56,6 +59,14 @@ impl Resolved {
         }
     }
 
+    /// Its subcommand with this name, in any case. The longest lists have some thirty, and a wrong length is
+    /// seen at once.
+    #[inline]
+    pub fn subcommand(&self, name: &[u8]) -> Option<&Resolved> {
+        let mut subcommands = self.subcommands.iter();
+        subcommands.find(|subcommand| name.eq_ignore_ascii_case(subcommand.name.as_bytes()))
+    }
+
     /// Whether it is a container, which does nothing by itself.
     pub fn is_container(&self) -> bool {
         matches!(self.handler, Handler::Container)
@@ -67,7 +78,7 @@ impl Resolved {
 pub enum Found {
     /// A command.
     Command(&'static Resolved),
-    /// A container whose subcommand does not exist.
+    /// A command with subcommands, of which none has this name. (COMMAND works without one, but not with any.)
     UnknownSubcommand(&'static Resolved),
     /// Nothing.
     Unknown,
@@ -83,11 +94,9 @@ pub fn find(arguments: &[&[u8]]) -> Found {
         return Found::Command(command);
     }
     let Some(name) = arguments.get(1) else { return Found::Command(command) };
-    let mut subcommands = command.subcommands.iter();
-    match subcommands.find(|subcommand| name.eq_ignore_ascii_case(subcommand.name.as_bytes())) {
+    match command.subcommand(name) {
         Some(subcommand) => Found::Command(subcommand),
-        None if command.is_container() => Found::UnknownSubcommand(command),
-        None => Found::Command(command),
+        None => Found::UnknownSubcommand(command),
     }
 }
 
@@ -106,23 +115,22 @@ pub fn by_full_name(name: &[u8]) -> Option<&'static Resolved> {
     match name.iter().position(|byte| *byte == b'|') {
         None => TABLE.find(name),
         Some(bar) => {
-            let container = TABLE.find(&name[..bar])?;
-            let rest = &name[bar + 1..];
-            let mut subcommands = container.subcommands.iter();
-            subcommands.find(|sub| rest.eq_ignore_ascii_case(sub.name.as_bytes()))
+            TABLE.find(&name[..bar])?.subcommand(&name[bar + 1..])
         }
     }
 }
 
 static TABLE: LazyLock<Table> = LazyLock::new(Table::build);
 
-/// Slots of the name index: a power of two, several times the number of commands.
+/// Slots of the name index: a power of two, several times the 257 commands that Valkey has.
 const SLOTS: usize = 2048;
+/// Filled slots at most, so that a search finds its name or a free slot within a few steps.
+const FILLED_MAX: usize = SLOTS / 2;
 
 struct Table {
     commands: Vec<Resolved>,
     indexes: usize,
-    /// Open addressing: index into `commands` plus one.
+    /// Open addressing: index into `commands` plus one; 0 is a free slot, and there are always some.
     slots: Box<[u16; SLOTS]>,
 }
 
@@ -131,13 +139,14 @@ impl Table {
         let mut indexes = 0;
         let entries = GROUPS.iter().copied().flatten();
         let commands: Vec<_> = entries.map(|entry| resolve(entry, None, &mut indexes)).collect();
+        assert!(commands.len() <= FILLED_MAX, "the name index is too small: enlarge SLOTS");
         let mut slots = Box::new([0; SLOTS]);
-        for (n, command) in commands.iter().enumerate() {
+        for (number, command) in (1u16..).zip(&commands) {
             let mut slot = slot_of(command.name.as_bytes());
             while slots[slot] != 0 {
                 slot = (slot + 1) % SLOTS;
             }
-            slots[slot] = (n + 1) as u16;
+            slots[slot] = number;
         }
         Table { commands, indexes, slots }
     }
@@ -146,7 +155,8 @@ impl Table {
     fn find(&self, name: &[u8]) -> Option<&Resolved> {
         let mut slot = slot_of(name);
         loop {
-            let command = self.commands.get((self.slots[slot] as usize).checked_sub(1)?)?;
+            // A free slot ends the search; `build` leaves half of them free.
+            let command = self.commands.get(usize::from(self.slots[slot]).checked_sub(1)?)?;
             if name.eq_ignore_ascii_case(command.name.as_bytes()) {
                 return Some(command);
             }
@@ -155,15 +165,22 @@ impl Table {
     }
 }
 
-/// A slot from a name's length and its first eight bytes with the case bit set.
+/// A slot from a name's length, its first and its last eight bytes (of a short name they overlap), with the case
+/// bit set. Fixed-size pieces, so that nothing is called for a copy.
 #[inline]
 fn slot_of(name: &[u8]) -> usize {
-    let mut head = [0u8; 8];
-    let taken = name.len().min(8);
-    head[..taken].copy_from_slice(&name[..taken]);
-    let folded = u64::from_le_bytes(head) | 0x2020_2020_2020_2020;
-    let mixed = (folded ^ name.len() as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    (mixed >> 53) as usize % SLOTS
+    const CASE: u64 = 0x2020_2020_2020_2020;
+    let (head, tail) = if let (Some(head), Some(tail)) = (name.first_chunk(), name.last_chunk()) {
+        (u64::from_le_bytes(*head), u64::from_le_bytes(*tail))
+    } else if let (Some(head), Some(tail)) = (name.first_chunk(), name.last_chunk()) {
+        (u64::from(u32::from_le_bytes(*head)), u64::from(u32::from_le_bytes(*tail)))
+    } else {
+        let byte = |n: usize| u64::from(name.get(n).copied().unwrap_or_default());
+        (byte(0) | byte(1) << 8 | byte(2) << 16, 0)
+    };
+    let folded = (head | CASE) ^ (tail | CASE).rotate_left(29) ^ name.len() as u64;
+    // The upper bits of a product depend on all bits of the factor.
+    (folded.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 53) as usize % SLOTS
 }
 
 fn resolve(
@@ -186,7 +203,7 @@ fn resolve(
         if matches!(entry.handler, Handler::Container) {
             return -2;
         }
-        arity_of(entry.syntax, if parent.is_some() { 2 } else { 1 })
+        syntax::arity(entry.syntax, if parent.is_some() { 2 } else { 1 })
     });
     let first_key = match entry.keys.first() {
         Some(Keys::One(at, _) | Keys::From(at, _, _) | Keys::Range(at, _, _, _)) => *at,
@@ -195,54 +212,96 @@ fn resolve(
     Resolved { entry, full_name, parent, arity, first_key, index, subcommands }
 }
 
-/// The arity that a syntax gives: `names` words of name, plus the required ones; negative once anything is
-/// optional or repeated. A choice `<A x | B>` counts its shortest branch.
-pub fn arity_of(syntax: &str, names: i32) -> i32 {
-    let tokens: Vec<&str> = syntax.split_whitespace().collect();
-    let spaced: Vec<String> = tokens.iter().flat_map(|token| split_brackets(token)).collect();
-    let mut at = 0;
-    let (required, variable) = required_of(&spaced, &mut at, None);
-    let total = names + required;
-    if variable { -total } else { total }
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
 
-/// Splits brackets off a word: `[key` gives `[`, `key`.
-fn split_brackets(token: &str) -> Vec<String> {
-    let mut parts = vec![String::new()];
-    for c in token.chars() {
-        if "[]<>".contains(c) {
-            parts.push(c.to_string());
-            parts.push(String::new());
-        } else if let Some(last) = parts.last_mut() {
-            last.push(c);
+    /// Every command and subcommand.
+    fn every() -> impl Iterator<Item = &'static Resolved> {
+        all().iter().flat_map(|command| std::iter::once(command).chain(&command.subcommands))
+    }
+
+    fn words(command: &Resolved, upper: bool) -> Vec<Vec<u8>> {
+        let name = if upper { command.full_name.to_uppercase() } else { command.full_name.into() };
+        name.split('|').map(|word| word.as_bytes().to_vec()).collect()
+    }
+
+    fn found(arguments: &[Vec<u8>]) -> Found {
+        find(&arguments.iter().map(Vec::as_slice).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn every_name_is_found_in_any_case() {
+        for command in every() {
+            let mut spellings = vec![words(command, false), words(command, true)];
+            let mut mixed = words(command, false);
+            mixed.iter_mut().for_each(|word| word[0].make_ascii_uppercase());
+            spellings.push(mixed);
+            for arguments in spellings {
+                let Found::Command(one) = found(&arguments) else {
+                    panic!("{arguments:?} is not found");
+                };
+                assert!(std::ptr::eq(one, command), "{}", command.full_name);
+            }
+            let by_name = by_full_name(command.full_name.to_uppercase().as_bytes());
+            assert!(by_name.is_some_and(|one| std::ptr::eq(one, command)));
         }
     }
-    parts.retain(|part| !part.is_empty());
-    parts
-}
 
-/// Counts the required words up to `close`: (how many, whether there is more).
-fn required_of(tokens: &[String], at: &mut usize, close: Option<&str>) -> (i32, bool) {
-    let (mut branches, mut count, mut variable) = (Vec::new(), 0, false);
-    while let Some(token) = tokens.get(*at) {
-        *at += 1;
-        match token.as_str() {
-            token if Some(token) == close => break,
-            "[" => {
-                required_of(tokens, at, Some("]"));
-                variable = true;
-            }
-            "<" => {
-                let (inner, more) = required_of(tokens, at, Some(">"));
-                count += inner;
-                variable |= more;
-            }
-            "|" => branches.push(std::mem::take(&mut count)),
-            _ => count += 1,
-        }
+    #[test]
+    fn names_and_indexes_are_unique_and_dense() {
+        let names: HashSet<_> = every().map(|command| command.full_name).collect();
+        let mut numbers: Vec<_> = every().map(|command| command.index).collect();
+        numbers.sort_unstable();
+        assert_eq!(names.len(), numbers.len());
+        assert_eq!(numbers, (0..indexes()).collect::<Vec<_>>());
+        assert!(names.iter().all(|name| !name.contains(|c: char| c.is_ascii_uppercase())));
     }
-    branches.push(count);
-    let shortest = branches.iter().copied().min().unwrap_or(0);
-    let longest = branches.iter().copied().max().unwrap_or(0);
-    (shortest, variable || shortest != longest)
+
+    #[test]
+    fn unknown_names_are_unknown() {
+        let long = [b'g'; 5000];
+        let unknown: &[&[u8]] = &[b"", b"g", b"ge", b"getx", b"ge\x14", b"@et", b"get\0", b"g\xc5t", &long];
+        for name in unknown {
+            assert!(matches!(find(&[name, b"x"]), Found::Unknown), "{name:?}");
+            assert!(by_full_name(name).is_none());
+        }
+        // Every one-byte change of a name that is no change of case.
+        for command in all() {
+            for at in 0..command.name.len() {
+                let mut name = command.name.as_bytes().to_vec();
+                name[at] ^= 0x40;
+                assert!(matches!(find(&[&name]), Found::Unknown), "{name:?}");
+            }
+        }
+        assert!(matches!(find(&[]), Found::Unknown));
+    }
+
+    #[test]
+    fn a_subcommand_that_does_not_exist_is_told_from_a_missing_one() {
+        for name in [b"CLIENT".as_slice(), b"COMMAND", b"cluster", b"Module"] {
+            assert!(matches!(find(&[name]), Found::Command(_)));
+            assert!(matches!(find(&[name, b"nosuch"]), Found::UnknownSubcommand(_)));
+            assert!(matches!(find(&[name, b""]), Found::UnknownSubcommand(_)));
+        }
+        assert!(by_full_name(b"client|nosuch").is_none());
+        assert!(by_full_name(b"ping|list").is_none());
+        assert!(by_full_name(b"client|").is_none());
+    }
+
+    #[test]
+    fn the_index_keeps_searches_short() {
+        let longest = TABLE.slots.split(|slot| *slot == 0).map(<[u16]>::len).max();
+        assert!(longest.is_some_and(|run| run <= 8), "{longest:?}");
+    }
+
+    #[test]
+    fn arity_counts_the_names() {
+        let get = by_full_name(b"client|getname").unwrap();
+        assert!(get.takes(2) && !get.takes(1) && !get.takes(3));
+        let list = by_full_name(b"client|list").unwrap();
+        assert!(list.takes(2) && list.takes(9) && !list.takes(1));
+        assert!(by_full_name(b"client").is_some_and(|client| client.is_container() && !client.takes(1)));
+    }
 }

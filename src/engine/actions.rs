@@ -198,7 +198,7 @@ fn kill(
         }
         let to = engine.address(*victim);
         engine.admin.clients.session(*victim).closing = true;
-        if let Some(outbox) = engine.outboxes.get(to.worker) {
+        if let Some(outbox) = engine.outbox(to.worker) {
             outbox.send(Message::Close(to));
         }
     }

@@ -160,6 +160,9 @@ impl Engine {
                 Done { flow: Flow::Next, hold: self.after_write(&call, db, records_before) }
             }
             Handler::Control(control) => {
+                if command.flags.contains(&Flag::ShowsFacts) {
+                    self.refresh_facts();
+                }
                 let mut window = Control {
                     admin: &mut self.admin,
                     client,
@@ -258,8 +261,8 @@ impl Engine {
         out: &mut Out,
     ) -> Done {
         let to = self.address(client);
-        let outcome = match self.outboxes.get(to.worker) {
-            Some(outbox) => self.pool.submit(work, to, hold, outbox.clone()),
+        let outcome = match self.outbox(to.worker) {
+            Some(outbox) => self.pool.submit(work, to, hold, outbox),
             None => Err(work),
         };
         match outcome {
@@ -359,10 +362,11 @@ impl Engine {
     /// Moves the access clocks of the keys that the table names as read.
     #[inline]
     fn touch_keys(&mut self, db: Db, call: &Call<'_>) {
+        let touches = |access| call.command.touches.unwrap_or(access == Access::Read);
         match call.command.keys {
             [] => {}
-            [Keys::One(at, Access::Read)] => self.keyspace.touch(db, call.key(*at)),
-            [Keys::From(at, step, Access::Read)] => {
+            [Keys::One(at, access)] if touches(*access) => self.keyspace.touch(db, call.key(*at)),
+            [Keys::From(at, step, access)] if touches(*access) => {
                 for key in call.args().iter().skip(*at).step_by(*step) {
                     self.keyspace.touch(db, Key::new(key));
                 }

@@ -20,8 +20,6 @@ const KEYS_A_STEP: usize = 256;
 pub(super) struct Cycle {
     db: usize,
     cursor: u64,
-    /// DEBUG SET-ACTIVE-EXPIRE 0 turns the cycle off; reads still hide, and remove what they find.
-    pub disabled: bool,
     found: Vec<Vec<u8>>,
 }
 
@@ -54,7 +52,8 @@ pub(super) struct Step {
 impl Engine {
     /// One step, under the lock.
     pub(super) fn expire_step(&mut self, now: UnixMs) -> Step {
-        if self.expiry.disabled || self.journal.failure().is_some() || !self.journal.has_room() {
+        // DEBUG SET-ACTIVE-EXPIRE 0 turns the cycle off; reads still hide, and remove what they find.
+        if !self.admin.active_expire || self.journal.failure().is_some() || !self.journal.has_room() {
             return Step { removed: 0, done: true };
         }
         self.now = now;

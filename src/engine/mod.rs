@@ -46,19 +46,25 @@ use crate::command::Error;
 use crate::keyspace::{Batch, Db, Keyspace, Tx};
 use crate::session::Session;
 use journal::Journal;
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::{Mutex, MutexGuard, RwLock};
 use pool::Pool;
 use std::sync::{Arc, Weak};
 
 /// The engine and the lock around it.
 pub struct Shared {
     engine: Mutex<Engine>,
+    /// The workers' outboxes, for those who do not hold the lock.
+    outboxes: Outboxes,
 }
+
+/// The workers' outboxes, by worker.
+type Outboxes = Arc<RwLock<Vec<Outbox>>>;
 
 impl Shared {
     /// Puts an engine behind its lock, and tells it where it lives, so that it can hand itself to threads.
     pub fn new(engine: Engine) -> Arc<Shared> {
-        let shared = Arc::new(Shared { engine: Mutex::new(engine) });
+        let outboxes = engine.outboxes.clone();
+        let shared = Arc::new(Shared { engine: Mutex::new(engine), outboxes });
         shared.engine.lock().shared = Arc::downgrade(&shared);
         shared
     }
@@ -89,7 +95,7 @@ pub struct Engine {
     snapshots: snapshot::Snapshots,
     expiry: expire::Cycle,
     pool: Pool,
-    outboxes: Vec<Outbox>,
+    outboxes: Outboxes,
     rng: Rng,
     /// Mixed with a counter, the seed of each call's chance.
     round_seed: u64,
@@ -103,7 +109,6 @@ pub struct Engine {
     replay_db: Db,
     shutdown: Shutdown,
     disk: Arc<dyn Disk>,
-    reclaimer: crate::keyspace::Reclaimer,
     shared: Weak<Shared>,
 }
 
@@ -130,16 +135,14 @@ pub struct ShutdownRequest {
 impl Engine {
     /// An engine with nothing in it and nothing on disk (tests, tools). [`start::open`] makes the real one.
     pub fn in_memory(admin: Admin, seed: u64, disk: Arc<dyn Disk>) -> Engine {
-        let reclaimer = crate::keyspace::Reclaimer::inline();
         let databases = admin.config.databases();
-        let keyspace = Keyspace::new(databases, reclaimer.clone());
-        Engine::assemble(admin, keyspace, reclaimer, Journal::memory(), Pool::inline(), seed, disk)
+        let keyspace = Keyspace::new(databases, crate::keyspace::Reclaimer::inline());
+        Engine::assemble(admin, keyspace, Journal::memory(), Pool::inline(), seed, disk)
     }
 
     fn assemble(
         mut admin: Admin,
         keyspace: Keyspace,
-        reclaimer: crate::keyspace::Reclaimer,
         journal: Journal,
         pool: Pool,
         seed: u64,
@@ -154,7 +157,7 @@ impl Engine {
             snapshots: snapshot::Snapshots::default(),
             expiry: expire::Cycle::default(),
             pool,
-            outboxes: Vec::new(),
+            outboxes: Outboxes::default(),
             rng: Rng::from_seed(seed),
             round_seed: 0,
             now: UnixMs::ZERO,
@@ -163,14 +166,13 @@ impl Engine {
             replay_db: Db(0),
             shutdown: Shutdown::default(),
             disk,
-            reclaimer,
             shared: Weak::new(),
         }
     }
 
     /// Adds the outbox of the next worker (0, 1, …).
     pub fn add_worker(&mut self, outbox: Outbox) {
-        self.outboxes.push(outbox);
+        self.outboxes.write().push(outbox);
     }
 
     /// Registers a connection. Its worker has accepted it already and refuses it if there are too many.
@@ -195,6 +197,16 @@ impl Engine {
     /// The log.
     pub fn journal(&self) -> &Journal {
         &self.journal
+    }
+
+    /// Keys in all databases, expired ones that are not yet removed included.
+    fn total_keys(&self) -> usize {
+        (0..self.keyspace.databases()).map(|n| self.keyspace.table(Db(n as u16)).len()).sum()
+    }
+
+    /// A worker's outbox.
+    fn outbox(&self, worker: usize) -> Option<Outbox> {
+        self.outboxes.read().get(worker).cloned()
     }
 
     /// Removes keys by records, outside any command (expiry).

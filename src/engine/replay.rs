@@ -106,7 +106,7 @@ impl Sink for Filler<'_> {
     fn string(&mut self, entry: &rdb::Entry<'_>, value: StringValue<'_>) -> Result<(), rdb::Refused> {
         let Some(db) = self.db.1 else {
             let text = format!("database {} does not exist here (see `databases`)", self.db.0);
-            return Err(rdb::Refused::new(text));
+            return Err(rdb::Refused(text));
         };
         let value = match value {
             StringValue::Bytes(bytes) => StringRef::Bytes(bytes),
@@ -118,7 +118,7 @@ impl Sink for Filler<'_> {
     }
 
     fn function(&mut self, _code: &[u8]) -> Result<(), rdb::Refused> {
-        Err(rdb::Refused::new("function libraries are not supported yet".to_owned()))
+        Err(rdb::Refused("function libraries are not supported yet".to_owned()))
     }
 }
 

@@ -98,6 +98,13 @@ pub(super) struct Running {
     cancelled: Arc<std::sync::atomic::AtomicBool>,
 }
 
+impl Running {
+    /// Keys written so far.
+    pub(super) fn keys_done(&self) -> u64 {
+        self.keys_done.load(Relaxed)
+    }
+}
+
 impl Snapshots {
     /// Whether writes are refused because saves are configured and fail.
     pub(super) fn forbid_writes(&self, config: &Config) -> bool {
@@ -135,12 +142,11 @@ impl Engine {
         }
         let keys_done = Arc::new(AtomicU64::new(0));
         let cancelled = Arc::new(std::sync::atomic::AtomicBool::new(false));
-        let keys = (0..self.keyspace.databases()).map(|n| self.keyspace.table(Db(n as u16)).len());
-        let running = Running {
+                let running = Running {
             begun: clock::monotonic(),
             changes: self.snapshots.changes_since_save,
             keys_done: keys_done.clone(),
-            keys_total: keys.sum::<usize>() as u64,
+            keys_total: self.total_keys() as u64,
             waiting: Vec::new(),
             cancelled: cancelled.clone(),
         };
@@ -266,7 +272,7 @@ impl Engine {
 
     /// Sends a waiting connection its reply.
     pub(super) fn tell(&self, to: Address, protocol: Protocol, reply: &Reply<'_>) {
-        if let Some(outbox) = self.outboxes.get(to.worker) {
+        if let Some(outbox) = self.outbox(to.worker) {
             let mut out = Box::new(Out::default());
             encode(reply, protocol, &mut out);
             outbox.send(Message::Reply { to, out, hold: Lsn::default() });

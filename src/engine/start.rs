@@ -33,19 +33,11 @@ pub fn open(config: Config) -> Result<Arc<Shared>, OpenError> {
     disk.create_dir_all(config.dir())?;
     let settings = settings(&config);
     let on_disk = config.appendonly();
-    let reclaimer = Reclaimer::start()?;
-    let keyspace = Keyspace::new(config.databases(), reclaimer.clone());
+    let keyspace = Keyspace::new(config.databases(), Reclaimer::start()?);
     let (journal, pool) = (Journal::memory(), Pool::start(READERS)?);
     let admin = Admin::new(config);
-    let mut engine = Engine::assemble(
-        admin,
-        keyspace,
-        reclaimer,
-        journal,
-        pool,
-        rng::os_u64(),
-        disk.clone(),
-    );
+    let mut engine =
+        Engine::assemble(admin, keyspace, journal, pool, rng::os_u64(), disk.clone());
     engine.begin_round(clock::now());
     let begun = clock::monotonic();
     let recovered = log::recover(disk, &settings, &mut replay::Recovering { engine: &mut engine })?;

@@ -19,6 +19,7 @@ pub mod tx;
 pub mod value;
 
 use crate::base::clock::UnixMs;
+use crate::base::rng::Rng;
 use crate::paged::{self, Expiry, NewValue, PageHeap, Table};
 use std::cell::{Cell, RefCell};
 
@@ -289,6 +290,11 @@ impl Keyspace {
         }
     }
 
+    /// Removes a key whose value lives on under another one, so that there is nothing to reclaim.
+    pub(in crate::keyspace) fn abandon(&mut self, db: Db, key: Key<'_>) {
+        self.databases[db.index()].remove(&mut self.heap, key.hash, key.bytes);
+    }
+
     pub(in crate::keyspace) fn expire(&mut self, db: Db, key: Key<'_>, expiry: u64) -> bool {
         self.databases[db.index()].set_expiry(&mut self.heap, key.hash, key.bytes, expiry)
     }
@@ -314,6 +320,9 @@ impl Keyspace {
         self.databases.swap(a.index(), b.index());
     }
 }
+
+/// How often a random key is drawn again because the one drawn had expired: Redis' bound.
+const RANDOM_TRIES: usize = 100;
 
 /// What a command may see: one database at one instant, expired keys hidden.
 #[derive(Clone, Copy)]
@@ -410,6 +419,34 @@ impl<'a> View<'a> {
                 found(Entry(entry));
             }
         })
+    }
+
+    /// A live key, each with the same chance; `seed` makes the choice. While it only meets expired keys it draws
+    /// [`RANDOM_TRIES`] times; then it takes the first live key of as many pages, and none if there is none there.
+    pub fn random(&self, seed: u64) -> Option<Entry<'a>> {
+        let table = self.keyspace.table(self.db);
+        let mut rng = Rng::from_seed(seed);
+        for _ in 0..RANDOM_TRIES {
+            let entry = table.random(&mut || rng.u64())?;
+            if !self.has_expired(entry.expiry) {
+                return Some(Entry(entry));
+            }
+            self.notice(entry.key);
+        }
+        let mut cursor = 0;
+        for _ in 0..RANDOM_TRIES {
+            let mut live = None;
+            cursor = self.scan(cursor, &mut |entry| {
+                live.get_or_insert_with(|| entry.key().to_vec());
+            });
+            if let Some(key) = live {
+                return View { counting: false, ..*self }.entry(Key::new(&key));
+            }
+            if cursor == 0 {
+                break;
+            }
+        }
+        None
     }
 
     #[cold]

@@ -4,7 +4,8 @@
 //! handler ── emit(change) ──► noticed expired keys: DEL records first
 //!                             apply to the keyspace, find out what it did
 //!                             append its record to the batch          (nothing changed: no record)
-//! call ends ──────────────► two records or more of one call: MULTI in front, EXEC behind
+//! call ends ──────────────► keys noticed since: DEL records
+//!                             two records or more of one call: MULTI in front, EXEC behind
 //! turn ends ──────────────► the batch's bytes are one group of the log
 //! ```
 //!
@@ -191,6 +192,20 @@ impl<'a> Tx<'a> {
         self.commit(self.db, &change)
     }
 
+    /// Removes a key that is given an expiry in the past: an ordinary DEL record, but told and counted as an expiry,
+    /// as in Redis. Returns whether it was there.
+    pub fn remove_as_expired(&mut self, key: Key<'_>) -> bool {
+        let found = self.emit(Delete { key, cause: Cause::Expired });
+        self.batch.expired += u64::from(found);
+        found
+    }
+
+    /// Sets the access clock of a key of the call's database. A hint, outside records and digest
+    /// (RESTORE with IDLETIME).
+    pub fn touch_at(&mut self, key: Key<'_>, clock: u32) {
+        self.keyspace.touch_at(self.db, key, clock);
+    }
+
     /// Removes, by records, the keys that reads have found expired. Looking at a key before changing it is
     /// what makes an expired one vanish from the log before the change lands on it.
     #[cold]
@@ -237,6 +252,10 @@ impl<'a> Tx<'a> {
 impl Drop for Tx<'_> {
     #[inline]
     fn drop(&mut self) {
+        // What the call found expired goes with it, also when it has changed nothing itself.
+        if self.keyspace.has_noticed() {
+            self.remove_noticed();
+        }
         self.batch.end_call();
     }
 }

@@ -109,6 +109,25 @@ pub(super) fn group(bytes: &[u8], at: usize, args: &mut Vec<Range<usize>>) -> Fr
     }
 }
 
+/// Whether a stock server's commands can begin at `at`: it selects a database first, at most behind MULTI. Cut off
+/// counts as yes. So a stale block of ours behind the last batch is not taken for a stock server's.
+pub(super) fn begins_connection(bytes: &[u8], at: usize) -> bool {
+    let mut args = Vec::new();
+    let mut is = |at: usize, name: &[u8]| match frame(bytes, at, &mut args) {
+        Frame::Whole(end) => {
+            let first = args.first().and_then(|range| bytes.get(range.clone()));
+            first.is_some_and(|arg| arg.eq_ignore_ascii_case(name)).then_some(end)
+        }
+        Frame::Incomplete => Some(bytes.len()),
+        Frame::Bad(..) => None,
+    };
+    is(at, b"select").is_some()
+        || is(at, b"multi").is_some_and(|end| {
+            let end = skip_timestamp(bytes, end).flatten().unwrap_or(end);
+            is(end, b"select").is_some()
+        })
+}
+
 /// If a `#TS:` line stands at `at`: the offset after it, or `None` inside if it is cut off.
 pub(super) fn skip_timestamp(bytes: &[u8], at: usize) -> Option<Option<usize>> {
     const MARK: &[u8] = b"#TS:";

@@ -28,6 +28,8 @@ const VERSION: &str = "1";
 const OPENER: &[u8] = b"#COOLCACHE:";
 /// Longest annotation a stock loader takes: its buffer is 1,024 bytes with the final NUL.
 const LINE_MAX: usize = 1023;
+/// Longer than any `SELECT` of an opener.
+const SELECT_MAX: usize = 64;
 const CRC_DIGITS: usize = 8;
 
 /// A segment's first lines.
@@ -186,6 +188,10 @@ fn read_opener(bytes: &[u8]) -> Result<(Opener, usize), Stop> {
     let mut args = Vec::new();
     let end = match record::frame(bytes, at, &mut args) {
         record::Frame::Whole(end) => end,
+        // An announced length is not believed: SELECT and a database are shorter than this.
+        record::Frame::Incomplete if bytes.len() - at > SELECT_MAX => {
+            return Err(Stop::Bad(at, "SELECT and a database"));
+        }
         record::Frame::Incomplete => return Err(Stop::Incomplete),
         record::Frame::Bad(offset, expected) => return Err(Stop::Bad(offset, expected)),
     };
@@ -194,10 +200,12 @@ fn read_opener(bytes: &[u8]) -> Result<(Opener, usize), Stop> {
     let database = database.and_then(|database| u32::try_from(database).ok());
     let database = database.filter(|_| args.len() == 2 && arg(0) == Some(b"SELECT"));
     let database = database.ok_or_else(bad(at, "SELECT and a database"))?;
-    let (batch, end) = read_batch(bytes, 0, end, salt)?;
-    if batch.first != Lsn(first) || !batch.payload.is_empty() {
+    let (text, _) = line(bytes, end)?;
+    let closing = parse_header(text).filter(|header| header.first == header.last);
+    if closing.is_none_or(|header| header.first != Lsn(first)) {
         return Err(Stop::Bad(end, "the opener's empty batch"));
     }
+    let (_, end) = read_batch(bytes, 0, end, salt)?;
     let ids = Ids { current, before };
     Ok((Opener { first: Lsn(first), salt, ids, database }, end))
 }
@@ -213,7 +221,11 @@ pub(super) fn next(bytes: &[u8], at: usize, salt: u64, expected: Lsn) -> Next {
     match bytes.get(header) {
         None if header == at => return Next::End,
         None => return Next::Damaged(damage(bytes, header, "a batch after #TS")),
-        Some(b'*') => return Next::Foreign,
+        Some(b'*') if record::begins_connection(bytes, header) => return Next::Foreign,
+        Some(b'*') => {
+            let expected = "a batch, or a stock server's commands, which begin with SELECT";
+            return Next::Damaged(damage(bytes, header, expected));
+        }
         Some(_) => {}
     }
     match read_batch(bytes, at, header, salt) {

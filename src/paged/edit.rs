@@ -1,8 +1,8 @@
 //! One page, written: insert, replace, remove.
 //!
-//! In place where it fits; holes are left behind and closed only for want of room. A shared page is copied first, so
-//! whoever else holds it never sees a change. What does not fit one page at all is answered with [`Full`], before
-//! anything has changed.
+//! In place where it fits; holes are left behind and closed only for want of room. A shared page is
+//! copied first, so whoever else holds it never sees a change. What does not fit one page at all is
+//! answered with [`Full`], before anything has changed.
 
 use std::sync::atomic::Ordering;
 
@@ -91,8 +91,8 @@ impl<O: Object> PagePtr<O> {
         Ok(old_object)
     }
 
-    /// Makes the page unique and finds `size` bytes for entry `index`, which has `old` (offset, size) or is new.
-    /// The offset is for the caller to set, who writes the entry at once.
+    /// Makes the page unique and finds `size` bytes for entry `index`, which has `old` (offset,
+    /// size) or is new. The offset is for the caller to set, who writes the entry at once.
     #[inline]
     fn reserve(
         &mut self,
@@ -150,7 +150,8 @@ impl<O: Object> PagePtr<O> {
         if need > DATA_MAX {
             return Err(Full);
         }
-        // Where holes have come up there will be more of them; a page that only grows needs less slack.
+        // Where holes have come up there will be more of them; a page that only grows needs less
+        // slack.
         let holes = usize::from(self.header().dead) + old_size > 0;
         let slack = if holes { (others / 12).min(256) } else { others / 16 };
         let hole = (old_size > 0).then_some(index);

@@ -11,8 +11,8 @@
 //! form 3 long     as form 2, but the key is out there too; its length here is 0
 //! ```
 //!
-//! Lengths below 128 take one byte, others two (high bit set, then big-endian). The access clock is not here but beside
-//! the page's tags.
+//! Lengths below 128 take one byte, others two (high bit set, then big-endian). The access clock is
+//! not here but beside the page's tags.
 
 use super::page::Slot;
 use super::{Expiry, INLINE_MAX, Object};

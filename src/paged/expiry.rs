@@ -1,7 +1,8 @@
 //! Finding expired entries without looking at pages that have none.
 //!
-//! Every page and every node keeps a time before which nothing in it expires. Writes only ever lower it, so it may be too
-//! low; looking at a page that turns out to have nothing due corrects it.
+//! Every page and every node keeps a time before which nothing in it expires. Writes only ever
+//! lower it, so it may be too low; looking at a page that turns out to have nothing due corrects
+//! it.
 
 use std::sync::atomic::Ordering;
 
@@ -9,7 +10,8 @@ use super::node::{Node, Root};
 use super::scan::{CURSOR_BITS, after};
 use super::{Entry, Object, Table};
 
-/// Headers of pages that are not due, read by one call of [`Table::due`] for each page it may visit.
+/// Headers of pages that are not due, read by one call of [`Table::due`] for each page it may
+/// visit.
 const PASSED_PER_PAGE: usize = 16;
 
 impl<O: Object> Table<O> {
@@ -25,11 +27,12 @@ impl<O: Object> Table<O> {
         }
     }
 
-    /// Visits entries whose expiry is `now` (unix ms) or before, in up to `pages_max` pages that have some, from
-    /// `cursor` on; answers whether it came to the end (then `cursor` is 0, as at the start).
+    /// Visits entries whose expiry is `now` (unix ms) or before, in up to `pages_max` pages that
+    /// have some, from `cursor` on; answers whether it came to the end (then `cursor` is 0, as
+    /// at the start).
     ///
-    /// Nodes that are not due are passed over. So are pages, but reading their headers takes time too, so that a
-    /// call ends after [`PASSED_PER_PAGE`] times `pages_max` of them.
+    /// Nodes that are not due are passed over. So are pages, but reading their headers takes time
+    /// too, so that a call ends after [`PASSED_PER_PAGE`] times `pages_max` of them.
     pub fn due(
         &self,
         now: u64,

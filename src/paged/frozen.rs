@@ -6,8 +6,8 @@ use super::node::Root;
 use super::ptr::PagePtr;
 use super::{Entry, Object, Table};
 
-/// A read-only copy of a table as of when it was frozen. Made in O(1); sharing costs a page copy only where the table
-/// is written afterwards.
+/// A read-only copy of a table as of when it was frozen. Made in O(1); sharing costs a page copy
+/// only where the table is written afterwards.
 pub struct Frozen<O>(Table<O>);
 
 impl<O> Clone for Frozen<O> {
@@ -51,8 +51,8 @@ impl<O: Object> Frozen<O> {
         self.0.scan(cursor, f)
     }
 
-    /// Visits all entries, and lets go of everything visited at once: a snapshot that is being written shrinks as
-    /// it goes, and writes to what it is done with copy nothing any more.
+    /// Visits all entries, and lets go of everything visited at once: a snapshot that is being
+    /// written shrinks as it goes, and writes to what it is done with copy nothing any more.
     pub fn into_walk(self, mut f: impl FnMut(Entry<'_, O>) -> ControlFlow<()>) -> ControlFlow<()> {
         let mut visit = |page: &PagePtr<O>| {
             for page in page.chain() {

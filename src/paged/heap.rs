@@ -1,19 +1,21 @@
 //! The page heap: where pages live.
 //!
-//! Pages are many, between 120 and 4,088 bytes, and change size as they fill; on a general allocator's size classes
-//! they take up to 40 % more memory. Here blocks are cut from 2 MiB segments (`segment.rs`) in granules of 128 bytes,
-//! good fit first, and free neighbours are joined at once.
+//! Pages are many, between 120 and 4,088 bytes, and change size as they fill; on a general
+//! allocator's size classes they take up to 40 % more memory. Here blocks are cut from 2 MiB
+//! segments (`segment.rs`) in granules of 128 bytes, good fit first, and free neighbours are joined
+//! at once.
 //!
 //! ```text
-//! a block:   ┌ size|flags 4 ┬ size of the block before 4 ┬ payload: 128k - 8 bytes, aligned to 64 ┐
+//! a block:   ┌ size|flags 4 ┬ size of the block before 4 ┬ payload: 128k - 8 bytes, 64-aligned  ┐
 //! free only: │              │ (valid if that one is free)│ next free 8 │ previous free 8 │ ...     │
 //! ```
 //!
-//! Flags: 1 this block is free, 2 the block before it is free. Free blocks of one size (in granules; 63 and more share a
-//! list) are linked, and a 64-bit map says which lists have something.
+//! Flags: 1 this block is free, 2 the block before it is free. Free blocks of one size (in
+//! granules; 63 and more share a list) are linked, and a 64-bit map says which lists have
+//! something.
 //!
-//! A heap belongs to whoever can name it `&mut`. Everybody else's frees come back over [`Queue`]. Pages outlive their
-//! heap if need be: the last one out unmaps the segment.
+//! A heap belongs to whoever can name it `&mut`. Everybody else's frees come back over [`Queue`].
+//! Pages outlive their heap if need be: the last one out unmaps the segment.
 
 #![allow(unsafe_code)] // An allocator: block heads and links are reached through raw pointers.
 
@@ -23,7 +25,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crossbeam_channel::Receiver;
 
-use super::remote::{Link, Queue};
+use super::remote::{Link, Live, Queue};
 use super::segment::{self, Mapping, SEGMENT, Segment};
 
 /// Bytes in front of each payload.
@@ -36,11 +38,14 @@ const FIRST: usize = 56;
 const CAPACITY: usize = SEGMENT - GRANULE;
 /// Number of free lists.
 const BINS: usize = 64;
-/// When the big free block of the newest segment gets smaller than this, the next segment is asked for.
-const AHEAD: usize = 512 << 10;
-/// Heaps smaller than this many segments map inline and without huge pages: tests and small servers stay small.
+/// When the big free block of the newest segment gets smaller than this, the next segment is asked
+/// for.
+const AHEAD: usize = 1 << 20;
+/// Heaps smaller than this many segments map inline and without huge pages: tests and small servers
+/// stay small.
 const SMALL_SEGMENTS: usize = 4;
-/// Blocks brought home by one allocation, at most: freeing a whole table elsewhere must not stall anybody here.
+/// Blocks brought home by one allocation, at most: freeing a whole table elsewhere must not stall
+/// anybody here.
 const DRAIN_PER_ALLOCATION: usize = 4;
 /// Segments with fewer live bytes than this share of their capacity are worth evacuating.
 const SPARSE_PERCENT: usize = 85;
@@ -54,9 +59,9 @@ const _: () = assert!(size_of::<Segment>() <= FIRST && FIRST + BLOCK_HEAD == 64)
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Block(*mut u8);
 
-/// All methods rely on one invariant: a `Block` is made only from a segment's first head, or from the size of a
-/// neighbour, or from a payload that was handed out; so it is a head, inside a mapped segment, aligned to 8, and
-/// only the holder of the heap (`&mut PageHeap`) goes by it.
+/// All methods rely on one invariant: a `Block` is made only from a segment's first head, or from
+/// the size of a neighbour, or from a payload that was handed out; so it is a head, inside a mapped
+/// segment, aligned to 8, and only the holder of the heap (`&mut PageHeap`) goes by it.
 impl Block {
     fn word(self, index: usize) -> u32 {
         // SAFETY: see the invariant; a head is two words.
@@ -128,12 +133,15 @@ pub struct PageHeap {
     /// Bit n: `bins[n]` has a block.
     filled: u64,
     segments: Vec<*mut Segment>,
-    /// A segment without any live block, kept so that a table hovering around empty does not map again and again.
+    /// A segment without any live block, kept so that a table hovering around empty does not map
+    /// again and again.
     spare: *mut Segment,
     used: usize,
-    /// Which heap this is, given with the first segment. 0 before: no segment says that it belongs to heap 0.
+    /// Which heap this is, given with the first segment. 0 before: no segment says that it belongs
+    /// to heap 0.
     id: u64,
-    /// Where other threads return blocks: this heap's own queue first, then those of adopted heaps.
+    /// Where other threads return blocks: this heap's own queue first, then those of adopted
+    /// heaps.
     queues: Vec<Arc<Queue>>,
     /// Blocks taken from a queue and not yet freed.
     returned: *mut Link,
@@ -141,8 +149,9 @@ pub struct PageHeap {
     ahead: Option<Receiver<Mapping>>,
 }
 
-// SAFETY: the pointers lead to segments that this heap manages alone: what other threads do to them goes through the
-// atomics of `Segment` and `Queue`. Through `&PageHeap` only plain counters can be read.
+// SAFETY: the pointers lead to segments that this heap manages alone: what other threads do to them
+// goes through the atomics of `Segment` and `Queue`. Through `&PageHeap` only plain counters can be
+// read.
 unsafe impl Send for PageHeap {}
 // SAFETY: as above.
 unsafe impl Sync for PageHeap {}
@@ -191,7 +200,8 @@ impl PageHeap {
         self.committed_bytes() - self.used
     }
 
-    /// A block with room for `size` bytes, aligned to 64. All its bytes are initialized (to anything).
+    /// A block with room for `size` bytes, aligned to 64. All its bytes are initialized (to
+    /// anything).
     pub(super) fn allocate(&mut self, size: usize) -> NonNull<u8> {
         if !self.returned.is_null() || self.queues.iter().any(|queue| !queue.is_empty()) {
             self.drain_remote(DRAIN_PER_ALLOCATION);
@@ -290,12 +300,8 @@ impl PageHeap {
 
     /// Adds to a segment's live bytes (wrapping: the negative subtracts); answers the new count.
     fn add_live(&mut self, segment: *mut Segment, bytes: u32) -> u32 {
-        // SAFETY: a segment of this heap is mapped, and only this heap writes the count while it lives.
-        unsafe {
-            let live = (*segment).live.load(Ordering::Relaxed).wrapping_add(bytes);
-            (*segment).live.store(live, Ordering::Relaxed);
-            live
-        }
+        // SAFETY: a segment of this heap is mapped, and only this heap counts while it lives.
+        unsafe { (*segment).live.add(bytes) }
     }
 
     fn is_evacuating(&self, segment: *mut Segment) -> bool {
@@ -352,7 +358,8 @@ impl PageHeap {
                 self.ahead = None;
                 mapping
             }
-            None => Mapping::new(self.segments.len() >= SMALL_SEGMENTS),
+            // Late: small pages as they are touched, since a huge one now would stall us.
+            None => Mapping::new(false),
         };
         if self.queues.is_empty() {
             static NEXT_ID: AtomicU64 = AtomicU64::new(1);
@@ -361,9 +368,10 @@ impl PageHeap {
         }
         let start = mapping.into_raw().as_ptr();
         let queue = Arc::into_raw(Arc::clone(&self.queues[0]));
-        // SAFETY: fresh memory, large and aligned enough for the segment's head, and for a block head after it.
+        // SAFETY: fresh memory, large and aligned enough for the segment's head, and for a block
+        // head after it.
         unsafe {
-            let head = Segment { live: 0.into(), evacuating: false, queue };
+            let head = Segment { live: Live::new(), evacuating: false, queue };
             start.cast::<Segment>().write(head);
             self.segments.push(start.cast());
             let first = Block(start.add(FIRST));
@@ -373,8 +381,9 @@ impl PageHeap {
         }
     }
 
-    /// Has the next segment mapped and populated by another thread, so that the first touch of its huge page stalls
-    /// nobody. Called by itself when the newest segment runs short; before a known rush it may be called by hand.
+    /// Has the next segment mapped and populated by another thread, so that the first touch of its
+    /// huge page stalls nobody. Called by itself when the newest segment runs short; before a
+    /// known rush it may be called by hand.
     pub fn populate_ahead(&mut self) {
         if self.ahead.is_none() && self.segments.len() >= SMALL_SEGMENTS {
             self.ahead = Some(segment::request_ahead());
@@ -393,7 +402,8 @@ impl PageHeap {
                 if count == max {
                     return count;
                 }
-                // SAFETY: the list was taken from the queue, so its blocks are ours; each begins with its link.
+                // SAFETY: the list was taken from the queue, so its blocks are ours; each begins
+                // with its link.
                 self.returned = unsafe { block.read().next };
                 self.free_own(block.cast());
                 count += 1;
@@ -429,14 +439,16 @@ impl PageHeap {
         other.spare = ptr::null_mut();
     }
 
-    /// Withdraws sparse segments from use, so that [`super::Table::evacuate`] can empty them; answers how many.
+    /// Withdraws sparse segments from use, so that [`super::Table::evacuate`] can empty them;
+    /// answers how many.
     ///
-    /// Segments that an earlier call withdrew and that could not be emptied come back into use first.
+    /// Segments that an earlier call withdrew and that could not be emptied come back into use
+    /// first.
     pub fn begin_evacuation(&mut self) -> usize {
         self.end_evacuation();
         let sparse = |heap: &Self, segment: *mut Segment| {
             // SAFETY: a segment of this heap is mapped.
-            let live = unsafe { (*segment).live.load(Ordering::Relaxed) } as usize;
+            let live = unsafe { (*segment).live.get() } as usize;
             segment != heap.spare && live * 100 < CAPACITY * SPARSE_PERCENT
         };
         let chosen: Vec<_> = self.segments.iter().copied().filter(|s| sparse(self, *s)).collect();
@@ -493,7 +505,8 @@ impl PageHeap {
 impl Drop for PageHeap {
     fn drop(&mut self) {
         self.drain_remote(usize::MAX);
-        // From the closing on others count down too; one extra byte keeps each segment until we are through.
+        // From the closing on others count down too; one extra byte keeps each segment until we are
+        // through.
         for segment in &self.segments {
             count_extra(*segment);
         }
@@ -516,7 +529,7 @@ impl Drop for PageHeap {
 
 fn count_extra(segment: *mut Segment) {
     // SAFETY: a segment of a heap being dropped is mapped.
-    unsafe { (*segment).live.fetch_add(1, Ordering::Relaxed) };
+    unsafe { (*segment).live.add(1) };
 }
 
 /// The free list for blocks of this size.
@@ -530,7 +543,8 @@ fn bin(size: usize) -> usize {
 ///
 /// It came from [`PageHeap::allocate`], and nobody uses it any more.
 pub(super) unsafe fn free_remote(payload: NonNull<u8>) {
-    // SAFETY: the block keeps its segment mapped, the segment keeps its queue, until the push succeeds.
+    // SAFETY: the block keeps its segment mapped, the segment keeps its queue, until the push
+    // succeeds.
     unsafe {
         let segment = segment::of(payload.as_ptr());
         if (*(*segment).queue).push(payload.as_ptr().cast()).is_err() {
@@ -543,8 +557,8 @@ pub(super) unsafe fn free_remote(payload: NonNull<u8>) {
 ///
 /// The payload is allocated, nobody uses it any more, and its heap is gone (or going).
 unsafe fn free_forsaken(payload: NonNull<u8>) {
-    // SAFETY: a payload is preceded by its head. Nobody joins blocks of a forsaken segment, so the head is
-    // only read by now.
+    // SAFETY: a payload is preceded by its head. Nobody joins blocks of a forsaken segment, so the
+    // head is only read by now.
     unsafe {
         let block = Block(payload.as_ptr().sub(BLOCK_HEAD));
         segment::forsake(block.segment(), block.size() as u32);

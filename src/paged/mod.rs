@@ -1,13 +1,13 @@
 //! The paged, copy-on-write table: byte-string keys to values, expiries and access clocks.
 //!
-//! It knows nothing of Redis. It is built for three things: few bytes per key, a frozen copy in O(1), and no operation
-//! that takes time in proportion to the number of keys.
+//! It knows nothing of Redis. It is built for three things: few bytes per key, a frozen copy in
+//! O(1), and no operation that takes time in proportion to the number of keys.
 //!
 //! ```text
-//!  Table ──► Directory ──► Node (2..1024 slots) ──► page, page, page ...      a table of one page: Table ──► page
-//!                     └──► Node ...
-//!  Frozen ─► the same Directory, until the table is written: then the table has its own copy of the directory,
-//!            of one node, and of one page; everything else stays shared
+//!  Table ──► Directory ──► Node (2..1024 slots) ──► page, page, page ...
+//!                     └──► Node ...                 a table of one page: Table ──► page
+//!  Frozen ─► the same Directory, until the table is written: then the table has its own copy of
+//!            the directory, of one node, and of one page; everything else stays shared
 //! ```
 //!
 //! # A page
@@ -27,20 +27,21 @@
 //!  16  earliest  8   earliest expiry, a lower bound     │
 //!  24  side      8   objects, entries with long keys    ┘
 //!  32  tags      s   hash bits 0–7                          compared 32 at once
-//!      offsets  2s   12 bits of offset, hash bits 8–11      so 12 hash bits are compared before an entry is read
-//!      clocks   3s   access clocks                          beside the tags: a touch dirties no further line
+//!      offsets  2s   12 bits of offset, hash bits 8–11: so 12 are compared before an entry is read
+//!      clocks   3s   access clocks, beside the tags: a touch dirties no line that is not loaded
 //!      entries       appended upwards, drawn in `entry.rs`
 //! ```
 //!
 //! # Who may do what
 //!
-//! Writers hold `&mut Table` and `&mut PageHeap`. Frozen copies are read and dropped on any thread without either;
-//! the pages they alone still held travel back to the heap over a lock-free queue.
+//! Writers hold `&mut Table` and `&mut PageHeap`. Frozen copies are read and dropped on any thread
+//! without either; the pages they alone still held travel back to the heap over a lock-free queue.
 //!
 //! # Reading order
 //!
-//! `table` (the operations), `node` (the directory), `page`, `entry`, `edit`, `reshape`; `frozen`, `scan`, `expiry`,
-//! `sample`; then what they stand on: `heap`, `segment`, `remote`, `ptr`, `probe`. Unsafe code is in these five only.
+//! `table` (the operations), `node` (the directory), `page`, `entry`, `edit`, `reshape`; `frozen`,
+//! `scan`, `expiry`, `sample`; then what they stand on: `heap`, `segment`, `remote`, `ptr`,
+//! `probe`. Unsafe code is in these five only.
 
 mod edit;
 mod entry;
@@ -69,13 +70,14 @@ pub use table::Table;
 /// Values of bytes up to this length are stored in the page; longer ones must come as objects.
 pub const INLINE_MAX: usize = 512;
 
-/// A value too large or too complex for a page. Holds its content behind an `Arc`, so that a clone is cheap: copying a
-/// shared page clones the objects on it.
+/// A value too large or too complex for a page. Holds its content behind an `Arc`, so that a clone
+/// is cheap: copying a shared page clones the objects on it.
 pub trait Object: Clone + Send + Sync + 'static {
     /// Bytes it takes on the heap, its own allocation included. In O(1).
     fn heap_bytes(&self) -> usize;
 
-    /// Moves what it has in sparse segments of `heap` elsewhere, if it has pages there (a nested table).
+    /// Moves what it has in sparse segments of `heap` elsewhere, if it has pages there (a nested
+    /// table).
     fn evacuate(&mut self, heap: &mut PageHeap) {
         let _ = heap;
     }

@@ -1,11 +1,13 @@
 //! The directory: which page a hash belongs to.
 //!
-//! Two levels of extendible hashing by the top bits of the hash. The root's `bits` choose a node, the node's `bits` after its
-//! `base` choose a slot. *Each page is held by exactly one slot*, the lowest of its range; the others are empty, and
-//! a lookup clears the lowest set bit of the index until it meets a page. (Were a page held by every slot of its range,
-//! its count would be above one and every write would copy.) Nodes in the root likewise.
+//! Two levels of extendible hashing by the top bits of the hash. The root's `bits` choose a node,
+//! the node's `bits` after its `base` choose a slot. *Each page is held by exactly one slot*, the
+//! lowest of its range; the others are empty, and a lookup clears the lowest set bit of the index
+//! until it meets a page. (Were a page held by every slot of its range, its count would be above
+//! one and every write would copy.) Nodes in the root likewise.
 //!
-//! A table of one page has no directory, and a node starts with two slots: a hash of ten fields must stay small.
+//! A table of one page has no directory, and a node starts with two slots: a hash of ten fields
+//! must stay small.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -55,7 +57,8 @@ pub(super) struct Node<O> {
     pub(super) bits: u8,
     /// Hash bits that all pages of this node have in common.
     base: u8,
-    /// No entry in this node expires before this (unix ms). Atomic for the reason given in `ptr::Header`.
+    /// No entry in this node expires before this (unix ms). Atomic for the reason given in
+    /// `ptr::Header`.
     pub(super) earliest: AtomicU64,
     pub(super) slots: Vec<Option<PagePtr<O>>>,
 }
@@ -166,8 +169,7 @@ impl<O: Object> Root<O> {
         }
     }
 
-    /// Makes two pages of the page for a hash; answers by how many bytes the directory grew. The pages' own bytes
-    /// are added to `pages_bytes`.
+    /// Makes two pages of the page for a hash. What that changes in size is added to `bytes`.
     pub(super) fn split(
         &mut self,
         heap: &mut PageHeap,
@@ -200,7 +202,8 @@ impl<O: Object> Root<O> {
         }
     }
 
-    /// Merges the page for a hash with its sibling for as long as both together are small.
+    /// Merges the page for a hash with its sibling for as long as both together are small. What
+    /// that changes in size is added to `bytes`.
     pub(super) fn merge(&mut self, heap: &mut PageHeap, hash: u64, bytes: &mut usize) {
         let Root::Directory(shared) = self else { return };
         if !shared.can_merge(hash) {
@@ -338,7 +341,8 @@ impl<O: Object> Directory<O> {
         *bytes += self.own_bytes();
     }
 
-    /// Whether the page for a hash has a sibling in its node that it can merge with, or its node one.
+    /// Whether the page for a hash has a sibling in its node that it can merge with, or its node
+    /// one.
     fn can_merge(&self, hash: u64) -> bool {
         let node = self.node(hash);
         let slot = node.settle(hash);
@@ -362,7 +366,8 @@ impl<O: Object> Directory<O> {
         (node.base > 0 && node.base == other.base && small).then_some((index & !bit, index | bit))
     }
 
-    /// One step of merging: two pages, or two nodes so that their pages can. False when there is none.
+    /// One step of merging: two pages, or two nodes so that their pages can. False when there is
+    /// none.
     fn merge(&mut self, heap: &mut PageHeap, hash: u64, bytes: &mut usize) -> bool {
         if !self.can_merge(hash) {
             return false;

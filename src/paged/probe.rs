@@ -1,4 +1,5 @@
-//! The two machine instructions the table leans on: comparing 32 tags at once, and asking for a cache line early.
+//! The two machine instructions the table leans on: comparing 32 tags at once, and asking for a
+//! cache line early.
 
 #![allow(unsafe_code)] // SSE2 intrinsics and the prefetch hint are unsafe functions.
 
@@ -12,7 +13,8 @@ pub(super) fn matches(tags: &[u8; TAGS], tag: u8) -> u32 {
     use std::arch::x86_64::{
         __m128i, _mm_cmpeq_epi8, _mm_loadu_si128, _mm_movemask_epi8, _mm_set1_epi8,
     };
-    // SAFETY: SSE2 belongs to every x86-64; both loads are unaligned and lie inside the 32 bytes of `tags`.
+    // SAFETY: SSE2 belongs to every x86-64; both loads are unaligned and lie inside the 32 bytes of
+    // `tags`.
     unsafe {
         let wanted = _mm_set1_epi8(tag.cast_signed());
         let first = _mm_loadu_si128(tags.as_ptr().cast::<__m128i>());

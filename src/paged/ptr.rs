@@ -1,7 +1,8 @@
 //! Thin counted pointers: [`PagePtr`] to a page in the page heap, [`Shared`] to anything else.
 //!
-//! `std::sync::Arc` has a weak count, which costs a locked instruction on every "am I alone?" (asked three times by
-//! every write) and eight bytes a page; and it cannot live in our heap. These have one count, in the header.
+//! `std::sync::Arc` has a weak count, which costs a locked instruction on every "am I alone?"
+//! (asked three times by every write) and eight bytes a page; and it cannot live in our heap. These
+//! have one count, in the header.
 
 #![allow(unsafe_code)] // Reference counting over raw memory.
 
@@ -39,8 +40,8 @@ pub(super) struct Header<O> {
     /// 1 if an overflow page follows.
     pub(super) chained: u8,
     reserved: u8,
-    /// No entry expires before this (unix ms); `u64::MAX` if none does. Atomic because it may be corrected
-    /// upwards while the page is shared: all who share the page want the same.
+    /// No entry expires before this (unix ms); `u64::MAX` if none does. Atomic because it may be
+    /// corrected upwards while the page is shared: all who share the page want the same.
     pub(super) earliest: AtomicU64,
     pub(super) side: Option<Box<Side<O>>>,
 }
@@ -89,7 +90,8 @@ impl<O> PagePtr<O> {
 
     #[inline(always)]
     pub(super) fn data(&self) -> &[u8] {
-        // SAFETY: `capacity` bytes follow the header (see `new`); all bytes of a heap block are initialized.
+        // SAFETY: `capacity` bytes follow the header (see `new`); all bytes of a heap block are
+        // initialized.
         unsafe {
             let start = self.0.as_ptr().cast::<u8>().add(HEADER);
             std::slice::from_raw_parts(start, usize::from(self.header().capacity))
@@ -108,8 +110,8 @@ impl<O> PagePtr<O> {
         if !self.is_unique() {
             return None;
         }
-        // SAFETY: the only pointer to the page is borrowed mutably, so nobody can read it or make another.
-        // Header and data do not overlap; `data` has `capacity` initialized bytes.
+        // SAFETY: the only pointer to the page is borrowed mutably, so nobody can read it or make
+        // another. Header and data do not overlap; `data` has `capacity` initialized bytes.
         unsafe {
             let header = self.0.as_mut();
             let start = self.0.as_ptr().cast::<u8>().add(HEADER);
@@ -176,7 +178,8 @@ impl<O> Clone for PagePtr<O> {
 impl<O> Drop for PagePtr<O> {
     fn drop(&mut self) {
         if self.let_go() {
-            // SAFETY: ours was the last pointer. The header holds what needs dropping; data is bytes.
+            // SAFETY: ours was the last pointer. The header holds what needs dropping; data is
+            // bytes.
             unsafe {
                 self.0.drop_in_place();
                 free_remote(self.0.cast());

@@ -23,8 +23,8 @@ impl<O: Object> PagePtr<O> {
         page
     }
 
-    /// Moves the page to another block, leaving out the bytes (not the slot) of the entry `hole`. The other
-    /// holders of a shared page keep the old one.
+    /// Moves the page to another block, leaving out the bytes (not the slot) of the entry `hole`.
+    /// The other holders of a shared page keep the old one.
     pub(super) fn rebuild(
         &mut self,
         heap: &mut PageHeap,
@@ -118,7 +118,8 @@ impl<O: Object> PagePtr<O> {
         (Self::assemble(heap, depth + 1, &low), Self::assemble(heap, depth + 1, &high))
     }
 
-    /// Whether the entries of both fit one page with room to spare, so that it will not split again soon.
+    /// Whether the entries of both fit one page with room to spare, so that it will not split again
+    /// soon.
     pub(super) fn may_merge(&self, other: &Self) -> bool {
         self.header().depth == other.header().depth
             && self.header().chained == 0
@@ -136,8 +137,8 @@ impl<O: Object> PagePtr<O> {
         Self::assemble(heap, self.header().depth - 1, &picks)
     }
 
-    /// Moves the page, its overflow pages and its objects out of segments that are being emptied, as far as
-    /// nobody shares them.
+    /// Moves the page, its overflow pages and its objects out of segments that are being emptied,
+    /// as far as nobody shares them.
     pub(super) fn evacuate(&mut self, heap: &mut PageHeap, tally: &mut Tally) {
         let mut next = Some(self);
         while let Some(page) = next {
@@ -168,7 +169,8 @@ impl<O: Object> PagePtr<O> {
     }
 }
 
-/// The overflow chain. Linear in its length, which only an attacker who knows the secrets can make long.
+/// The overflow chain. Linear in its length, which only an attacker who knows the secrets can make
+/// long.
 impl<O: Object> PagePtr<O> {
     /// The n-th page of the chain; those before it are unshared on the way.
     fn nth(&mut self, heap: &mut PageHeap, n: usize) -> &mut Self {

@@ -1,8 +1,9 @@
 //! Choosing at random, every page or entry as likely as any other.
 //!
-//! A random *hash* would favour pages of low depth, whose range is wide: they would have to be turned down with a probability
-//! that depends on the depth. Choosing a random *slot* of the directory instead weighs right by itself, since each page is in
-//! exactly one slot; only nodes with fewer slots than others must be turned down accordingly.
+//! A random *hash* would favour pages of low depth, whose range is wide: they would have to be
+//! turned down with a probability that depends on the depth. Choosing a random *slot* of the
+//! directory instead weighs right by itself, since each page is in exactly one slot; only nodes
+//! with fewer slots than others must be turned down accordingly.
 
 use super::node::{NODE_BITS, Root};
 use super::page::ENTRIES_MAX;
@@ -13,7 +14,8 @@ use super::{Entry, Object, Table};
 const TRIES_MAX: usize = 256;
 
 impl<O: Object> Table<O> {
-    /// Visits the entries of one page chosen at random (of none if the table is empty). A page can be empty.
+    /// Visits the entries of one page chosen at random (of none if the table is empty). A page can
+    /// be empty.
     pub fn sample(&self, rng: &mut dyn FnMut() -> u64, f: &mut dyn FnMut(Entry<'_, O>)) {
         if let Some(page) = self.root.random_page(rng) {
             page.each(f);

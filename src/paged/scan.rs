@@ -45,17 +45,19 @@ impl<O: Object> Node<O> {
     }
 }
 
-/// The hash at which the page after `page` begins, or 0 after the last. `hash` is one that `page` is for.
+/// The hash at which the page after `page` begins, or 0 after the last. `hash` is one that `page`
+/// is for.
 pub(super) fn after<O>(page: &PagePtr<O>, hash: u64) -> u64 {
     let span = u64::MAX.checked_shr(u32::from(page.header().depth)).unwrap_or(0);
     (hash | span).wrapping_add(1)
 }
 
 impl<O: Object> Table<O> {
-    /// Visits the entries of one page, and answers the cursor for the next call; 0 starts, and 0 says it was the last.
+    /// Visits the entries of one page, and answers the cursor for the next call; 0 starts, and 0
+    /// says it was the last.
     ///
-    /// Every entry that is there from the first call to the last is visited, however the table changes between the
-    /// calls; some may be visited twice. Any cursor is a valid one.
+    /// Every entry that is there from the first call to the last is visited, however the table
+    /// changes between the calls; some may be visited twice. Any cursor is a valid one.
     pub fn scan(&self, cursor: u64, f: &mut dyn FnMut(Entry<'_, O>)) -> u64 {
         let hash = cursor << (64 - CURSOR_BITS);
         let Some(page) = self.root.page(hash) else { return 0 };
@@ -63,8 +65,9 @@ impl<O: Object> Table<O> {
         after(page, hash) >> (64 - CURSOR_BITS)
     }
 
-    /// Moves pages out of the segments that [`PageHeap::begin_evacuation`] withdrew: looks at `pages_max` pages from
-    /// `cursor` on (0 starts), answers whether it came to the end. Shared pages stay where they are.
+    /// Moves pages out of the segments that [`PageHeap::begin_evacuation`] withdrew: looks at
+    /// `pages_max` pages from `cursor` on (0 starts), answers whether it came to the end.
+    /// Shared pages stay where they are.
     pub fn evacuate(&mut self, heap: &mut PageHeap, cursor: &mut u64, pages_max: usize) -> bool {
         for _ in 0..pages_max {
             let hash = *cursor << (64 - CURSOR_BITS);

@@ -1,21 +1,22 @@
-//! Segments: the 2 MiB pieces of memory a page heap takes from the system, and who may still be using one.
+//! Segments: the 2 MiB pieces of memory a page heap takes from the system, and who may still be
+//! using one.
 //!
 //! ```text
 //! 0          56                                                      SEGMENT-72   SEGMENT
 //! ├─ Segment ─┼─ blocks, back to back, each a multiple of 128 bytes ───┼─ end mark ──┤
 //! ```
 //!
-//! A segment starts at a multiple of its size, so the segment of any block is found by clearing address bits.
+//! A segment starts at a multiple of its size, so the segment of any block is found by clearing
+//! address bits.
 
 #![allow(unsafe_code)] // Maps, unmaps and addresses raw memory.
 
 use std::ptr::NonNull;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use crossbeam_channel::{Receiver, Sender};
 
-use super::remote::Queue;
+use super::remote::{Live, Queue};
 
 /// Bytes of a segment: one huge page.
 pub(super) const SEGMENT: usize = 2 << 20;
@@ -23,11 +24,12 @@ pub(super) const SEGMENT: usize = 2 << 20;
 /// What stands at the start of a segment.
 #[repr(C)]
 pub(super) struct Segment {
-    /// Bytes in blocks in use. While its heap lives only the heap writes it; afterwards whoever frees a block.
-    pub(super) live: AtomicU32,
+    /// Bytes in blocks in use.
+    pub(super) live: Live,
     /// Nothing new is put here: the pages are being moved out. Only the heap looks.
     pub(super) evacuating: bool,
-    /// Where other threads return blocks: one strong count of an `Arc`, given up when the segment is unmapped.
+    /// Where other threads return blocks: one strong count of an `Arc`, given up when the segment
+    /// is unmapped.
     pub(super) queue: *const Queue,
 }
 
@@ -69,8 +71,8 @@ impl Drop for Mapping {
 #[cfg(not(miri))]
 fn map(populate: bool) -> Option<NonNull<u8>> {
     use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap_anonymous, munmap};
-    // SAFETY: a fresh private mapping, twice as long as needed, cut down to its aligned half. What is cut
-    // off was mapped here and is used by nobody.
+    // SAFETY: a fresh private mapping, twice as long as needed, cut down to its aligned half. What
+    // is cut off was mapped here and is used by nobody.
     unsafe {
         let protection = ProtFlags::READ | ProtFlags::WRITE;
         let start =
@@ -88,7 +90,8 @@ fn map(populate: bool) -> Option<NonNull<u8>> {
             let _ = munmap(segment.add(SEGMENT).cast(), after);
         }
         if populate {
-            // Both are improvements only: a kernel that has neither serves the pages on first touch.
+            // Both are improvements only: a kernel that has neither serves the pages on first
+            // touch.
             let _ = madvise(segment.cast(), SEGMENT, Advice::LinuxHugepage);
             let _ = madvise(segment.cast(), SEGMENT, Advice::LinuxPopulateWrite);
         }
@@ -120,7 +123,8 @@ unsafe fn unmap(at: NonNull<u8>) {
     }
 }
 
-/// Asks the mapper thread, which starts with the first request, for a segment that is populated already.
+/// Asks the mapper thread, which starts with the first request, for a segment that is populated
+/// already.
 ///
 /// The first touch of a fresh huge page takes milliseconds, which no holder of a lock should spend.
 pub(super) fn request_ahead() -> Receiver<Mapping> {
@@ -173,10 +177,10 @@ pub(super) unsafe fn release(segment: *mut Segment) {
 ///
 /// The bytes were counted as live, and the caller uses the segment no more.
 pub(super) unsafe fn forsake(segment: *mut Segment, bytes: u32) {
-    // SAFETY: the bytes taken off kept the segment mapped until here. AcqRel: whoever comes to zero has
-    // seen what all others did with the segment.
+    // SAFETY: the bytes taken off kept the segment mapped until here, and who comes to zero is
+    // alone.
     unsafe {
-        if (*segment).live.fetch_sub(bytes, Ordering::AcqRel) == bytes {
+        if (*segment).live.forsake(bytes) {
             release(segment);
         }
     }

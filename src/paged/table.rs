@@ -11,9 +11,9 @@ use super::page::{Long, LongValue, Slot};
 use super::ptr::PagePtr;
 use super::{Entry, Expiry, Frozen, INLINE_MAX, NewValue, Object, Removed, Upserted, Value};
 
-/// Hash bits a page may be deeper than an even spread of its table needs, before it gets overflow pages instead
-/// of splitting. Ten more bits put a key in a thousand where a thousand should be: that is no accident any more, and
-/// each further bit could double the root.
+/// Hash bits a page may be deeper than an even spread of its table needs, before it gets overflow
+/// pages instead of splitting. Ten more bits put a key in a thousand where a thousand should be:
+/// that is no accident any more, and each further bit could double the root.
 const DEPTH_SLACK: u32 = 10;
 /// Deeper than this a page's range would be narrower than a step of the scan cursor.
 const DEPTH_MAX: u32 = 40;
@@ -28,7 +28,8 @@ pub(super) struct Tally {
 
 /// A copy-on-write hash table of byte-string keys. See the module.
 ///
-/// `hash` arguments are [`super::hash`] of the `key` beside them; `heap` is the same for all calls on a table.
+/// `hash` arguments are [`super::hash`] of the `key` beside them; `heap` is the same for all calls
+/// on a table.
 pub struct Table<O> {
     pub(super) root: Root<O>,
     pub(super) tally: Tally,
@@ -36,7 +37,8 @@ pub struct Table<O> {
     rehash: fn(&[u8]) -> u64,
 }
 
-/// O(1): both have the same pages until one is written, which copies the way to the page and the page.
+/// O(1): both have the same pages until one is written, which copies the way to the page and the
+/// page.
 impl<O> Clone for Table<O> {
     fn clone(&self) -> Self {
         Self { root: self.root.clone(), ..*self }
@@ -92,7 +94,8 @@ impl<O: Object> Table<O> {
         }
     }
 
-    /// Asks for the lines of the entry with this hash. Quick only after [`Table::prefetch_page`] took effect.
+    /// Asks for the lines of the entry with this hash. Quick only after [`Table::prefetch_page`]
+    /// took effect.
     #[inline]
     pub fn prefetch_entry(&self, hash: u64) {
         if let Some(page) = self.root.page(hash) {
@@ -223,7 +226,8 @@ impl<O: Object> Table<O> {
         self.upsert(heap, hash, key, value, Expiry::At(expiry), clock);
     }
 
-    /// Changes the object of a key through `f`, unless it has none. The bytes it takes are counted before and after.
+    /// Changes the object of a key through `f`, unless it has none. The bytes it takes are counted
+    /// before and after.
     ///
     /// `f` gets the heap for tables inside the object.
     pub fn modify_object<R>(

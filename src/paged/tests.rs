@@ -1,4 +1,5 @@
-//! The table against a plain map: the same operations on both, snapshots kept and compared at the end.
+//! The table against a plain map: the same operations on both, snapshots kept and compared at the
+//! end.
 
 use std::collections::HashMap;
 use std::ops::ControlFlow;
@@ -177,7 +178,10 @@ impl Twins {
                     Arc::make_mut(&mut blob.0).push(7);
                 });
                 let twin = self.model.get_mut(&key).and_then(|twin| match &mut twin.0 {
-                    Content::Blob(blob) => Some(Arc::make_mut(&mut blob.0).push(7)),
+                    Content::Blob(blob) => {
+                        Arc::make_mut(&mut blob.0).push(7);
+                        Some(())
+                    }
                     _ => None,
                 });
                 assert_eq!(changed, twin);
@@ -238,7 +242,8 @@ impl Twins {
     }
 }
 
-/// Grows, churns, shrinks; snapshots on the way are compared at the end and dropped on another thread.
+/// Grows, churns, shrinks; snapshots on the way are compared at the end and dropped on another
+/// thread.
 fn model_test(hash: fn(&[u8]) -> u64, keys: u64, steps: u64, seed: u64) {
     let mut twins = Twins::new(hash, seed);
     let mut snapshots = Vec::new();

@@ -59,7 +59,7 @@ pub(super) fn bind(config: &Config) -> io::Result<Vec<TcpListener>> {
     Ok(listeners)
 }
 
-fn bind_one(address: &str, port: u16, backlog: i32) -> io::Result<TcpListener> {
+fn bind_one(address: &str, port: u16, backlog: u32) -> io::Result<TcpListener> {
     let ip: IpAddr = match address {
         "*" => Ipv4Addr::UNSPECIFIED.into(),
         "::*" => Ipv6Addr::UNSPECIFIED.into(),
@@ -74,7 +74,7 @@ fn bind_one(address: &str, port: u16, backlog: i32) -> io::Result<TcpListener> {
         socket.set_only_v6(true)?;
     }
     socket.bind(&SocketAddr::new(ip, port).into())?;
-    socket.listen(backlog)?;
+    socket.listen(i32::try_from(backlog).unwrap_or(i32::MAX))?;
     socket.set_nonblocking(true)?;
     TcpListener::from_std(socket.into())
 }
@@ -137,12 +137,12 @@ fn is_loopback(ip: IpAddr) -> bool {
     }
 }
 
-fn prepare(stream: &TcpStream, keepalive_seconds: u64) -> io::Result<()> {
+fn prepare(stream: &TcpStream, keepalive_seconds: u32) -> io::Result<()> {
     stream.set_nodelay(true)?;
     if keepalive_seconds > 0 {
         // As Redis: the first probe after the time, then three at a third of it.
-        let idle = Duration::from_secs(keepalive_seconds);
-        let interval = Duration::from_secs((keepalive_seconds / 3).max(1));
+        let idle = Duration::from_secs(keepalive_seconds.into());
+        let interval = Duration::from_secs((keepalive_seconds / 3).max(1).into());
         let keepalive =
             TcpKeepalive::new().with_time(idle).with_interval(interval).with_retries(3);
         SockRef::from(stream).set_tcp_keepalive(&keepalive)?;

@@ -98,7 +98,7 @@ fn start_workers(shared: &Arc<Shared>) -> Result<Vec<listen::Hand>, Error> {
     let count = shared.lock().admin.config.io_threads();
     let progress: worker::ProgressFn = {
         let watch = shared.lock().journal().watch();
-        Arc::new(move || watch.progress())
+        Arc::new(move || Progress { synced: watch.synced(), failure: watch.failure() })
     };
     let mut hands = Vec::new();
     for index in 0..count {

@@ -2,7 +2,9 @@
 //!
 //! A session lives in the engine's registry ([`crate::admin::clients`]), since CLIENT LIST and CLIENT KILL of other
 //! connections look at it; its socket and its buffers stay with its I/O worker. WATCH, MULTI, blocking and tracking
-//! state come with their issues, beside this file.
+//! state come with their issues, beside this file. [`describe`] prints a session as CLIENT LIST shows it.
+
+pub mod describe;
 
 use crate::base::clock::UnixMs;
 use crate::keyspace::Db;
@@ -22,6 +24,8 @@ pub struct Session {
     pub address: Option<SocketAddr>,
     /// The address it connected to.
     pub local_address: Option<SocketAddr>,
+    /// Its socket's file descriptor, for CLIENT LIST; -1 if it has no socket.
+    pub descriptor: i32,
     /// The selected database.
     pub db: Db,
     /// RESP2 until HELLO 3.
@@ -46,6 +50,10 @@ pub struct Session {
     pub no_evict: bool,
     /// CLIENT NO-TOUCH on: its reads leave access clocks alone.
     pub no_touch: bool,
+    /// READONLY was given: it would read from a replica of a cluster.
+    pub readonly: bool,
+    /// CLIENT CAPA REDIRECT: it understands -REDIRECT.
+    pub redirect_capable: bool,
     /// Commands run (`tot-cmds`).
     pub commands: u64,
     /// Bytes received (`tot-net-in`).
@@ -83,6 +91,7 @@ impl Session {
             token,
             address: None,
             local_address: None,
+            descriptor: -1,
             db: Db(0),
             protocol: Protocol::Resp2,
             authenticated,
@@ -95,6 +104,8 @@ impl Session {
             replies: Replies::On,
             no_evict: false,
             no_touch: false,
+            readonly: false,
+            redirect_capable: false,
             commands: 0,
             bytes_in: 0,
             bytes_out: 0,
@@ -110,7 +121,8 @@ impl Session {
         self.address.is_none_or(|address| address.ip().is_loopback())
     }
 
-    /// RESET: back to the state of a new connection.
+    /// RESET: back to the state of a new connection; what the client said about itself (CLIENT SETINFO and CAPA)
+    /// stays.
     pub fn reset(&mut self, authenticated: bool) {
         self.db = Db(0);
         self.protocol = Protocol::Resp2;
@@ -119,5 +131,30 @@ impl Session {
         self.replies = Replies::On;
         self.no_evict = false;
         self.no_touch = false;
+        self.readonly = false;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reset_forgets_the_state_and_keeps_who_it_is() {
+        let mut session = Session::new(7, 0, 3, UnixMs(5), true);
+        session.db = Db(4);
+        session.protocol = Protocol::Resp3;
+        session.name = b"bob".to_vec();
+        session.library_name = b"lib".to_vec();
+        session.replies = Replies::Off;
+        session.no_evict = true;
+        session.no_touch = true;
+        session.readonly = true;
+        session.redirect_capable = true;
+        session.reset(false);
+        let mut fresh = Session::new(7, 0, 3, UnixMs(5), false);
+        fresh.library_name = b"lib".to_vec();
+        fresh.redirect_capable = true;
+        assert_eq!(format!("{session:?}"), format!("{fresh:?}"));
     }
 }

@@ -28,7 +28,8 @@ const PARTS_PER_WRITE: usize = 512;
 
 /// A file system. All paths are absolute or relative to the process' working folder, as for `std::fs`.
 pub trait Disk: Send + Sync {
-    /// Creates an empty file for appending and reading; an existing one is emptied.
+    /// Creates an empty file for appending and reading. A file that has the name loses it: it is not emptied,
+    /// since other names and open handles may hold it, and a file whose sync failed is not used again.
     fn create(&self, path: &Path) -> io::Result<Arc<dyn File>>;
     /// Opens an existing file for appending and reading.
     fn open_append(&self, path: &Path) -> io::Result<Arc<dyn File>>;

@@ -23,10 +23,11 @@ fn open(options: &mut OpenOptions, path: &Path) -> io::Result<Arc<dyn File>> {
 
 impl Disk for RealDisk {
     fn create(&self, path: &Path) -> io::Result<Arc<dyn File>> {
-        // Appending and truncating exclude each other in OpenOptions, so the file is emptied afterwards.
-        let file = OpenOptions::new().read(true).append(true).create(true).open(path)?;
-        file.set_len(0)?;
-        Ok(Arc::new(RealFile(file)))
+        match fs::remove_file(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        open(OpenOptions::new().read(true).append(true).create_new(true), path)
     }
 
     fn open_append(&self, path: &Path) -> io::Result<Arc<dyn File>> {

@@ -401,9 +401,8 @@ impl Disk for SimDisk {
     fn create(&self, path: &Path) -> io::Result<Arc<dyn File>> {
         let (mut state, _) = self.step()?;
         state.folder_exists(path)?;
-        if let Ok(number) = state.now.file(path) {
-            state.record(Effect::SetLen(number, 0));
-            return Ok(SimFile::open(self, number));
+        if state.now.file(path).is_ok() {
+            state.record(Effect::Unlink(path.to_path_buf()));
         }
         let number = state.now.files.len();
         state.now.files.push(Vec::new());

@@ -21,6 +21,8 @@ mod options;
 mod set;
 mod subsequence;
 mod take;
+#[cfg(test)]
+mod tests;
 
 use super::{Command, DEFAULT, Group};
 use crate::keyspace::StringRef;

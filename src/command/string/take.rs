@@ -4,7 +4,7 @@ use super::options::{ExpiryOption, Options, Takes, deadline, is_past};
 use super::{STRING, kept};
 use crate::command::{Access, Call, Command, Flag, Handler, Keys, Result};
 use crate::keyspace::Tx;
-use crate::keyspace::record::{Cause, Delete, ExpireAt, Persist};
+use crate::keyspace::record::{Delete, ExpireAt, Persist};
 use crate::resp::Reply;
 
 pub(super) const GETDEL: Command = Command {
@@ -71,7 +71,7 @@ fn getex<'a>(tx: &mut Tx<'_>, call: &Call<'a>) -> Result<Reply<'a>> {
     };
     match at {
         Some(at) if is_past(at, tx.now()) => {
-            tx.emit(Delete { key, cause: Cause::Expired });
+            tx.remove_as_expired(key);
         }
         Some(at) => {
             tx.emit(ExpireAt { key, at });

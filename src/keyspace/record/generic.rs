@@ -42,12 +42,43 @@ impl Change for Delete<'_> {
     }
 }
 
+/// Removes several keys at once: one record, as the command that asked for it.
+#[derive(Debug, Clone, Copy)]
+pub struct DeleteMany<'a> {
+    /// The keys: each is there, and stands in the list once. The caller has checked.
+    pub keys: &'a [Key<'a>],
+}
+
+impl Change for DeleteMany<'_> {
+    /// How many were there.
+    type Found = usize;
+
+    fn apply(&self, keyspace: &mut Keyspace, db: Db) -> Effect<usize> {
+        let found = self.keys.iter().filter(|key| keyspace.delete(db, **key)).count();
+        Effect::of(found as u64, found)
+    }
+
+    fn touched(&self, db: Db, see: &mut dyn FnMut(Touched<'_>)) {
+        for key in self.keys {
+            see(Touched::Key { db, key: *key, event: "del" });
+        }
+    }
+
+    fn write(&self, bytes: &mut Vec<u8>) {
+        let mut record = Record::begin(bytes, 1 + self.keys.len());
+        record.bulk(b"DEL");
+        for key in self.keys {
+            record.bulk(key.bytes);
+        }
+    }
+}
+
 /// Gives a key an expiry.
 #[derive(Debug, Clone, Copy)]
 pub struct ExpireAt<'a> {
     /// The key.
     pub key: Key<'a>,
-    /// Unix time, ms; not 0.
+    /// Unix time, ms; 1 to `i64::MAX`.
     pub at: u64,
 }
 
@@ -114,14 +145,7 @@ impl Change for Rename<'_> {
     type Found = bool;
 
     fn apply(&self, keyspace: &mut Keyspace, db: Db) -> Effect<bool> {
-        if self.from.bytes == self.to.bytes {
-            return Effect::of(0, true);
-        }
-        let found = duplicate(keyspace, (db, self.from), (db, self.to));
-        if found {
-            keyspace.delete(db, self.from);
-        }
-        Effect::of(u64::from(found), found)
+        relocate(keyspace, (db, self.from), (db, self.to))
     }
 
     fn touched(&self, db: Db, see: &mut dyn FnMut(Touched<'_>)) {
@@ -141,7 +165,7 @@ impl Change for Rename<'_> {
 pub struct Move<'a> {
     /// The key.
     pub key: Key<'a>,
-    /// The database it goes to; another one than it is in.
+    /// The database it goes to; the one it is in changes nothing.
     pub to: Db,
 }
 
@@ -150,11 +174,7 @@ impl Change for Move<'_> {
     type Found = bool;
 
     fn apply(&self, keyspace: &mut Keyspace, db: Db) -> Effect<bool> {
-        let found = duplicate(keyspace, (db, self.key), (self.to, self.key));
-        if found {
-            keyspace.delete(db, self.key);
-        }
-        Effect::of(u64::from(found), found)
+        relocate(keyspace, (db, self.key), (self.to, self.key))
     }
 
     fn touched(&self, db: Db, see: &mut dyn FnMut(Touched<'_>)) {
@@ -169,7 +189,8 @@ impl Change for Move<'_> {
     }
 }
 
-/// Copies a value to another key or database, replacing what stands there. The expiry is copied too.
+/// Copies a value to another key or database, replacing what stands there. The expiry is copied too. A key
+/// copied to itself changes nothing.
 #[derive(Debug, Clone, Copy)]
 pub struct Copy<'a> {
     /// The key to copy.
@@ -185,8 +206,9 @@ impl Change for Copy<'_> {
     type Found = bool;
 
     fn apply(&self, keyspace: &mut Keyspace, db: Db) -> Effect<bool> {
-        let found = duplicate(keyspace, (db, self.from), (self.to_db, self.to));
-        Effect::of(u64::from(found), found)
+        let (from, to) = ((db, self.from), (self.to_db, self.to));
+        let found = duplicate(keyspace, from, to);
+        Effect::of(u64::from(found && !same(from, to)), found)
     }
 
     fn touched(&self, _db: Db, see: &mut dyn FnMut(Touched<'_>)) {
@@ -203,11 +225,33 @@ impl Change for Copy<'_> {
     }
 }
 
-/// Puts the value at `from`, expiry included, also at `to`. An out-of-line value is shared, not copied.
-fn duplicate(keyspace: &mut Keyspace, from: (Db, Key<'_>), to: (Db, Key<'_>)) -> bool {
+/// One key of one database.
+type Place<'a> = (Db, Key<'a>);
+
+fn same(a: Place<'_>, b: Place<'_>) -> bool {
+    a.0 == b.0 && a.1.bytes == b.1.bytes
+}
+
+/// Moves what stands at `from` to `to`. The same place changes nothing.
+fn relocate(keyspace: &mut Keyspace, from: Place<'_>, to: Place<'_>) -> Effect<bool> {
+    let found = duplicate(keyspace, from, to);
+    let moved = found && !same(from, to);
+    if moved {
+        keyspace.abandon(from.0, from.1);
+    }
+    Effect::of(u64::from(moved), found)
+}
+
+/// Puts the value at `from`, expiry included, also at `to`, unless that is the same place; says whether there is
+/// one. An out-of-line value is shared, not copied. The access clock is the present one, as in Valkey: RENAME,
+/// MOVE and COPY are uses of the value.
+fn duplicate(keyspace: &mut Keyspace, from: Place<'_>, to: Place<'_>) -> bool {
     let Some(entry) = keyspace.table(from.0).get(from.1.hash, from.1.bytes) else {
         return false;
     };
+    if same(from, to) {
+        return true;
+    }
     let expiry = match entry.expiry {
         0 => Expiry::None,
         at => Expiry::At(at),
@@ -223,4 +267,113 @@ fn duplicate(keyspace: &mut Keyspace, from: (Db, Key<'_>), to: (Db, Key<'_>)) ->
     };
     keyspace.put(to.0, to.1, value, expiry);
     true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::clock::UnixMs;
+    use crate::keyspace::record::{SetExpiry, SetString};
+    use crate::keyspace::{Batch, Reclaimer, StringRef, Tx};
+    use std::sync::Arc;
+
+    const NOW: UnixMs = UnixMs(1000);
+
+    fn key(bytes: &[u8]) -> Key<'_> {
+        Key::new(bytes)
+    }
+
+    /// Emits one change in database 0, and returns what it found and its records, SELECT left out.
+    fn emit<C: Change>(keyspace: &mut Keyspace, change: C) -> (C::Found, u64, String) {
+        let mut batch = Batch::default();
+        let found = Tx::begin(keyspace, &mut batch, Db(0), NOW).emit(change);
+        let text =
+            String::from_utf8_lossy(batch.bytes()).replace("*2\r\n$6\r\nSELECT\r\n$1\r\n0\r\n", "");
+        (found, batch.changes(), text)
+    }
+
+    fn set(keyspace: &mut Keyspace, name: &[u8], value: &[u8], expiry: SetExpiry) {
+        emit(keyspace, SetString { key: key(name), value, expiry });
+    }
+
+    fn store() -> Keyspace {
+        let mut keyspace = Keyspace::new(2, Reclaimer::inline());
+        set(&mut keyspace, b"a", b"1", SetExpiry::At(5000));
+        set(&mut keyspace, b"b", b"text", SetExpiry::Clear);
+        keyspace
+    }
+
+    #[test]
+    fn a_key_given_to_itself_stays_and_leaves_no_record() {
+        let mut keyspace = store();
+        let nothing = (true, 0, String::new());
+        let a = key(b"a");
+        assert_eq!(emit(&mut keyspace, Rename { from: a, to: a }), nothing);
+        assert_eq!(emit(&mut keyspace, Move { key: a, to: Db(0) }), nothing);
+        assert_eq!(emit(&mut keyspace, Copy { from: a, to: a, to_db: Db(0) }), nothing);
+        assert!(keyspace.view(Db(0), NOW).exists(a));
+    }
+
+    #[test]
+    fn what_is_not_there_leaves_no_record() {
+        let mut keyspace = store();
+        let nothing = (false, 0, String::new());
+        let (x, b) = (key(b"x"), key(b"b"));
+        assert_eq!(emit(&mut keyspace, Delete::of(x)), nothing);
+        assert_eq!(emit(&mut keyspace, ExpireAt { key: x, at: 9 }), nothing);
+        assert_eq!(emit(&mut keyspace, Persist { key: x }), nothing);
+        assert_eq!(emit(&mut keyspace, Persist { key: b }), nothing);
+        assert_eq!(emit(&mut keyspace, Rename { from: x, to: b }), nothing);
+        assert_eq!(emit(&mut keyspace, Move { key: x, to: Db(1) }), nothing);
+        assert_eq!(emit(&mut keyspace, Copy { from: x, to: b, to_db: Db(0) }), nothing);
+        assert_eq!(emit(&mut keyspace, DeleteMany { keys: &[x] }), (0, 0, String::new()));
+    }
+
+    #[test]
+    fn the_expiry_goes_with_the_value() {
+        let mut keyspace = store();
+        let (a, b) = (key(b"a"), key(b"b"));
+        let (found, changes, record) = emit(&mut keyspace, Rename { from: a, to: b });
+        assert!(found && changes == 1);
+        assert_eq!(record, "*3\r\n$6\r\nRENAME\r\n$1\r\na\r\n$1\r\nb\r\n");
+        let expiry = |keyspace: &Keyspace, db, key| {
+            keyspace.view(db, NOW).entry(key).map(|entry| entry.expiry())
+        };
+        assert_eq!(expiry(&keyspace, Db(0), a), None);
+        assert_eq!(expiry(&keyspace, Db(0), b), Some(Some(5000)));
+        emit(&mut keyspace, Copy { from: b, to: a, to_db: Db(1) });
+        assert_eq!(expiry(&keyspace, Db(1), a), Some(Some(5000)));
+        emit(&mut keyspace, Persist { key: b });
+        emit(&mut keyspace, Move { key: b, to: Db(1) });
+        assert_eq!(expiry(&keyspace, Db(0), b), None);
+        assert_eq!(expiry(&keyspace, Db(1), b), Some(None));
+    }
+
+    #[test]
+    fn several_keys_are_removed_by_one_record() {
+        let mut keyspace = store();
+        let keys = [key(b"b"), key(b"a")];
+        let (found, changes, record) = emit(&mut keyspace, DeleteMany { keys: &keys });
+        assert_eq!((found, changes), (2, 2));
+        assert_eq!(record, "*3\r\n$3\r\nDEL\r\n$1\r\nb\r\n$1\r\na\r\n");
+        assert!(keyspace.view(Db(0), NOW).is_empty());
+    }
+
+    #[test]
+    fn a_long_value_is_moved_without_a_copy_and_without_the_reclaimer() {
+        let mut keyspace = store();
+        set(&mut keyspace, b"long", &[7; 1 << 20], SetExpiry::Clear);
+        let shared =
+            |keyspace: &Keyspace, name: &[u8]| match keyspace.view(Db(0), NOW).string(key(name)) {
+                Ok(Some(StringRef::Shared(bytes))) => Arc::clone(bytes),
+                other => panic!("{other:?}"),
+            };
+        let before = shared(&keyspace, b"long");
+        emit(&mut keyspace, Rename { from: key(b"long"), to: key(b"longer") });
+        let after = shared(&keyspace, b"longer");
+        assert!(Arc::ptr_eq(&before, &after));
+        drop(after);
+        // The keyspace and this test.
+        assert_eq!(Arc::strong_count(&before), 2);
+    }
 }

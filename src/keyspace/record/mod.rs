@@ -11,14 +11,14 @@
 //! | file | changes | written as |
 //! |---|---|---|
 //! | `string` | [`SetString`], [`SetMany`], [`IncrBy`], [`IncrByFloat`], [`Append`], [`SetRange`] | SET, MSET, INCRBY, APPEND, SETRANGE |
-//! | `generic` | [`Delete`], [`ExpireAt`], [`Persist`], [`Rename`], [`Move`], [`Copy`] | DEL, PEXPIREAT, PERSIST, RENAME, MOVE, COPY |
+//! | `generic` | [`Delete`], [`DeleteMany`], [`ExpireAt`], [`Persist`], [`Rename`], [`Move`], [`Copy`] | DEL, DEL, PEXPIREAT, PERSIST, RENAME, MOVE, COPY |
 //! | `whole` | [`FlushDb`], [`FlushAll`], [`SwapDb`] | FLUSHDB, FLUSHALL, SWAPDB |
 
 mod generic;
 mod string;
 mod whole;
 
-pub use generic::{Copy, Delete, ExpireAt, Move, Persist, Rename};
+pub use generic::{Copy, Delete, DeleteMany, ExpireAt, Move, Persist, Rename};
 pub use string::{Append, IncrBy, IncrByFloat, SetExpiry, SetMany, SetRange, SetString};
 pub use whole::{FlushAll, FlushDb, SwapDb};
 

@@ -74,7 +74,8 @@ impl Change for SetString<'_> {
 }
 
 /// Sets a key to the sum that INCRBYFLOAT has computed. On the log it is an ordinary SET, so that the digits do not
-/// depend on who adds; only the keyspace event is its own.
+/// depend on who adds; only the keyspace event is its own. So a whole sum is kept as an integer at once, which in
+/// Redis it is only after a restart or on a replica (OBJECT ENCODING says `int`, there `embstr`).
 #[derive(Debug, Clone, Copy)]
 pub struct IncrByFloat<'a>(pub SetString<'a>);
 

@@ -1,7 +1,7 @@
 //! The log's promises, on a simulated disk: a workload, an oracle, and what must hold after any crash.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
@@ -53,15 +53,27 @@ fn group(n: u64) -> Vec<u8> {
     }
 }
 
-/// The stream of the first groups, and every LSN at which a group ends.
-fn stream(groups: u64) -> (Vec<u8>, Vec<u64>) {
-    let mut bytes = Vec::new();
-    let mut ends = vec![0];
-    for n in 0..groups {
-        bytes.extend(group(n));
-        ends.push(bytes.len() as u64);
-    }
-    (bytes, ends)
+/// Groups in the longest workload.
+const GROUPS: u64 = 400;
+
+/// The stream of all groups, and every LSN at which one ends; `ends[n]` is the end of the first n.
+fn whole() -> &'static (Vec<u8>, Vec<u64>) {
+    static WHOLE: OnceLock<(Vec<u8>, Vec<u64>)> = OnceLock::new();
+    WHOLE.get_or_init(|| {
+        let mut bytes = Vec::new();
+        let mut ends = vec![0];
+        for n in 0..GROUPS {
+            bytes.extend(group(n));
+            ends.push(bytes.len() as u64);
+        }
+        (bytes, ends)
+    })
+}
+
+/// The stream of the first groups.
+fn stream(groups: u64) -> &'static [u8] {
+    let (bytes, ends) = whole();
+    &bytes[..ends[groups as usize] as usize]
 }
 
 /// The engine of these tests: its state is the stream it was given. A snapshot is `SNAPSHOT <lsn> <stream>`.

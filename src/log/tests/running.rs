@@ -1,12 +1,14 @@
 //! A log at work: append, write, sync, roll, base, read, stop and start again.
 
 use super::*;
+use crate::base::disk::RealDisk;
+use crate::base::disk::testing::{ENOSPC, Failure};
 
 #[test]
 fn what_was_appended_is_recovered() {
     let disk = SimDisk::new(&dir());
     let settings = small_settings();
-    let (expected, _) = stream(100);
+    let expected = stream(100);
     let log = begin(&disk, &settings, 1);
     for n in 0..60 {
         commit(&log, n);
@@ -32,4 +34,241 @@ fn what_was_appended_is_recovered() {
     let (again, engine) = recovered(&disk, &settings).unwrap();
     assert_eq!(engine.stream, expected);
     assert_eq!(again.ids, [(id(2), Lsn(expected.len() as u64)), (id(1), emitted)]);
+}
+
+/// Reads from `from` to `up_to` in pieces of at most `max` bytes.
+fn read(log: &Log, from: Lsn, up_to: Lsn, max: usize) -> Vec<u8> {
+    let mut reader = log.reader(from).unwrap();
+    let mut bytes = Vec::new();
+    while reader.at() < up_to {
+        let part = reader.next(up_to, max).unwrap();
+        assert!(!part.is_empty() && part.len() <= max);
+        bytes.extend_from_slice(&part);
+    }
+    assert!(reader.next(up_to, max).unwrap().is_empty());
+    bytes
+}
+
+#[test]
+fn a_reader_starts_anywhere_in_files_and_tail() {
+    let disk = SimDisk::new(&dir());
+    let settings = Settings { backlog_bytes: 700, ..small_settings() };
+    let log = begin(&disk, &settings, 1);
+    for n in 0..50 {
+        commit(&log, n);
+    }
+    drop(log);
+    let log = begin(&disk, &settings, 2);
+    for n in 50..90 {
+        commit(&log, n);
+    }
+    let expected = stream(90);
+    let end = log.positions().written;
+    assert_eq!((log.window_start(), end), (Lsn(0), Lsn(expected.len() as u64)));
+    for from in 0..=expected.len() {
+        let limit = Lsn((from as u64 + 400).min(end.0));
+        let got = read(&log, Lsn(from as u64), limit, 33);
+        assert!(got == expected[from..limit.0 as usize], "from {from}");
+    }
+    assert!(read(&log, Lsn(0), end, usize::MAX) == expected);
+    assert!(matches!(log.reader(end.advance(1)), Err(ReadError::Gone(_))));
+}
+
+fn rewrite(disk: &SimDisk, log: &Log, groups: u64) -> Lsn {
+    let at = log.roll();
+    let path = log.snapshot_path("rewrite");
+    disk.create(&path).unwrap().write_all(&snapshot(stream(groups))).unwrap();
+    log.install_base(&path, at).unwrap();
+    at
+}
+
+#[test]
+fn a_base_makes_history_of_older_segments_as_long_as_retention_says() {
+    let disk = SimDisk::new(&dir());
+    let settings = Settings { backlog_bytes: 0, retention_bytes: 4000, ..small_settings() };
+    let log = begin(&disk, &settings, 1);
+    for n in 0..60 {
+        commit(&log, n);
+    }
+    let at = rewrite(&disk, &log, 60);
+    let start = log.window_start();
+    assert!(start > Lsn(0) && start < at, "kept {start}..{at}");
+    assert!(read(&log, start, at, 100) == stream(60)[start.0 as usize..]);
+    assert!(matches!(log.reader(Lsn(0)), Err(ReadError::Gone(_))));
+    // Nothing was written since: the same boundary serves again, and no segment is added.
+    let segments = log.info().segments;
+    assert_eq!(rewrite(&disk, &log, 60), at);
+    assert_eq!(log.info().segments, segments);
+    assert!(matches!(
+        log.install_base(&log.snapshot_path("none"), Lsn(at.0 + 1)),
+        Err(LogError::NoBoundary(_))
+    ));
+    for n in 60..70 {
+        commit(&log, n);
+    }
+    drop(log);
+    let (again, engine) = recovered(&disk, &settings).unwrap();
+    assert_eq!(engine.bases.len(), 1);
+    assert_eq!(engine.stream, stream(70));
+    let log = again.start_stepped(start_of(2)).unwrap();
+    assert_eq!(log.window_start(), start, "history survives a restart");
+    assert!(read(&log, start, log.positions().written, 100) == stream(70)[start.0 as usize..]);
+    let named = |ending: &str| {
+        let names = disk.all_files().into_keys();
+        names.filter(|path| path.to_str().unwrap().ends_with(ending)).count()
+    };
+    assert_eq!(named(".base.rdb"), 1);
+    assert_eq!(named(".incr.aof"), log.info().segments);
+}
+
+fn start_of(seed: u64) -> Start {
+    super::start(seed)
+}
+
+#[test]
+fn restarts_without_writes_do_not_pile_up() {
+    let disk = SimDisk::new(&dir());
+    let settings = small_settings();
+    let log = begin(&disk, &settings, 1);
+    commit(&log, 0);
+    let end = log.positions().synced;
+    drop(log);
+    for seed in 2..6 {
+        let log = begin(&disk, &settings, seed);
+        assert_eq!(log.info().segments, 2);
+        log.seal_and_close().unwrap();
+    }
+    let (again, _) = recovered(&disk, &settings).unwrap();
+    let expected: Vec<_> = (1..6).rev().map(|seed| (id(seed), end)).collect();
+    assert_eq!(again.ids, expected);
+}
+
+#[test]
+fn a_log_in_memory_becomes_one_on_disk() {
+    let disk = SimDisk::new(&dir());
+    let settings = Settings { appendonly: false, ..small_settings() };
+    let log = begin(&disk, &settings, 1);
+    for n in 0..10 {
+        log.append(&group(n), 0);
+        let Positions { emitted, written, synced } = log.positions();
+        assert!(emitted == written && written == synced);
+    }
+    assert!(read(&log, Lsn(0), log.positions().written, 50) == stream(10));
+    assert_eq!(disk.all_files().len(), 0);
+    let at = log.roll();
+    let path = log.snapshot_path("first");
+    disk.create_dir_all(path.parent().unwrap()).unwrap();
+    disk.create(&path).unwrap().write_all(&snapshot(stream(10))).unwrap();
+    log.append(&group(10), 0);
+    log.heal(&path, at).unwrap();
+    for n in 11..20 {
+        commit(&log, n);
+    }
+    log.seal_and_close().unwrap();
+    let settings = Settings { appendonly: true, ..settings };
+    let (again, engine) = recovered(&disk, &settings).unwrap();
+    assert_eq!(again.last_lsn.0, stream(20).len() as u64);
+    assert!(engine.stream == stream(20));
+}
+
+#[test]
+fn adopting_another_history_begins_anew() {
+    let disk = SimDisk::new(&dir());
+    let settings = small_settings();
+    let log = begin(&disk, &settings, 1);
+    for n in 0..30 {
+        commit(&log, n);
+    }
+    let at = Lsn(stream(7).len() as u64);
+    let path = log.snapshot_path("sync");
+    disk.create(&path).unwrap().write_all(&snapshot(stream(7))).unwrap();
+    let ids = Ids { current: id(50), before: Vec::new() };
+    log.adopt(Some(&path), at, ids).unwrap();
+    assert_eq!(log.positions(), Positions { emitted: at, written: at, synced: at });
+    assert_eq!(log.window_start(), at);
+    for n in 7..12 {
+        commit(&log, n);
+    }
+    drop(log);
+    let (again, engine) = recovered(&disk, &settings).unwrap();
+    assert!(engine.stream == stream(12));
+    assert_eq!(again.ids, [(id(50), Lsn(stream(12).len() as u64))]);
+}
+
+#[test]
+fn the_tail_is_bounded_but_takes_one_large_group() {
+    let disk = SimDisk::new(&dir());
+    let settings = Settings { tail_bytes_max: 100, ..small_settings() };
+    let log = begin(&disk, &settings, 1);
+    assert!(log.has_room(1 << 20), "an empty tail takes anything");
+    log.append(&[b'x'; 60], 0);
+    assert!(log.has_room(40) && !log.has_room(41));
+    assert_eq!(log.info().pending_bytes, 60);
+    log.write_step();
+    assert!(log.has_room(41));
+}
+
+#[test]
+fn space_that_cannot_be_reserved_is_reported_before_a_write_fails() {
+    // The operation after a full segment's manifest is the reservation in the new one: find the run in
+    // which it fails. Nothing else may report a full disk without having latched.
+    let mut reported = 0;
+    for nth in 1..60 {
+        let disk = SimDisk::new(&dir());
+        let log = begin(&disk, &small_settings(), 1);
+        disk.fail(nth, Failure::Error(ENOSPC), false);
+        for n in 0..40 {
+            if log.failure().is_none() && !log.disk_full() {
+                commit(&log, n);
+            }
+        }
+        if log.disk_full() && log.failure().is_none() {
+            reported += 1;
+            disk.repair();
+            log.sync_step();
+            log.seal_step();
+            assert!(!log.disk_full(), "the next idle second finds the space");
+        }
+    }
+    assert!(reported > 0);
+}
+
+#[test]
+fn threads_write_sync_and_wake() {
+    let folder = tempfile::tempdir().unwrap();
+    for fsync in [Fsync::Always, Fsync::Everysec, Fsync::No] {
+        let dir = folder.path().join(format!("{fsync:?}"));
+        std::fs::create_dir(&dir).unwrap();
+        let settings = Settings { fsync, segment_bytes: 3000, ..Settings::new(dir) };
+        let disk = Arc::new(RealDisk);
+        let mut engine = Engine::default();
+        let log = recover(disk.clone(), &settings, &mut engine).unwrap();
+        let log = log.start(start_of(1)).unwrap();
+        let (tell, told) = crossbeam_channel::unbounded();
+        log.subscribe(Arc::new(move |positions| {
+            let _ = tell.send(positions);
+        }));
+        let mut end = Lsn(0);
+        for n in 0..100 {
+            end = log.append(&group(n), 0);
+        }
+        let deadline = std::time::Duration::from_secs(20);
+        let wanted = |positions: Positions| match fsync {
+            Fsync::No => positions.written,
+            Fsync::Always | Fsync::Everysec => positions.synced,
+        };
+        while wanted(told.recv_timeout(deadline).unwrap()) < end {}
+        let at = log.roll();
+        assert_eq!(at, end);
+        log.append(&group(100), 0);
+        let path = log.snapshot_path("x");
+        std::fs::write(&path, b"not read in this test").unwrap();
+        log.install_base(&path, at).unwrap();
+        log.seal_and_close().unwrap();
+        drop(log);
+        let mut engine = Engine::default();
+        let again = recover(disk, &settings, &mut engine).unwrap();
+        assert_eq!(again.last_lsn.0, stream(101).len() as u64);
+        assert_eq!((engine.stream, engine.bases.len()), (group(100), 1));
+    }
 }

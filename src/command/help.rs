@@ -1,0 +1,23 @@
+//! HELP of every container, from the table: each subcommand with its syntax, and its summary below.
+
+use super::{Answer, Call, Command, Control, Result};
+use crate::resp::Reply;
+
+/// Answers `CONTAINER HELP`: lines as statuses, in the shape of Redis' help texts.
+pub fn help<'a>(_: &mut Control<'_>, call: &Call<'a>) -> Result<Answer<'a>> {
+    let lines = call.command.parent.map(lines).unwrap_or_default();
+    let statuses = lines.into_iter().map(|line| Reply::Status(line.into_bytes().into())).collect();
+    Ok(Reply::Array(statuses).into())
+}
+
+fn lines(container: &Command) -> Vec<String> {
+    let name = container.name.to_ascii_uppercase();
+    let mut lines =
+        vec![format!("{name} <subcommand> [<arg> [value] [opt] ...]. Subcommands are:")];
+    for subcommand in container.subcommands {
+        let head = format!("{} {}", subcommand.name.to_ascii_uppercase(), subcommand.syntax);
+        lines.push(head.trim_end().to_owned());
+        lines.push(format!("    {}", subcommand.summary));
+    }
+    lines
+}

@@ -1,6 +1,0 @@
-//! (to come)
-
-use super::Command;
-
-/// The entries of this file.
-pub const COMMANDS: &[Command] = &[];

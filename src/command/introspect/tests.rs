@@ -1,0 +1,72 @@
+//! The table against the reference: what COMMAND INFO would say, for every command that is in both.
+
+use super::*;
+use crate::command::Keys;
+use std::collections::{BTreeSet, HashMap};
+
+/// Facts of Valkey 9.1's COMMAND (and COMMAND DOCS' syntax), one command a line; see its first line for the columns.
+const REFERENCE: &str = include_str!("../../../tests/fixtures/commands.tsv");
+
+/// Where an entry says something else than the reference on purpose: name, column, reason.
+const EXCEPTIONS: &[(&str, &str, &str)] = &[];
+
+fn reference() -> HashMap<String, HashMap<&'static str, &'static str>> {
+    let mut lines = REFERENCE.lines();
+    let columns: Vec<_> = lines.next().expect("a first line").split('\t').collect();
+    let rows = lines.map(|line| {
+        let row: HashMap<_, _> = columns.iter().copied().zip(line.split('\t')).collect();
+        (row["name"].replace(' ', "|"), row)
+    });
+    rows.filter(|(_, row)| row["source"] == "valkey").collect()
+}
+
+/// A key spec in the reference's notation.
+fn written(keys: &Keys) -> String {
+    let (begin, step) = (keys.begins_at(), keys.step());
+    let flags = keys.access().flag_names().join(" ");
+    match keys.last() {
+        Some(last) => format!("@{begin}(last={last},step={step},limit=0)[{flags}]"),
+        None => format!("@{begin}(numkeys@0,first=1,step={step})[{flags}]"),
+    }
+}
+
+fn set(text: &str) -> String {
+    let words: BTreeSet<_> = text.split_whitespace().collect();
+    words.into_iter().collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn entries_say_what_the_reference_says() {
+    let reference = reference();
+    let mut wrong = Vec::new();
+    let mut compared = 0;
+    for command in every() {
+        let Some(row) = reference.get(command.full_name) else { continue };
+        let (first, last, step) = command.key_range();
+        let ours = [
+            ("group", command.group.name().to_owned()),
+            ("since", command.since.to_owned()),
+            ("arity", command.arity.to_string()),
+            ("flags", set(&command.flag_names().join(" "))),
+            ("categories", set(&command.category_names().join(" "))),
+            ("keys", command.keys.iter().map(written).collect::<Vec<_>>().join("; ")),
+            ("range", format!("{first},{last},{step}")),
+            ("tips", set(&command.tips.join(" "))),
+            ("syntax", command.syntax.to_owned()),
+        ];
+        for (column, value) in ours {
+            let theirs = match column {
+                "flags" | "categories" | "tips" => set(row[column]),
+                _ => row[column].to_owned(),
+            };
+            let is_exception =
+                EXCEPTIONS.iter().any(|(name, of, _)| *name == command.full_name && *of == column);
+            if (value == theirs) == is_exception {
+                wrong.push(format!("{}: {column}: {value:?}, not {theirs:?}", command.full_name));
+            }
+        }
+        compared += 1;
+    }
+    assert!(wrong.is_empty(), "{compared} compared:\n{}", wrong.join("\n"));
+    assert!(compared >= 60, "only {compared} commands are in the reference");
+}

@@ -1,0 +1,164 @@
+//! DUMP and RESTORE: one value as bytes, in the format of [`crate::rdb::dump`].
+
+use super::GENERIC;
+use crate::base::clock::UnixMs;
+use crate::command::{Access, Call, Command, Error, Flag, Handler, Keys, Result};
+use crate::keyspace::record::{Delete, SetExpiry, SetString};
+use crate::keyspace::{StringRef, Tx, View, value};
+use crate::rdb::StringValue;
+use crate::rdb::dump::{self, DumpValue};
+use crate::resp::Reply;
+use std::borrow::Cow;
+
+pub(super) const DUMP: Command = Command {
+    name: "dump",
+    summary: "Gives a key's value as bytes that RESTORE takes.",
+    syntax: "key",
+    example: r#"
+        > SET number 12
+        OK
+        > DUMP number
+        "\x00\xc0\x0c\n\x00<*\xf8Q\\\x04\xbc\xd5"
+        > DUMP missing
+        (nil)
+    "#,
+    since: "2.6.0",
+    complexity: "O(1) to access the key and additional O(N*M)",
+    keys: &[Keys::One(1, Access::Read)],
+    handler: Handler::Read(dump),
+    ..GENERIC
+};
+
+pub(super) const RESTORE: Command = Command {
+    name: "restore",
+    summary: "Creates a key from the bytes that DUMP gave.",
+    syntax: "key ttl serialized-value [REPLACE] [ABSTTL] [IDLETIME seconds] [FREQ frequency]",
+    example: r#"
+        > RESTORE number 5000 "\x00\xc0\x0c\n\x00<*\xf8Q\\\x04\xbc\xd5"
+        OK
+        log: SET number 12 PXAT 1700000005000
+        > RESTORE number 0 "\x00\xc0\x0c\n\x00<*\xf8Q\\\x04\xbc\xd5"
+        (error) BUSYKEY Target key name already exists.
+        log:
+    "#,
+    since: "2.6.0",
+    complexity: "O(1) to create the new key and additional O(N*M)",
+    keys: &[Keys::One(1, Access::Overwrite)],
+    flags: &[Flag::DenyOom],
+    categories: &["dangerous"],
+    handler: Handler::Write(restore),
+    ..GENERIC
+};
+
+fn dump<'a>(view: View<'a>, call: &Call<'a>) -> Result<Reply<'a>> {
+    let Some(string) = view.string(call.key(1))? else { return Ok(Reply::Null) };
+    let mut payload = Vec::new();
+    let value = match &string {
+        StringRef::Int(number) => StringValue::Int(*number),
+        StringRef::Bytes(bytes) => StringValue::Bytes(bytes),
+        StringRef::Shared(bytes) => StringValue::Bytes(bytes),
+    };
+    // Compressed as Redis does by default; whoever takes payloads takes both forms.
+    dump::encode_string(value, true, &mut payload);
+    Ok(Reply::from_vec(payload))
+}
+
+fn restore<'a>(tx: &mut Tx<'_>, call: &Call<'a>) -> Result<Reply<'a>> {
+    let key = call.key(1);
+    let options = RestoreOptions::parse(call)?;
+    let exists = tx.exists(key);
+    if exists && !options.replace {
+        return Err(Error::text("BUSYKEY Target key name already exists."));
+    }
+    let expiry = options.expiry(call.int(2)?, tx.now())?;
+    let mut scratch = Vec::new();
+    let value = match dump::decode(call.arg(3), &mut scratch) {
+        Ok(DumpValue::String(StringValue::Bytes(bytes))) => Cow::Borrowed(bytes),
+        Ok(DumpValue::String(StringValue::Int(number))) => {
+            Cow::Owned(itoa::Buffer::new().format(number).as_bytes().to_vec())
+        }
+        Err(error) => return Err(Error::owned(format!("ERR {error}"))),
+    };
+    // During replay, at time zero, nothing has expired.
+    if matches!(expiry, SetExpiry::At(at) if tx.now() != UnixMs::ZERO && at <= tx.now().0) {
+        if exists {
+            tx.emit(Delete::of(key));
+        }
+        return Ok(Reply::Ok);
+    }
+    tx.emit(SetString { key, value: &value, expiry });
+    if let Some(idle_seconds) = options.idle_seconds {
+        // The clock counts modulo 2^24 seconds, as in Redis: only the low bits matter.
+        let clock = value::lru_clock(tx.now().0).wrapping_sub(idle_seconds as u32);
+        tx.touch_at(key, clock & value::CLOCK_MASK);
+    }
+    Ok(Reply::Ok)
+}
+
+/// What may follow RESTORE's payload. FREQ is checked and left: it only means something under an
+/// LFU eviction policy.
+#[derive(Default)]
+struct RestoreOptions {
+    replace: bool,
+    /// The ttl is a unix time.
+    absolute: bool,
+    idle_seconds: Option<i64>,
+    frequency: Option<i64>,
+}
+
+impl RestoreOptions {
+    fn parse(call: &Call<'_>) -> Result<Self> {
+        let mut options = RestoreOptions::default();
+        let mut n = 4;
+        while n < call.len() {
+            let more = n + 1 < call.len();
+            if call.is(n, "REPLACE") {
+                options.replace = true;
+            } else if call.is(n, "ABSTTL") {
+                options.absolute = true;
+            } else if call.is(n, "IDLETIME") && more && options.frequency.is_none() {
+                n += 1;
+                options.idle_seconds = Some(within(
+                    call,
+                    n,
+                    0..=i64::MAX,
+                    "ERR Invalid IDLETIME value, must be >= 0",
+                )?);
+            } else if call.is(n, "FREQ") && more && options.idle_seconds.is_none() {
+                n += 1;
+                options.frequency = Some(within(
+                    call,
+                    n,
+                    0..=255,
+                    "ERR Invalid FREQ value, must be >= 0 and <= 255",
+                )?);
+            } else {
+                return Err(Error::Syntax);
+            }
+            n += 1;
+        }
+        Ok(options)
+    }
+
+    /// The expiry that a ttl in ms means at `now`; 0 is none. One beyond all times becomes the last
+    /// one, where Redis' sum overflows.
+    fn expiry(&self, ttl: i64, now: UnixMs) -> Result<SetExpiry> {
+        match u64::try_from(ttl) {
+            Err(_) => Err(Error::text("ERR Invalid TTL value, must be >= 0")),
+            Ok(0) => Ok(SetExpiry::Clear),
+            Ok(at) if self.absolute => Ok(SetExpiry::At(at)),
+            Ok(ms) => Ok(SetExpiry::At(now.plus_ms(ms).0.min(i64::MAX.cast_unsigned()))),
+        }
+    }
+}
+
+/// An argument as an integer in a range, or the error `otherwise`.
+fn within(
+    call: &Call<'_>,
+    index: usize,
+    range: std::ops::RangeInclusive<i64>,
+    otherwise: &'static str,
+) -> Result<i64> {
+    let number = call.int(index)?;
+    if range.contains(&number) { Ok(number) } else { Err(Error::text(otherwise)) }
+}

@@ -1,0 +1,211 @@
+//! EXISTS, TOUCH, TYPE and OBJECT: questions about keys that leave their values alone.
+
+use super::GENERIC;
+use crate::command::{Access, Call, Command, Error, Flag, Handler, Keys, Result};
+use crate::keyspace::{Entry, StringRef, View, value};
+use crate::resp::Reply;
+
+pub(super) const EXISTS: Command = Command {
+    name: "exists",
+    summary: "Counts how many of the keys are there; a key named twice counts twice.",
+    syntax: "key [key ...]",
+    example: r#"
+        > SET one 1
+        OK
+        > EXISTS one two one
+        (integer) 2
+    "#,
+    complexity: "O(N)",
+    keys: &[Keys::From(1, 1, Access::Metadata)],
+    flags: &[Flag::Fast],
+    handler: Handler::Read(count_existing),
+    ..GENERIC
+};
+
+pub(super) const TOUCH: Command = Command {
+    name: "touch",
+    summary: "Marks keys as used now, and counts how many of them are there.",
+    syntax: "key [key ...]",
+    example: r#"
+        > SET one 1
+        OK
+        > TOUCH one two
+        (integer) 1
+    "#,
+    since: "3.2.1",
+    touches: Some(true),
+    ..EXISTS
+};
+
+pub(super) const TYPE: Command = Command {
+    name: "type",
+    summary: "Names the type of a key's value.",
+    syntax: "key",
+    example: r#"
+        > SET one 1
+        OK
+        > TYPE one
+        string
+        > TYPE two
+        none
+    "#,
+    keys: &[Keys::One(1, Access::Metadata)],
+    flags: &[Flag::Fast],
+    handler: Handler::Read(type_of),
+    ..GENERIC
+};
+
+pub(super) const OBJECT: Command = Command {
+    name: "object",
+    summary: "Tells how values are kept.",
+    since: "2.2.3",
+    complexity: "",
+    handler: Handler::Container,
+    subcommands: &[ENCODING, FREQ, IDLETIME, REFCOUNT, HELP],
+    ..GENERIC
+};
+
+const ENCODING: Command = Command {
+    name: "encoding",
+    summary: "Names the form in which a value is kept.",
+    syntax: "key",
+    example: r#"
+        > MSET number 12 text hello
+        OK
+        > OBJECT ENCODING number
+        "int"
+        > OBJECT ENCODING text
+        "embstr"
+    "#,
+    since: "2.2.3",
+    keys: &[Keys::One(2, Access::Metadata)],
+    handler: Handler::Read(|view, call| {
+        Ok(view.entry(call.key(2)).map_or(Reply::Null, |entry| Reply::Bulk(encoding(&entry))))
+    }),
+    ..GENERIC
+};
+
+const FREQ: Command = Command {
+    name: "freq",
+    summary: "Tells how often a key was used of late, under an LFU eviction policy.",
+    syntax: "key",
+    example: r#"
+        > OBJECT FREQ missing
+        (nil)
+    "#,
+    since: "4.0.0",
+    handler: Handler::Read(freq),
+    ..ENCODING
+};
+
+const IDLETIME: Command = Command {
+    name: "idletime",
+    summary: "Tells for how many seconds a key was not used.",
+    syntax: "key",
+    example: r#"
+        > SET one 1
+        OK
+        @ advance 3000
+        > OBJECT IDLETIME one
+        (integer) 3
+    "#,
+    handler: Handler::Read(idle_time),
+    ..ENCODING
+};
+
+const REFCOUNT: Command = Command {
+    name: "refcount",
+    summary: "Tells how many references a value has: 1.",
+    syntax: "key",
+    example: r#"
+        > SET one 1
+        OK
+        > OBJECT REFCOUNT one
+        (integer) 1
+    "#,
+    handler: Handler::Read(|view, call| {
+        Ok(if view.exists(call.key(2)) { Reply::Int(1) } else { Reply::Null })
+    }),
+    ..ENCODING
+};
+
+const HELP: Command = Command {
+    name: "help",
+    summary: "Explains the subcommands.",
+    since: "6.2.0",
+    flags: &[Flag::Loading, Flag::Stale],
+    handler: Handler::Control(|_, _| {
+        Ok(Reply::Array(HELP_LINES.iter().map(|line| Reply::Simple(line)).collect()).into())
+    }),
+    ..GENERIC
+};
+
+const HELP_LINES: [&str; 15] = [
+    "OBJECT <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
+    "ENCODING <key>",
+    "    Return the kind of internal representation used in order to store the value",
+    "    associated with a <key>.",
+    "FREQ <key>",
+    "    Return the access frequency index of the <key>. The returned integer is",
+    "    proportional to the logarithm of the recent access frequency of the key.",
+    "IDLETIME <key>",
+    "    Return the idle time of the <key>, that is the approximated number of",
+    "    seconds elapsed since the last access to the key.",
+    "REFCOUNT <key>",
+    "    Return the number of references of the value associated with the specified",
+    "    <key>.",
+    "HELP",
+    "    Print this help.",
+];
+
+fn count_existing<'a>(view: View<'a>, call: &Call<'a>) -> Result<Reply<'a>> {
+    let found = (1..call.len()).filter(|n| view.exists(call.key(*n))).count();
+    Ok(Reply::Int(found as i64))
+}
+
+fn type_of<'a>(view: View<'a>, call: &Call<'a>) -> Result<Reply<'a>> {
+    let entry = view.entry(call.key(1));
+    Ok(Reply::Simple(entry.map_or("none", |entry| entry.value_type().name())))
+}
+
+fn freq<'a>(view: View<'a>, call: &Call<'a>) -> Result<Reply<'a>> {
+    if !view.exists(call.key(2)) {
+        return Ok(Reply::Null);
+    }
+    Err(Error::text(
+        "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note \
+         that when switching between policies at runtime LRU and LFU data will take some time to \
+         adjust.",
+    ))
+}
+
+fn idle_time<'a>(view: View<'a>, call: &Call<'a>) -> Result<Reply<'a>> {
+    let Some(entry) = view.entry(call.key(2)) else { return Ok(Reply::Null) };
+    let now = value::lru_clock(view.now().0);
+    Ok(Reply::Int(value::idle_seconds(entry.clock(), now).cast_signed()))
+}
+
+/// The name that Valkey gives to the form in which it would keep the value.
+fn encoding<'a>(entry: &Entry<'_>) -> &'a [u8] {
+    match entry.string() {
+        Some(StringRef::Int(_)) => b"int",
+        Some(text) if !entry.changed_in_place() && is_embedded(entry, text.len()) => b"embstr",
+        _ => b"raw",
+    }
+}
+
+/// Whether Valkey 9.1 would keep a string in one block with its key and its expiry: if that takes
+/// at most 128 bytes. The parts were measured on the real server, at many lengths.
+fn is_embedded(entry: &Entry<'_>, length: usize) -> bool {
+    const BLOCK_BYTES_MAX: usize = 128;
+    /// Type, encoding, clock, reference count.
+    const HEADER: usize = 8;
+    const EXPIRY: usize = 8;
+    /// Length, allocation and type before a string, and the zero byte behind it.
+    const AROUND_VALUE: usize = 4;
+    let key = entry.key().len();
+    // One byte says where the key's text begins; short strings have a shorter header.
+    let around_key = 1 + if key < 32 { 2 } else { AROUND_VALUE };
+    let expiry = if entry.expiry().is_some() { EXPIRY } else { 0 };
+    HEADER + around_key + key + expiry + AROUND_VALUE + length <= BLOCK_BYTES_MAX
+}

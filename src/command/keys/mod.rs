@@ -1,0 +1,63 @@
+//! The commands for keys of any type: the reference's group `generic`.
+//!
+//! | file | commands |
+//! |---|---|
+//! | `lookup` | EXISTS, TOUCH, TYPE, OBJECT |
+//! | `remove` | DEL, UNLINK |
+//! | `expire` | EXPIRE, PEXPIRE, EXPIREAT, PEXPIREAT, PERSIST |
+//! | `ttl` | TTL, PTTL, EXPIRETIME, PEXPIRETIME |
+//! | `rename` | RENAME, RENAMENX, COPY, MOVE |
+//! | `walk` | KEYS, SCAN, RANDOMKEY |
+//! | `dump` | DUMP, RESTORE |
+//!
+//! SORT, WAIT, WAITAOF and MIGRATE come with their issues.
+
+mod dump;
+mod expire;
+mod lookup;
+mod remove;
+mod rename;
+mod ttl;
+mod walk;
+
+#[cfg(test)]
+mod tests;
+
+use super::{Command, DEFAULT, Group};
+
+/// The entries of this folder.
+pub const COMMANDS: &[Command] = &[
+    lookup::EXISTS,
+    lookup::TOUCH,
+    lookup::TYPE,
+    lookup::OBJECT,
+    remove::DEL,
+    remove::UNLINK,
+    expire::EXPIRE,
+    expire::PEXPIRE,
+    expire::EXPIREAT,
+    expire::PEXPIREAT,
+    expire::PERSIST,
+    ttl::TTL,
+    ttl::PTTL,
+    ttl::EXPIRETIME,
+    ttl::PEXPIRETIME,
+    rename::RENAME,
+    rename::RENAMENX,
+    rename::COPY,
+    rename::MOVE,
+    walk::KEYS,
+    walk::SCAN,
+    walk::RANDOMKEY,
+    dump::DUMP,
+    dump::RESTORE,
+];
+
+/// What the entries have in common.
+const GENERIC: Command = Command { group: Group::Generic, ..DEFAULT };
+
+/// Bytes from outside as C prints them into an error: up to the first NUL byte.
+fn c_text(bytes: &[u8]) -> std::borrow::Cow<'_, str> {
+    let end = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
+    String::from_utf8_lossy(bytes.get(..end).unwrap_or_default())
+}

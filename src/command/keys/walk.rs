@@ -1,0 +1,250 @@
+//! KEYS, SCAN and RANDOMKEY: commands that find keys nobody has named.
+
+use super::{GENERIC, c_text};
+use crate::base::glob;
+use crate::command::{Call, Command, Error, Handler, Result};
+use crate::keyspace::{Entry, View};
+use crate::resp::reply::BulksKind;
+use crate::resp::{BulksBuilder, Reply};
+use std::ops::ControlFlow;
+
+pub(super) const KEYS: Command = Command {
+    name: "keys",
+    summary: "Lists all keys that match a pattern.",
+    syntax: "pattern",
+    example: r#"
+        > MSET user:1 a user:2 b visits 7
+        OK
+        > KEYS v*
+        1) "visits"
+        > KEYS user:[2-9]
+        1) "user:2"
+    "#,
+    complexity: "O(N)",
+    categories: &["dangerous"],
+    handler: Handler::Read(keys),
+    cost: Some(keys_cost),
+    ..GENERIC
+};
+
+pub(super) const SCAN: Command = Command {
+    name: "scan",
+    summary: "Goes through the keys a few at a time.",
+    syntax: "cursor [MATCH pattern] [COUNT count] [TYPE type]",
+    example: r#"
+        > SET visits 7
+        OK
+        > SCAN 0 MATCH v* COUNT 100 TYPE string
+        1) "0"
+        2) 1) "visits"
+    "#,
+    since: "2.8.0",
+    handler: Handler::Read(scan),
+    ..GENERIC
+};
+
+pub(super) const RANDOMKEY: Command = Command {
+    name: "randomkey",
+    summary: "Names any key, each with the same chance.",
+    example: r#"
+        > RANDOMKEY
+        (nil)
+        > SET only 1
+        OK
+        > RANDOMKEY
+        "only"
+    "#,
+    handler: Handler::Read(random_key),
+    ..GENERIC
+};
+
+fn keys<'a>(view: View<'a>, call: &Call<'a>) -> Result<Reply<'a>> {
+    let pattern = Pattern::new(call.arg(1));
+    let mut found = BulksBuilder::new(BulksKind::Array);
+    if let Pattern::Literal(key) = pattern {
+        // A search is no look-up: it counts neither as a hit nor as a miss.
+        if view.keyspace().view(view.db(), view.now()).exists(call.key(1)) {
+            found.push(key);
+        }
+        return Ok(found.finish());
+    }
+    let _ = view.keyspace().table(view.db()).walk(|entry| {
+        if !view.has_expired(entry.expiry) && pattern.matches(entry.key) {
+            found.push(entry.key);
+        }
+        ControlFlow::Continue(())
+    });
+    Ok(found.finish())
+}
+
+fn keys_cost(view: View<'_>, call: &Call<'_>) -> u64 {
+    match Pattern::new(call.arg(1)) {
+        Pattern::Literal(_) => 1,
+        Pattern::All | Pattern::Glob(_) => view.len() as u64,
+    }
+}
+
+fn scan<'a>(view: View<'a>, call: &Call<'a>) -> Result<Reply<'a>> {
+    let mut cursor = parse_cursor(call.arg(1)).ok_or(Error::text("ERR invalid cursor"))?;
+    let options = ScanOptions::parse(call)?;
+    let mut found = BulksBuilder::new(BulksKind::Array);
+    let mut seen = 0;
+    // A page holds at least one key as a rule, so COUNT also bounds the pages that are looked at when
+    // all their keys have expired.
+    for _ in 0..options.count {
+        cursor = view.scan(cursor, &mut |entry| {
+            seen += 1;
+            if options.wants(&entry) {
+                found.push(entry.key());
+            }
+        });
+        if cursor == 0 || seen >= options.count {
+            break;
+        }
+    }
+    let cursor = itoa::Buffer::new().format(cursor).as_bytes().to_vec();
+    Ok(Reply::Array(vec![Reply::Owned(cursor), found.finish()]))
+}
+
+fn random_key<'a>(view: View<'a>, call: &Call<'a>) -> Result<Reply<'a>> {
+    Ok(view.random(call.seed()).map_or(Reply::Null, |entry| Reply::Bulk(entry.key())))
+}
+
+/// A key pattern, sorted by what it costs.
+#[derive(Clone, Copy)]
+enum Pattern<'a> {
+    /// `*`: also the empty key, which the glob itself would not match.
+    All,
+    /// Matches this key only.
+    Literal(&'a [u8]),
+    Glob(&'a [u8]),
+}
+
+impl<'a> Pattern<'a> {
+    fn new(pattern: &'a [u8]) -> Self {
+        match pattern {
+            b"*" => Pattern::All,
+            literal if glob::is_literal(literal) => Pattern::Literal(literal),
+            glob => Pattern::Glob(glob),
+        }
+    }
+
+    fn matches(&self, key: &[u8]) -> bool {
+        match self {
+            Pattern::All => true,
+            Pattern::Literal(literal) => *literal == key,
+            Pattern::Glob(pattern) => glob::matches(pattern, key),
+        }
+    }
+}
+
+/// What of a scanned page is wanted.
+struct ScanOptions<'a> {
+    pattern: Pattern<'a>,
+    /// How many keys to look at, at least 1.
+    count: u64,
+    type_name: Option<&'static str>,
+}
+
+/// The names that TYPE may ask for: Redis' types, whether or not there are such values here.
+const TYPE_NAMES: [&str; 6] = ["string", "list", "set", "zset", "hash", "stream"];
+
+impl<'a> ScanOptions<'a> {
+    fn parse(call: &Call<'a>) -> Result<Self> {
+        let mut options = ScanOptions { pattern: Pattern::All, count: 10, type_name: None };
+        let mut n = 2;
+        while n < call.len() {
+            let value = call.get(n + 1);
+            match value {
+                Some(_) if call.is(n, "COUNT") => {
+                    let count = u64::try_from(call.int(n + 1)?).unwrap_or(0);
+                    options.count = if count == 0 { return Err(Error::Syntax) } else { count };
+                }
+                Some(pattern) if call.is(n, "MATCH") => options.pattern = Pattern::new(pattern),
+                Some(name) if call.is(n, "TYPE") => {
+                    options.type_name = Some(type_name(name)?);
+                }
+                _ if call.is(n, "NOVALUES") => {
+                    return Err(Error::text("ERR NOVALUES option can only be used in HSCAN"));
+                }
+                _ if call.is(n, "NOSCORES") => {
+                    return Err(Error::text("ERR NOSCORES option can only be used in ZSCAN"));
+                }
+                _ => return Err(Error::Syntax),
+            }
+            n += 2;
+        }
+        Ok(options)
+    }
+
+    fn wants(&self, entry: &Entry<'_>) -> bool {
+        self.type_name.is_none_or(|name| name == entry.value_type().name())
+            && self.pattern.matches(entry.key())
+    }
+}
+
+fn type_name(name: &[u8]) -> Result<&'static str> {
+    let known = TYPE_NAMES.into_iter().find(|known| name.eq_ignore_ascii_case(known.as_bytes()));
+    known.ok_or_else(|| Error::owned(format!("ERR unknown type name '{}'", c_text(name))))
+}
+
+/// A cursor, as Valkey reads it: an integer by the strict rule that must not be negative, or else
+/// what C's `strtoull` makes of it, to which white space, a `+`, leading zeros and (wrapping) a `-`
+/// are welcome. Text behind a NUL byte is not seen.
+fn parse_cursor(text: &[u8]) -> Option<u64> {
+    let text = text.split(|byte| *byte == 0).next()?;
+    if let Some(strict) = crate::base::number::parse_i64(text) {
+        return u64::try_from(strict).ok();
+    }
+    let blanks = text.iter().take_while(|byte| matches!(byte, b' ' | b'\t'..=b'\r')).count();
+    let (negative, digits) = match text.get(blanks..)? {
+        [b'-', digits @ ..] => (true, digits),
+        [b'+', digits @ ..] => (false, digits),
+        digits => (false, digits),
+    };
+    if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    let number = std::str::from_utf8(digits).ok()?.parse::<u64>().ok()?;
+    Some(if negative { number.wrapping_neg() } else { number })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Each pair was put to Valkey 9.1.2 as `SCAN cursor`.
+    #[test]
+    fn cursors_are_read_as_valkey_reads_them() {
+        let taken: [(&[u8], u64); 11] = [
+            (b"0", 0),
+            (b"00", 0),
+            (b" 0", 0),
+            (b"\t0", 0),
+            (b"+0", 0),
+            (b"-0", 0),
+            (b"0\0abc", 0),
+            (b"00000000000000000000000000000000000001", 1),
+            (b"18446744073709551615", u64::MAX),
+            (b"+18446744073709551615", u64::MAX),
+            (b" -1", u64::MAX),
+        ];
+        for (text, cursor) in taken {
+            assert_eq!(parse_cursor(text), Some(cursor), "{text:?}");
+        }
+        let refused: [&[u8]; 8] =
+            [b"", b"abc", b"-1", b"0 ", b"1\n", b"0x0", b"18446744073709551616", b"\0"];
+        for text in refused {
+            assert_eq!(parse_cursor(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn the_star_alone_matches_the_empty_key() {
+        assert!(Pattern::new(b"*").matches(b""));
+        assert!(!Pattern::new(b"**").matches(b""));
+        assert!(Pattern::new(b"").matches(b""));
+        assert!(Pattern::new(b"f\\oo").matches(b"foo"));
+        assert!(!Pattern::new(b"foo").matches(b"foobar"));
+    }
+}
