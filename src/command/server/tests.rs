@@ -1,10 +1,11 @@
-use super::*;
+use super::COMMANDS;
 use crate::admin::{Admin, ClientId, Config};
 use crate::base::clock::UnixMs;
 use crate::command::table::{self, Found};
-use crate::command::{Action, Call, Control, Handler};
+use crate::command::{Action, Answer, Call, Control, Handler};
 use crate::keyspace::record::{SetExpiry, SetString};
 use crate::keyspace::{Batch, Db, Key, Keyspace, Reclaimer, Tx};
+use crate::resp::Reply;
 use crate::session::Session;
 
 const NOW: UnixMs = UnixMs(1_700_000_000_000);
@@ -267,4 +268,15 @@ fn info_shows_what_is() {
     ] {
         assert!(text.contains(&format!("\r\n{line}\r\n")), "{line} in {text}");
     }
+}
+
+#[test]
+fn scratch_transcript() {
+    for c in COMMANDS {
+        crate::engine::check::check(c.example);
+        for c in c.subcommands {
+            crate::engine::check::check(c.example);
+        }
+    }
+    crate::engine::check::check(include_str!("../../../tests/transcripts/server.txt"));
 }
