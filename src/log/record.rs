@@ -113,7 +113,7 @@ pub(super) fn group(bytes: &[u8], at: usize, args: &mut Vec<Range<usize>>) -> Fr
 /// Whether a stock server's commands can begin at `at`: it selects a database first, at most behind
 /// MULTI. Cut off counts as yes. So a stale block of ours behind the last batch is not taken for a
 /// stock server's.
-pub(super) fn begins_connection(bytes: &[u8], at: usize) -> bool {
+pub(super) fn begins_as_stock(bytes: &[u8], at: usize) -> bool {
     let mut args = Vec::new();
     let mut is = |at: usize, name: &[u8]| match frame(bytes, at, &mut args) {
         Frame::Whole(end) => {

@@ -222,7 +222,7 @@ pub(super) fn next(bytes: &[u8], at: usize, salt: u64, expected: Lsn) -> Next {
     match bytes.get(header) {
         None if header == at => return Next::End,
         None => return Next::Damaged(damage(bytes, header, "a batch after #TS")),
-        Some(b'*') if record::begins_connection(bytes, header) => return Next::Foreign,
+        Some(b'*') if record::begins_as_stock(bytes, header) => return Next::Foreign,
         Some(b'*') => {
             let expected = "a batch, or a stock server's commands, which begin with SELECT";
             return Next::Damaged(damage(bytes, header, expected));
