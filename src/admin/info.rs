@@ -24,7 +24,7 @@ pub struct Source<'a> {
 
 type Writer = fn(&Source<'_>, &mut Lines);
 
-/// One section: its name as asked for, its title, whether INFO without arguments shows it, and who writes it.
+/// One section: its title (its name in any case), whether INFO without arguments shows it, and who writes it.
 struct Section {
     title: &'static str,
     by_default: bool,
@@ -315,7 +315,7 @@ fn cluster(source: &Source<'_>, lines: &mut Lines) {
 fn keyspace(source: &Source<'_>, lines: &mut Lines) {
     for n in 0..source.keyspace.databases() {
         let table = source.keyspace.table(Db(n as u16));
-        if table.len() > 0 {
+        if !table.is_empty() {
             let (keys, expires) = (table.len(), table.expiring());
             lines.text(format_args!("db{n}:keys={keys},expires={expires}"));
         }

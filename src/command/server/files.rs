@@ -64,7 +64,7 @@ fn bgrewriteaof<'a>(_: &mut Control<'_>, _: &Call<'a>) -> Result<Answer<'a>> {
 pub(super) const SHUTDOWN: Command = Command {
     name: "shutdown",
     summary: "Ends the server, after saving if there are save points or SAVE is given.",
-    syntax: "[[NOSAVE | SAVE] [NOW] [FORCE] | ABORT]",
+    syntax: "[[NOSAVE | SAVE] [NOW] [FORCE] [SAFE] [FAILOVER] | ABORT]",
     example: r#"
         > SHUTDOWN SAVE NOSAVE
         (error) ERR syntax error
@@ -85,20 +85,23 @@ pub(super) const SHUTDOWN: Command = Command {
     ..SERVER
 };
 
+/// SAFE and FAILOVER concern the nodes of a cluster, and are taken without effect, as Valkey does outside of one.
 fn shutdown<'a>(_: &mut Control<'_>, call: &Call<'a>) -> Result<Answer<'a>> {
-    let (mut yes, mut no, mut now, mut force, mut abort) = (false, false, false, false, false);
+    let (mut yes, mut no, mut now, mut force) = (false, false, false, false);
+    let (mut of_clusters, mut abort) = (false, false);
     for n in 1..call.len() {
         let option = match () {
             () if call.is(n, "SAVE") => &mut yes,
             () if call.is(n, "NOSAVE") => &mut no,
             () if call.is(n, "NOW") => &mut now,
             () if call.is(n, "FORCE") => &mut force,
+            () if call.is(n, "SAFE") || call.is(n, "FAILOVER") => &mut of_clusters,
             () if call.is(n, "ABORT") => &mut abort,
             () => return Err(Error::Syntax),
         };
         *option = true;
     }
-    if (yes && no) || (abort && (yes || no || now || force)) {
+    if (yes && no) || (abort && (yes || no || now || force || of_clusters)) {
         return Err(Error::Syntax);
     }
     if abort {

@@ -177,6 +177,7 @@ fn files_ask_the_engine() {
         ("SHUTDOWN", shutdown(None, false, false)),
         ("SHUTDOWN NOSAVE", shutdown(Some(false), false, false)),
         ("SHUTDOWN save now FORCE", shutdown(Some(true), true, true)),
+        ("SHUTDOWN SAFE failover", shutdown(None, false, false)),
         ("SHUTDOWN ABORT", Action::ShutdownAbort),
         ("CONFIG SET hz 20 maxclients 10000", Action::ConfigChanged(vec!["hz"])),
     ] {
