@@ -2,9 +2,7 @@
 //!
 //! Cluster tools ask these first, and read from the very text of the refusal that cluster mode is off.
 
-use super::{
-    Answer, Call, Command, Control, Error, Flag, Group, Handler, Result, help,
-};
+use super::{Answer, Call, Command, Control, Error, Flag, Group, Handler, Result, help};
 use crate::resp::Reply;
 
 const CLUSTER: Command = Command { group: Group::Cluster, ..super::DEFAULT };
@@ -164,7 +162,13 @@ const SUBCOMMANDS: &[Command] = &[
     },
     Command {
         complexity: "O(N) where N is the number of migrations",
-        ..of_node("getslotmigrations", "9.0.0", "", CHANGES, "Returns the state of slot migrations.")
+        ..of_node(
+            "getslotmigrations",
+            "9.0.0",
+            "",
+            CHANGES,
+            "Returns the state of slot migrations.",
+        )
     },
     Command { tips: VARYING, ..of_node("info", "3.0.0", "", ASKS, "Returns the node's state.") },
     Command {

@@ -78,9 +78,7 @@ impl<'a> Hello<'a> {
             Some(3) => Protocol::Resp3,
             Some(_) => return Err(Error::text("NOPROTO unsupported protocol version")),
             None => {
-                return Err(Error::text(
-                    "ERR Protocol version is not an integer or out of range",
-                ));
+                return Err(Error::text("ERR Protocol version is not an integer or out of range"));
             }
         });
         let mut at = 2;

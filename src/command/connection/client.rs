@@ -158,13 +158,7 @@ pub const CLIENT: Command = Command {
                 OK
             "#,
             since: "3.2.0",
-            flags: &[
-                Flag::NoScript,
-                Flag::Loading,
-                Flag::Stale,
-                Flag::NoMulti,
-                Flag::AllowBusy,
-            ],
+            flags: &[Flag::NoScript, Flag::Loading, Flag::Stale, Flag::NoMulti, Flag::AllowBusy],
             handler: Handler::Control(reply),
             ..PART
         },

@@ -190,9 +190,7 @@ fn database(control: &Control<'_>, value: &[u8], negative: bool) -> Result<u16> 
         .ok_or_else(|| Error::owned(format!("ERR {option} is not an integer or out of range")))?;
     let last = control.databases() - 1;
     let db = u16::try_from(index).ok().filter(|db| usize::from(*db) <= last);
-    db.ok_or_else(|| {
-        Error::owned(format!("ERR {option} number should be between 0 and {last}"))
-    })
+    db.ok_or_else(|| Error::owned(format!("ERR {option} number should be between 0 and {last}")))
 }
 
 /// Checks that a filter has only letters that a connection could have.

@@ -22,6 +22,7 @@ pub(super) const KEYS: Command = Command {
     "#,
     complexity: "O(N)",
     categories: &["dangerous"],
+    tips: &["request_policy:all_shards", "nondeterministic_output_order"],
     handler: Handler::Read(keys),
     cost: Some(keys_cost),
     ..GENERIC
@@ -39,6 +40,7 @@ pub(super) const SCAN: Command = Command {
         2) 1) "visits"
     "#,
     since: "2.8.0",
+    tips: &["nondeterministic_output", "request_policy:special", "response_policy:special"],
     handler: Handler::Read(scan),
     ..GENERIC
 };
@@ -54,6 +56,7 @@ pub(super) const RANDOMKEY: Command = Command {
         > RANDOMKEY
         "only"
     "#,
+    tips: &["request_policy:all_shards", "response_policy:special", "nondeterministic_output"],
     handler: Handler::Read(random_key),
     ..GENERIC
 };

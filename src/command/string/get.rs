@@ -49,6 +49,7 @@ pub(super) const MGET: Command = Command {
     complexity: "O(N)",
     keys: &[Keys::Range(1, -1, 1, Access::Read)],
     flags: &[Flag::Fast],
+    tips: &["request_policy:multi_shard"],
     handler: Handler::Read(mget),
     ..STRING
 };

@@ -1,0 +1,57 @@
+//! Every example in the command table and every transcript, run; and the laws they imply.
+
+use super::check::check;
+use crate::command::table;
+use std::path::Path;
+
+/// Runs `work` with the name of what it is about in the panic message.
+fn named(name: &str, work: impl FnOnce() + std::panic::UnwindSafe) -> Result<(), String> {
+    std::panic::catch_unwind(work).map_err(|panic| {
+        let text = panic.downcast_ref::<String>().cloned();
+        let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
+        format!("{name}: {}", text.unwrap_or_default())
+    })
+}
+
+fn assert_none_failed(outcomes: Vec<Result<(), String>>) {
+    assert!(!outcomes.is_empty());
+    let failures: Vec<String> = outcomes.into_iter().filter_map(Result::err).collect();
+    assert!(failures.is_empty(), "{} failed:\n{}", failures.len(), failures.join("\n\n"));
+}
+
+#[test]
+fn examples_in_the_command_table() {
+    let mut outcomes = Vec::new();
+    for command in table::all() {
+        for entry in std::iter::once(command).chain(&command.subcommands) {
+            outcomes.push(named(entry.full_name, || check(entry.example)));
+        }
+    }
+    assert_none_failed(outcomes);
+}
+
+#[test]
+fn every_command_has_an_example() {
+    let mut missing = Vec::new();
+    for command in table::all() {
+        for entry in std::iter::once(command).chain(&command.subcommands) {
+            if entry.example.trim().is_empty() && !entry.is_container() {
+                missing.push(entry.full_name);
+            }
+        }
+    }
+    assert!(missing.is_empty(), "no example: {missing:?}");
+}
+
+#[test]
+fn transcripts() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/transcripts");
+    let mut outcomes = Vec::new();
+    for file in std::fs::read_dir(folder).unwrap() {
+        let path = file.unwrap().path();
+        let transcript = std::fs::read_to_string(&path).unwrap();
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        outcomes.push(named(&name, || check(&transcript)));
+    }
+    assert_none_failed(outcomes);
+}
