@@ -131,7 +131,8 @@ fn server(source: &Source<'_>, lines: &mut Lines) {
     lines.field("configured_hz", config.hz());
     lines.field("lru_clock", value::lru_clock(source.now.0));
     lines.field("executable", &facts.executable);
-    lines.field("config_file", &facts.config_file);
+    let file = config.file().unwrap_or(std::path::Path::new(""));
+    lines.field("config_file", file.display());
     lines.field("io_threads_active", u8::from(config.io_threads() > 1));
 }
 
