@@ -21,7 +21,6 @@ pub(super) const TTL: Command = Command {
     flags: &[Flag::Fast],
     tips: &["nondeterministic_output"],
     touches: Some(false),
-    tips: &["nondeterministic_output"],
     handler: Handler::Read(|view, call| Ok(left(view, call).map_or_else(none, seconds))),
     ..GENERIC
 };
