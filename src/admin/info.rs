@@ -158,7 +158,10 @@ fn memory(source: &Source<'_>, lines: &mut Lines) {
     lines.bytes("used_memory_peak", peak);
     lines.text(format_args!("used_memory_peak_perc:{:.2}%", percent(used, peak)));
     lines.field("used_memory_overhead", used.saturating_sub(dataset));
-    lines.field("used_memory_startup", facts.startup_bytes);
+    // None was taken: the engine has not started in the ordinary way (tests, tools).
+    if facts.startup_bytes > 0 {
+        lines.field("used_memory_startup", facts.startup_bytes);
+    }
     lines.field("used_memory_dataset", dataset);
     let net = used.saturating_sub(facts.startup_bytes);
     lines.text(format_args!("used_memory_dataset_perc:{:.2}%", percent(dataset, net).min(100.0)));
