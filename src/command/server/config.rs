@@ -116,6 +116,20 @@ fn rewrite<'a>(control: &mut Control<'_>, _: &Call<'a>) -> Result<Answer<'a>> {
 const HELP: Command = Command {
     name: "help",
     summary: "Returns how the subcommands are used.",
+    example: r#"
+        > CONFIG HELP
+         1) CONFIG <subcommand> [<arg> [value] [opt] ...]. Subcommands are:
+         2) GET parameter [parameter ...]
+         3)     Returns the parameters whose names match a pattern, with their values.
+         4) HELP
+         5)     Returns how the subcommands are used.
+         6) RESETSTAT
+         7)     Sets the counters that INFO shows to zero.
+         8) REWRITE
+         9)     Writes the present settings to the configuration file, keeping its comments.
+        10) SET parameter value [parameter value ...]
+        11)     Sets parameters: all of them, or none if one cannot be set.
+    "#,
     since: "5.0.0",
     flags: &[Flag::Loading, Flag::Stale],
     handler: Handler::Control(help::help),

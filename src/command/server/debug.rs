@@ -12,7 +12,6 @@ use std::borrow::Cow;
 pub(super) const DEBUG: Command = Command {
     name: "debug",
     summary: "Helps to test and debug the server.",
-    syntax: "<subcommand> [argument ...]",
     example: r#"
         > DEBUG SLEEP 0
         (error) ERR DEBUG command not allowed. If the enable-debug-command option is set to "local", you can run it from a local connection, otherwise you need to set this option in the configuration file, and then restart the server.

@@ -24,7 +24,7 @@ pub(super) const INFO: Command = Command {
         "# Keyspace\r\ndb0:keys=1,expires=0\r\n"
     "##,
     categories: &["dangerous"],
-    flags: &[Flag::Loading, Flag::Stale],
+    flags: &[Flag::Loading, Flag::Stale, Flag::ShowsFacts],
     tips: &["nondeterministic_output", "request_policy:all_shards", "response_policy:special"],
     handler: Handler::Control(info),
     ..SERVER
@@ -147,6 +147,14 @@ fn entry_bytes(entry: &Entry<'_>) -> usize {
 const MEMORY_HELP: Command = Command {
     name: "help",
     summary: "Returns how the subcommands are used.",
+    example: r#"
+        > MEMORY HELP
+        1) MEMORY <subcommand> [<arg> [value] [opt] ...]. Subcommands are:
+        2) HELP
+        3)     Returns how the subcommands are used.
+        4) USAGE key [SAMPLES count]
+        5)     Returns the bytes that a key takes with its value.
+    "#,
     since: "4.0.0",
     flags: &[Flag::Loading, Flag::Stale],
     handler: Handler::Control(help::help),
@@ -157,6 +165,10 @@ pub(super) const LOLWUT: Command = Command {
     name: "lolwut",
     summary: "Draws something and says the version.",
     syntax: "[VERSION version]",
+    example: r#"
+        > LOLWUT VERSION seven
+        (error) ERR value is not an integer or out of range
+    "#,
     since: "5.0.0",
     flags: &[Flag::Fast],
     handler: Handler::Read(lolwut),

@@ -139,6 +139,11 @@ fn debug_looks_at_values() {
         assert!(digests.contains(&bytes), "{digest} in {digests}");
     }
     assert!(digests.contains(&format!("{:?}", "0".repeat(40).as_bytes())));
+    let mut all = Server::new(&[]);
+    all.set("a", "hello");
+    all.set("n", "12345");
+    let digest = crate::keyspace::digest::of_keyspace(&all.keyspace);
+    assert_eq!(digest.hex(), "644b4678ff5a11b7976efcc7118c39e47a100dba");
     let object = server.line("DEBUG OBJECT a");
     assert!(object.starts_with("Value at:0x"), "{object}");
     let (_, rest) = object.split_once(" refcount").unwrap();
@@ -177,6 +182,7 @@ fn files_ask_the_engine() {
         ("SHUTDOWN", shutdown(None, false, false)),
         ("SHUTDOWN NOSAVE", shutdown(Some(false), false, false)),
         ("SHUTDOWN save now FORCE", shutdown(Some(true), true, true)),
+        ("SHUTDOWN SAFE failover", shutdown(None, false, false)),
         ("SHUTDOWN ABORT", Action::ShutdownAbort),
         ("CONFIG SET hz 20 maxclients 10000", Action::ConfigChanged(vec!["hz"])),
     ] {
