@@ -2,8 +2,8 @@
 
 use std::sync::atomic::Ordering;
 
-use super::edit::{Full, move_offset, set_offset};
-use super::entry::{Draft, Form};
+use super::edit::{Full, lower, move_offset, set_offset};
+use super::entry::Draft;
 use super::heap::PageHeap;
 use super::page::slots_for;
 use super::page::{DATA_MAX, ENTRIES_MAX, SLOT, SLOT_STEP, Side, Slot, capacity_for};
@@ -87,10 +87,14 @@ impl<O: Object> PagePtr<O> {
             set_offset(data, slots, index, to, extra);
             let clock_at = 3 * page.slots() + 3 * from;
             data[3 * slots + 3 * index..][..3].copy_from_slice(&page.data()[clock_at..][..3]);
-            if matches!(parts.form(), Form::Object | Form::Long) {
-                let side = header.side.get_or_insert_with(|| Box::new(Side::new()));
+            if page.is_sided(*from) {
+                let side = header.side.get_or_insert_with(|| {
+                    let sided = picks[index..].iter().filter(|(page, from)| page.is_sided(*from));
+                    let mut side = Side::new();
+                    side.slots.reserve_exact(sided.count());
+                    Box::new(side)
+                });
                 data[to + parts.value_at - at] = side.slots.len() as u8;
-                side.slots.reserve_exact(1);
                 side.slots.push(page.side_slot(&parts).clone());
             }
             let expiry = parts.expiry(page.data());
@@ -218,7 +222,11 @@ impl<O: Object> PagePtr<O> {
             let (header, _) = page.get_mut().expect("the page was made unique");
             let next = header.side.as_mut().and_then(|side| side.next.take());
             match next {
-                Some(next) => std::mem::replace(page, next).free(heap),
+                Some(next) => {
+                    // The first page's bound is for the whole chain.
+                    lower(&next.header().earliest, page.earliest());
+                    std::mem::replace(page, next).free(heap);
+                }
                 None => self.drop_last(heap, n),
             }
         }

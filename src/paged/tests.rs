@@ -103,6 +103,7 @@ fn check(table: &Table<Blob>, model: &Model) {
     assert_eq!(table.bytes(), counted_bytes(table));
     let earliest = model.values().map(|v| v.1).filter(|at| *at != 0).min().unwrap_or(u64::MAX);
     assert!(table.earliest_expiry() <= earliest);
+    check_due(table, model);
     let mut scanned = std::collections::HashSet::new();
     let mut cursor = 0;
     loop {
@@ -114,6 +115,19 @@ fn check(table: &Table<Blob>, model: &Model) {
         }
     }
     assert_eq!(scanned.len(), model.len());
+}
+
+/// What is due at a quarter of all times, and at none.
+fn check_due(table: &Table<Blob>, model: &Model) {
+    for now in [0, 1 << 47] {
+        let (mut found, mut cursor) = (std::collections::HashSet::new(), 0);
+        while !table.due(now, &mut cursor, 3, &mut |entry| {
+            assert!(found.insert(entry.key.to_vec()), "due twice");
+        }) {}
+        let due = |twin: &(Content, u64, u32)| twin.1 != 0 && twin.1 <= now;
+        assert_eq!(found.len(), model.values().filter(|twin| due(twin)).count());
+        assert!(found.iter().all(|key| due(&model[key])));
+    }
 }
 
 /// The bytes of a table, by looking at all of it.
