@@ -5,15 +5,11 @@
 //! into use what could not be emptied, because frozen copies hold pages there
 //! ([`PageHeap::end_evacuation`]).
 
-#![allow(unsafe_code)] // Part of the page heap: sets a flag in the head of segments.
-
-use std::ptr::NonNull;
-
 use super::heap::{Block, CAPACITY, PageHeap};
 use super::page::{SLOT, Slot, capacity_for, slots_for};
 use super::ptr::PagePtr;
 use super::scan::{CURSOR_BITS, after};
-use super::segment::{self, SEGMENT, Segment};
+use super::segment::{SEGMENT, Segment};
 use super::table::Tally;
 use super::{Object, Table};
 
@@ -45,14 +41,12 @@ impl PageHeap {
                 return false;
             }
             self.examined += 1;
-            // SAFETY: a segment of this heap is mapped.
-            let live = unsafe { (*segment).live.get() } as usize;
+            let live = self.live(segment);
             let sparse = segment != self.spare && live * 100 < CAPACITY * SPARSE_PERCENT;
             if sparse && !self.is_evacuating(segment) {
                 left -= 1;
                 self.each_free_block(segment, Self::unlink);
-                // SAFETY: as above; from here on its free blocks are on no list.
-                unsafe { (*segment).evacuating = true }
+                self.set_evacuating(segment, true);
                 self.withdrawn.push(segment);
             }
         }
@@ -64,8 +58,7 @@ impl PageHeap {
     pub fn end_evacuation(&mut self, segments_max: usize) -> bool {
         for _ in 0..segments_max {
             let Some(segment) = self.withdrawn.pop() else { break };
-            // SAFETY: a segment of this heap is mapped; its free blocks are linked right after.
-            unsafe { (*segment).evacuating = false }
+            self.set_evacuating(segment, false);
             self.each_free_block(segment, Self::link);
         }
         self.withdrawn.is_empty()
@@ -84,19 +77,6 @@ impl PageHeap {
                 act(self, block);
             }
             block = next;
-        }
-    }
-
-    /// Whether this payload lies in a segment of this heap that is to be emptied.
-    ///
-    /// # Safety
-    ///
-    /// The payload is allocated.
-    pub(super) unsafe fn wants_out(&self, payload: NonNull<u8>) -> bool {
-        // SAFETY: its segment is mapped as long as it is allocated.
-        unsafe {
-            let segment = segment::of(payload.as_ptr());
-            (*(*segment).queue).owner() == self.id && (*segment).evacuating
         }
     }
 }

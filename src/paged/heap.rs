@@ -320,6 +320,32 @@ impl PageHeap {
         unsafe { (*segment).live.add(bytes) }
     }
 
+    /// Bytes in use in a segment of this heap.
+    pub(super) fn live(&self, segment: *mut Segment) -> usize {
+        // SAFETY: a segment of this heap is mapped.
+        unsafe { (*segment).live.get() as usize }
+    }
+
+    /// Sets whether a segment of this heap is being emptied. The caller takes its free blocks off
+    /// their lists before, or puts them on again after.
+    pub(super) fn set_evacuating(&mut self, segment: *mut Segment, evacuating: bool) {
+        // SAFETY: a segment of this heap is mapped, and only this heap uses the flag.
+        unsafe { (*segment).evacuating = evacuating }
+    }
+
+    /// Whether this payload lies in a segment of this heap that is to be emptied.
+    ///
+    /// # Safety
+    ///
+    /// The payload is allocated.
+    pub(super) unsafe fn wants_out(&self, payload: NonNull<u8>) -> bool {
+        // SAFETY: its segment is mapped as long as it is allocated.
+        unsafe {
+            let segment = segment::of(payload.as_ptr());
+            (*(*segment).queue).owner() == self.id && (*segment).evacuating
+        }
+    }
+
     pub(super) fn is_evacuating(&self, segment: *mut Segment) -> bool {
         // SAFETY: a segment of this heap is mapped, and only this heap uses the flag.
         unsafe { (*segment).evacuating }
@@ -543,8 +569,7 @@ impl PageHeap {
             }
             assert_eq!(block.free_before(), free_before);
             assert_eq!(all, CAPACITY);
-            // SAFETY: the segment is mapped.
-            assert_eq!(live, unsafe { (*segment).live.get() } as usize);
+            assert_eq!(live, self.live(segment));
             used += live;
         }
         assert_eq!(used, self.used);
