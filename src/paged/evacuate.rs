@@ -5,8 +5,10 @@
 //! into use what could not be emptied, because frozen copies hold pages there
 //! ([`PageHeap::end_evacuation`]).
 
+use std::sync::Arc;
+
 use super::heap::{Block, CAPACITY, PageHeap};
-use super::page::{SLOT, Slot, capacity_for, slots_for};
+use super::page::{Long, LongValue, SLOT, Slot, capacity_for, slots_for};
 use super::ptr::PagePtr;
 use super::scan::{CURSOR_BITS, after};
 use super::segment::{SEGMENT, Segment};
@@ -122,8 +124,16 @@ impl<O: Object> PagePtr<O> {
             let Some(side) = &mut header.side else { return };
             for slot in &mut side.slots {
                 let before = slot.heap_bytes();
-                if let Slot::Object(object) = slot {
-                    object.evacuate(heap);
+                match slot {
+                    Slot::Object(object) => object.evacuate(heap),
+                    Slot::Long(long) => {
+                        if let Some(Long { value: LongValue::Object(object), .. }) =
+                            Arc::get_mut(long)
+                        {
+                            object.evacuate(heap);
+                        }
+                    }
+                    Slot::Free => {}
                 }
                 tally.bytes = tally.bytes + slot.heap_bytes() - before;
             }

@@ -23,7 +23,7 @@ use std::ptr::{self, NonNull};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crossbeam_channel::Receiver;
+use crossbeam_channel::{Receiver, TryRecvError};
 
 use super::remote::{Link, Live, Queue};
 use super::segment::{self, Mapping, SEGMENT, Segment};
@@ -394,14 +394,14 @@ impl PageHeap {
 
     /// Adds a segment: the one populated ahead if it is there, else one mapped now.
     fn grow(&mut self) {
-        let ready = self.ahead.as_ref().and_then(|answer| answer.try_recv().ok());
-        let mapping = match ready {
-            Some(mapping) => {
-                self.ahead = None;
-                mapping
-            }
+        let answer = self.ahead.as_ref().map(Receiver::try_recv);
+        if !matches!(answer, None | Some(Err(TryRecvError::Empty))) {
+            self.ahead = None;
+        }
+        let mapping = match answer {
+            Some(Ok(mapping)) => mapping,
             // Late: small pages as they are touched, since a huge one now would stall us.
-            None => Mapping::new(false),
+            _ => Mapping::new(),
         };
         if self.queues.is_empty() {
             static NEXT_ID: AtomicU64 = AtomicU64::new(1);

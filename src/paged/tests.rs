@@ -136,6 +136,10 @@ fn counted_bytes(table: &Table<Blob>) -> usize {
     let walked = table.root.each_page(&mut |page: &PagePtr<Blob>| {
         bytes += page.footprint();
         for page in page.chain() {
+            let sizes = (0..page.entries()).map(|i| page.parts(i).end - page.offset(i));
+            assert_eq!(page.live(), page::SLOT * page.slots() + sizes.sum::<usize>());
+            let with_expiry = (0..page.entries()).filter(|i| page.entry(*i).expiry != 0);
+            assert_eq!(usize::from(page.header().expiring), with_expiry.count());
             if let Some(side) = &page.header().side {
                 bytes += side.slots.iter().map(|slot| slot.heap_bytes()).sum::<usize>();
             }
