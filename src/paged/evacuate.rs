@@ -5,15 +5,13 @@
 //! into use what could not be emptied, because frozen copies hold pages there
 //! ([`PageHeap::end_evacuation`]).
 
-#![allow(unsafe_code)] // Part of the page heap: sets a flag in the head of segments.
-
-use std::ptr::NonNull;
+use std::sync::Arc;
 
 use super::heap::{Block, CAPACITY, PageHeap};
-use super::page::{SLOT, Slot, capacity_for, slots_for};
+use super::page::{Long, LongValue, SLOT, Slot, capacity_for, slots_for};
 use super::ptr::PagePtr;
 use super::scan::{CURSOR_BITS, after};
-use super::segment::{self, SEGMENT, Segment};
+use super::segment::{SEGMENT, Segment};
 use super::table::Tally;
 use super::{Object, Table};
 
@@ -45,14 +43,12 @@ impl PageHeap {
                 return false;
             }
             self.examined += 1;
-            // SAFETY: a segment of this heap is mapped.
-            let live = unsafe { (*segment).live.get() } as usize;
+            let live = self.live(segment);
             let sparse = segment != self.spare && live * 100 < CAPACITY * SPARSE_PERCENT;
             if sparse && !self.is_evacuating(segment) {
                 left -= 1;
                 self.each_free_block(segment, Self::unlink);
-                // SAFETY: as above; from here on its free blocks are on no list.
-                unsafe { (*segment).evacuating = true }
+                self.set_evacuating(segment, true);
                 self.withdrawn.push(segment);
             }
         }
@@ -64,8 +60,7 @@ impl PageHeap {
     pub fn end_evacuation(&mut self, segments_max: usize) -> bool {
         for _ in 0..segments_max {
             let Some(segment) = self.withdrawn.pop() else { break };
-            // SAFETY: a segment of this heap is mapped; its free blocks are linked right after.
-            unsafe { (*segment).evacuating = false }
+            self.set_evacuating(segment, false);
             self.each_free_block(segment, Self::link);
         }
         self.withdrawn.is_empty()
@@ -84,19 +79,6 @@ impl PageHeap {
                 act(self, block);
             }
             block = next;
-        }
-    }
-
-    /// Whether this payload lies in a segment of this heap that is to be emptied.
-    ///
-    /// # Safety
-    ///
-    /// The payload is allocated.
-    pub(super) unsafe fn wants_out(&self, payload: NonNull<u8>) -> bool {
-        // SAFETY: its segment is mapped as long as it is allocated.
-        unsafe {
-            let segment = segment::of(payload.as_ptr());
-            (*(*segment).queue).owner() == self.id && (*segment).evacuating
         }
     }
 }
@@ -142,8 +124,16 @@ impl<O: Object> PagePtr<O> {
             let Some(side) = &mut header.side else { return };
             for slot in &mut side.slots {
                 let before = slot.heap_bytes();
-                if let Slot::Object(object) = slot {
-                    object.evacuate(heap);
+                match slot {
+                    Slot::Object(object) => object.evacuate(heap),
+                    Slot::Long(long) => {
+                        if let Some(Long { value: LongValue::Object(object), .. }) =
+                            Arc::get_mut(long)
+                        {
+                            object.evacuate(heap);
+                        }
+                    }
+                    Slot::Free => {}
                 }
                 tally.bytes = tally.bytes + slot.heap_bytes() - before;
             }

@@ -23,7 +23,7 @@ use std::ptr::{self, NonNull};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crossbeam_channel::Receiver;
+use crossbeam_channel::{Receiver, TryRecvError};
 
 use super::remote::{Link, Live, Queue};
 use super::segment::{self, Mapping, SEGMENT, Segment};
@@ -320,6 +320,32 @@ impl PageHeap {
         unsafe { (*segment).live.add(bytes) }
     }
 
+    /// Bytes in use in a segment of this heap.
+    pub(super) fn live(&self, segment: *mut Segment) -> usize {
+        // SAFETY: a segment of this heap is mapped.
+        unsafe { (*segment).live.get() as usize }
+    }
+
+    /// Sets whether a segment of this heap is being emptied. The caller takes its free blocks off
+    /// their lists before, or puts them on again after.
+    pub(super) fn set_evacuating(&mut self, segment: *mut Segment, evacuating: bool) {
+        // SAFETY: a segment of this heap is mapped, and only this heap uses the flag.
+        unsafe { (*segment).evacuating = evacuating }
+    }
+
+    /// Whether this payload lies in a segment of this heap that is to be emptied.
+    ///
+    /// # Safety
+    ///
+    /// The payload is allocated.
+    pub(super) unsafe fn wants_out(&self, payload: NonNull<u8>) -> bool {
+        // SAFETY: its segment is mapped as long as it is allocated.
+        unsafe {
+            let segment = segment::of(payload.as_ptr());
+            (*(*segment).queue).owner() == self.id && (*segment).evacuating
+        }
+    }
+
     pub(super) fn is_evacuating(&self, segment: *mut Segment) -> bool {
         // SAFETY: a segment of this heap is mapped, and only this heap uses the flag.
         unsafe { (*segment).evacuating }
@@ -368,14 +394,14 @@ impl PageHeap {
 
     /// Adds a segment: the one populated ahead if it is there, else one mapped now.
     fn grow(&mut self) {
-        let ready = self.ahead.as_ref().and_then(|answer| answer.try_recv().ok());
-        let mapping = match ready {
-            Some(mapping) => {
-                self.ahead = None;
-                mapping
-            }
+        let answer = self.ahead.as_ref().map(Receiver::try_recv);
+        if !matches!(answer, None | Some(Err(TryRecvError::Empty))) {
+            self.ahead = None;
+        }
+        let mapping = match answer {
+            Some(Ok(mapping)) => mapping,
             // Late: small pages as they are touched, since a huge one now would stall us.
-            None => Mapping::new(false),
+            _ => Mapping::new(),
         };
         if self.queues.is_empty() {
             static NEXT_ID: AtomicU64 = AtomicU64::new(1);
@@ -543,8 +569,7 @@ impl PageHeap {
             }
             assert_eq!(block.free_before(), free_before);
             assert_eq!(all, CAPACITY);
-            // SAFETY: the segment is mapped.
-            assert_eq!(live, unsafe { (*segment).live.get() } as usize);
+            assert_eq!(live, self.live(segment));
             used += live;
         }
         assert_eq!(used, self.used);

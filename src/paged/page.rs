@@ -264,6 +264,11 @@ impl<O: Object> PagePtr<O> {
         u32::from_le_bytes([data[at], data[at + 1], data[at + 2], 0])
     }
 
+    /// Whether an entry has an out-of-line part.
+    pub(super) fn is_sided(&self, index: usize) -> bool {
+        matches!(self.parts(index).form(), Form::Object | Form::Long)
+    }
+
     /// The out-of-line part that an entry of form object or long names.
     pub(super) fn side_slot(&self, parts: &Parts) -> &Slot<O> {
         let index = usize::from(self.data()[parts.value_at]);
