@@ -71,6 +71,12 @@ impl<O: Object> PagePtr<O> {
         let old = self.parts(index);
         let old_expiry = old.expiry(self.data());
         let expiry = draft.expiry.resolve(old_expiry);
+        if expiry == old_expiry && draft.fits_over(&old) && self.is_unique() {
+            let (_, data) = self.get_mut().expect(UNIQUE);
+            draft.write_over(data, offset, &old);
+            set_clock(data, slots, index, draft.clock);
+            return Ok(None);
+        }
         let size = draft.size(expiry);
         let old_size = old.end - offset;
         let old_index = old.side_index(self.data());

@@ -40,11 +40,12 @@
 //! # Reading order
 //!
 //! `table` (the operations), `node` (the directory), `page`, `entry`, `edit`, `reshape`; `frozen`,
-//! `scan`, `expiry`, `sample`; then what they stand on: `heap`, `segment`, `remote`, `ptr`,
-//! `probe`. Unsafe code is in these five only.
+//! `scan`, `expiry`, `sample`, `evacuate`; then what they stand on: `heap`, `segment`, `remote`,
+//! `ptr`, `probe`. Unsafe code is in these five only.
 
 mod edit;
 mod entry;
+mod evacuate;
 mod expiry;
 mod frozen;
 mod hash;

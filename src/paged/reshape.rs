@@ -136,37 +136,6 @@ impl<O: Object> PagePtr<O> {
             .collect();
         Self::assemble(heap, self.header().depth - 1, &picks)
     }
-
-    /// Moves the page, its overflow pages and its objects out of segments that are being emptied,
-    /// as far as nobody shares them.
-    pub(super) fn evacuate(&mut self, heap: &mut PageHeap, tally: &mut Tally) {
-        let mut next = Some(self);
-        while let Some(page) = next {
-            if !page.is_unique() {
-                return;
-            }
-            if page.is_evacuating(heap) {
-                page.relocate(heap);
-            }
-            let Some((header, _)) = page.get_mut() else { return };
-            let Some(side) = &mut header.side else { return };
-            for slot in &mut side.slots {
-                let before = slot.heap_bytes();
-                if let Slot::Object(object) = slot {
-                    object.evacuate(heap);
-                }
-                tally.bytes = tally.bytes + slot.heap_bytes() - before;
-            }
-            next = side.next.as_mut();
-        }
-    }
-
-    /// The same page in another block.
-    fn relocate(&mut self, heap: &mut PageHeap) {
-        let slots = slots_for(self.entries() + 1).min(self.slots());
-        let need = self.live() - SLOT * (self.slots() - slots);
-        self.rebuild(heap, capacity_for(need + need / 16), slots, None);
-    }
 }
 
 /// The overflow chain. Linear in its length, which only an attacker who knows the secrets can make

@@ -237,6 +237,7 @@ impl Twins {
             self.remove((self.hash)(&key), &key);
         }
         self.heap.drain_remote(usize::MAX);
+        self.heap.verify();
         assert_eq!(self.table.bytes(), 0);
         assert_eq!(self.heap.used_bytes(), 0);
     }
@@ -280,6 +281,7 @@ fn model_test(hash: fn(&[u8]) -> u64, keys: u64, steps: u64, seed: u64) {
     dropper.join().expect("the snapshots are as they were");
     twins.heap.drain_remote(usize::MAX);
     assert_eq!(twins.heap.used_bytes(), block_bytes(&twins.table));
+    twins.heap.verify();
     check(&twins.table, &twins.model);
     twins.remove_all();
 }
@@ -468,12 +470,14 @@ fn evacuation_gives_sparse_segments_back() {
     for number in (0..150_000).filter(|n| n % 8 != 0) {
         twins.remove(hash(&key_of(number)), &key_of(number));
     }
-    println!("{} of {full}, {} used", twins.heap.committed_bytes(), twins.heap.used_bytes());
-    let sparse = twins.heap.begin_evacuation();
-    assert!(sparse > 2, "{sparse}");
+    while !twins.heap.begin_evacuation(2) {}
+    twins.heap.verify();
+    assert!(twins.heap.evacuating_segments() > 2);
     let mut cursor = 0;
     while !twins.table.evacuate(&mut twins.heap, &mut cursor, 100) {}
-    twins.heap.end_evacuation();
+    twins.heap.verify();
+    while !twins.heap.end_evacuation(1) {}
+    twins.heap.verify();
     let now = twins.heap.committed_bytes();
     assert!(now < full / 2 && now < 2 * twins.heap.used_bytes() + (6 << 20), "{full} {now}");
     check(&twins.table, &twins.model);

@@ -10,7 +10,7 @@ use crate::engine::{Inbox, Outbox, Shared};
 use crossbeam_channel::Receiver;
 use mio::{Events, Poll, Token, Waker};
 use std::io;
-use std::os::fd::{AsRawFd, RawFd};
+use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
@@ -105,7 +105,10 @@ impl Worker {
     }
 
     async fn drive(mut self) -> io::Result<()> {
-        let poller = AsyncFd::new(Descriptor(self.poll.as_raw_fd()))?;
+        // A handle of its own on the poller: tokio's registration outlives no descriptor that way.
+        let descriptor = self.poll.registry().as_fd().try_clone_to_owned()?;
+        #[expect(deprecated, reason = "its replacement is unsafe to call; an owned descriptor meets its terms")]
+        let poller = AsyncFd::new(descriptor)?;
         loop {
             let mut guard = poller.readable().await?;
             let mut turns = 0;
@@ -152,14 +155,5 @@ impl Worker {
         while let Ok(message) = self.inbox.messages.try_recv() {
             self.deliver(message);
         }
-    }
-}
-
-/// The poller's descriptor, borrowed for tokio: the worker owns it, and lives as long.
-struct Descriptor(RawFd);
-
-impl AsRawFd for Descriptor {
-    fn as_raw_fd(&self) -> RawFd {
-        self.0
     }
 }

@@ -52,6 +52,7 @@ pub(super) const EXPIRETIME: Command = Command {
         (integer) 33177117420
     "#,
     since: "7.0.0",
+    tips: &[],
     handler: Handler::Read(|view, call| Ok(at(view, call).map_or_else(none, seconds))),
     ..TTL
 };
@@ -67,6 +68,7 @@ pub(super) const PEXPIRETIME: Command = Command {
         (integer) 33177117420000
     "#,
     since: "7.0.0",
+    tips: &[],
     handler: Handler::Read(|view, call| Ok(at(view, call).map_or_else(none, milliseconds))),
     ..TTL
 };

@@ -1,7 +1,7 @@
 //! CONFIG: the settings, over [`crate::admin::config`].
 
-use super::{ADMIN, SERVER, help};
-use crate::command::{Action, Answer, Call, Command, Control, Error, Flag, Handler, Result};
+use super::{ADMIN, SERVER};
+use crate::command::{Action, Answer, Call, Command, Control, Error, Flag, Handler, Result, help};
 use crate::resp::Reply;
 
 pub(super) const CONFIG: Command = Command {
@@ -52,6 +52,7 @@ const SET: Command = Command {
     since: "2.0.0",
     complexity: "O(N)",
     flags: ADMIN,
+    tips: &["request_policy:all_nodes", "response_policy:all_succeeded"],
     handler: Handler::Control(set),
     ..SERVER
 };
@@ -77,6 +78,7 @@ const RESETSTAT: Command = Command {
     "#,
     since: "2.0.0",
     flags: ADMIN,
+    tips: &["request_policy:all_nodes", "response_policy:all_succeeded"],
     handler: Handler::Control(resetstat),
     ..SERVER
 };
@@ -99,6 +101,7 @@ const REWRITE: Command = Command {
     "#,
     since: "2.8.0",
     flags: ADMIN,
+    tips: &["request_policy:all_nodes", "response_policy:all_succeeded"],
     handler: Handler::Control(rewrite),
     ..SERVER
 };
@@ -115,20 +118,6 @@ const HELP: Command = Command {
     summary: "Returns how the subcommands are used.",
     since: "5.0.0",
     flags: &[Flag::Loading, Flag::Stale],
-    handler: Handler::Control(|_, _| Ok(help(HELP_LINES))),
+    handler: Handler::Control(help::help),
     ..SERVER
 };
-
-const HELP_LINES: &[&str] = &[
-    "CONFIG <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
-    "GET <pattern>",
-    "    Return parameters matching the glob-like <pattern> and their values.",
-    "SET <directive> <value>",
-    "    Set the configuration <directive> to <value>.",
-    "RESETSTAT",
-    "    Reset statistics reported by the INFO command.",
-    "REWRITE",
-    "    Rewrite the configuration file.",
-    "HELP",
-    "    Print this help.",
-];

@@ -1,6 +1,6 @@
 //! DEBUG: for tests and for finding faults. `enable-debug-command` says who may.
 
-use super::{ADMIN, SERVER, help};
+use super::{ADMIN, SERVER};
 use crate::base::number;
 use crate::command::{Action, Answer, Call, Command, Control, Error, Handler, Result};
 use crate::keyspace::digest::{self, Digest};
@@ -39,7 +39,7 @@ const SUBCOMMANDS: &[Subcommand] = &[
     ("DIGEST", 2..=2, |_, _| Ok(Answer::Do(Action::Digest))),
     ("DIGEST-VALUE", 2..=ANY, digest_value),
     ("ERROR", 3..=3, error),
-    ("HELP", 2..=2, |_, _| Ok(help(HELP_LINES))),
+    ("HELP", 2..=2, help),
     ("LOADAOF", 2..=2, |_, _| Ok(Answer::Do(Action::LoadLog))),
     ("LOG", 3..=3, log),
     ("OBJECT", 3..=4, object),
@@ -186,6 +186,10 @@ fn sleep<'a>(_: &mut Control<'_>, call: &Call<'a>) -> Result<Answer<'a>> {
     const SECONDS_MAX: f64 = 1e6;
     let seconds = number::parse_f64(call.arg(2)).filter(|seconds| seconds.is_finite());
     Ok(Answer::Do(Action::Sleep(seconds.unwrap_or(0.0).clamp(0.0, SECONDS_MAX))))
+}
+
+fn help<'a>(_: &mut Control<'_>, _: &Call<'a>) -> Result<Answer<'a>> {
+    Ok(Reply::Array(HELP_LINES.iter().copied().map(Reply::Simple).collect()).into())
 }
 
 const HELP_LINES: &[&str] = &[

@@ -40,6 +40,7 @@ pub(super) const LASTSAVE: Command = Command {
     summary: "Returns the unix time, in seconds, of the last successful save.",
     categories: &["admin", "dangerous"],
     flags: &[Flag::Loading, Flag::Stale, Flag::Fast],
+    tips: &["nondeterministic_output"],
     handler: Handler::Control(lastsave),
     ..SERVER
 };

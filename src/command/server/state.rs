@@ -1,10 +1,12 @@
 //! INFO, TIME, MEMORY, LOLWUT: what the server says about itself.
 
-use super::{SERVER, help};
+use super::SERVER;
 use crate::admin::info::{self, REDIS_VERSION};
 use crate::base::number;
 use crate::command::table::{self, Resolved};
-use crate::command::{Access, Answer, Call, Command, Control, Error, Flag, Handler, Keys, Result};
+use crate::command::{
+    Access, Answer, Call, Command, Control, Error, Flag, Handler, Keys, Result, help,
+};
 use crate::keyspace::{Entry, StringRef, View};
 use crate::paged::INLINE_MAX;
 use crate::resp::Reply;
@@ -23,6 +25,7 @@ pub(super) const INFO: Command = Command {
     "##,
     categories: &["dangerous"],
     flags: &[Flag::Loading, Flag::Stale],
+    tips: &["nondeterministic_output", "request_policy:all_shards", "response_policy:special"],
     handler: Handler::Control(info),
     ..SERVER
 };
@@ -63,6 +66,7 @@ pub(super) const TIME: Command = Command {
     "#,
     since: "2.6.0",
     flags: &[Flag::Loading, Flag::Stale, Flag::Fast],
+    tips: &["nondeterministic_output"],
     handler: Handler::Control(time),
     ..SERVER
 };
@@ -145,18 +149,9 @@ const MEMORY_HELP: Command = Command {
     summary: "Returns how the subcommands are used.",
     since: "4.0.0",
     flags: &[Flag::Loading, Flag::Stale],
-    handler: Handler::Control(|_, _| Ok(help(HELP_LINES))),
+    handler: Handler::Control(help::help),
     ..SERVER
 };
-
-const HELP_LINES: &[&str] = &[
-    "MEMORY <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
-    "USAGE <key> [SAMPLES <count>]",
-    "    Return memory in bytes used by <key> and its value. Nested values are",
-    "    sampled up to <count> times (default: 5, 0 means sample all).",
-    "HELP",
-    "    Print this help.",
-];
 
 pub(super) const LOLWUT: Command = Command {
     name: "lolwut",
