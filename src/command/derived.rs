@@ -272,7 +272,8 @@ mod tests {
 
     #[test]
     fn old_clients_get_one_range() {
-        let cases: [(&'static [Keys], (i32, i32, i32)); 8] = [
+        type Case = (&'static [Keys], (i32, i32, i32));
+        let cases: [Case; 8] = [
             (&[], (0, 0, 0)),
             (&[Keys::One(2, READ)], (2, 2, 1)),
             (&[Keys::From(1, 2, READ)], (1, -1, 2)),
