@@ -181,7 +181,8 @@ fn slot_of(name: &[u8]) -> usize {
     (folded.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 53) as usize % SLOTS
 }
 
-fn resolve(
+/// An entry with what follows from it; `indexes` counts the dense numbers.
+pub(super) fn resolve(
     entry: &'static Command,
     parent: Option<&'static Command>,
     indexes: &mut usize,

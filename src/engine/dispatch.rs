@@ -130,6 +130,11 @@ impl Engine {
         hash: u64,
         out: &mut Out,
     ) -> Done {
+        let session = self.admin.clients.session(client);
+        if session.replies == Wanted::SkipNext {
+            // This is the next one, even if it is refused.
+            session.replies = Wanted::Skip;
+        }
         let command = match self.admit(client, found, arguments) {
             Ok(command) => command,
             Err(error) => return self.refuse(client, &error, out),
@@ -137,9 +142,6 @@ impl Engine {
         let session = self.admin.clients.session(client);
         session.commands += 1;
         session.last_command = command.full_name;
-        if session.replies == Wanted::SkipNext {
-            session.replies = Wanted::Skip;
-        }
         let db = session.db;
         let mark = out.mark();
         self.admin.stats.commands_processed += 1;
@@ -280,7 +282,7 @@ impl Engine {
         Address { worker: session.worker, token: session.token, id: session.id }
     }
 
-    /// May this request run at all? In Redis' order: known, arity, authenticated, writable.
+    /// May this request run at all? In Redis' order: authenticated, known, arity, writable.
     #[inline]
     fn admit(
         &mut self,
@@ -288,21 +290,25 @@ impl Engine {
         found: Found,
         arguments: &[&[u8]],
     ) -> Result<&'static Resolved, Error> {
+        let authenticated = self.admin.clients.session(client).authenticated;
         let command = match found {
             Found::Command(command) => command,
+            // A stranger does not learn which commands there are.
+            Found::UnknownSubcommand(_) | Found::Unknown if !authenticated => {
+                return Err(Error::NoAuth);
+            }
             Found::UnknownSubcommand(container) => {
                 return Err(unknown_subcommand(container, arguments));
             }
             Found::Unknown => return Err(unknown_command(arguments)),
         };
+        if !authenticated && !command.flags.contains(&Flag::NoAuth) {
+            self.admin.stats.commands[command.index].rejected += 1;
+            return Err(Error::NoAuth);
+        }
         if !command.takes(arguments.len()) || command.is_container() {
             self.admin.stats.commands[command.index].rejected += 1;
             return Err(Error::Arity(command.full_name.into()));
-        }
-        if !self.admin.clients.session(client).authenticated && !command.flags.contains(&Flag::NoAuth)
-        {
-            self.admin.stats.commands[command.index].rejected += 1;
-            return Err(Error::NoAuth);
         }
         if let Some(gate) = &self.gate
             && (matches!(command.handler, Handler::Write(_)) || command.flags.contains(&Flag::Write))

@@ -17,6 +17,7 @@ use crate::engine::{Group, Message, Replies, Round};
 use crate::log::Lsn;
 use crate::resp::{Arg, Mark, Parsed, ProtocolError, parse};
 use mio::{Interest, Token};
+use std::os::fd::AsRawFd;
 use std::io;
 use std::time::Duration;
 
@@ -383,6 +384,7 @@ impl Worker {
         let (client, id) = engine.connect(self.index, token, clock::now());
         let session = engine.admin.clients.session(client);
         (session.address, session.local_address) = (address, local);
+        session.descriptor = stream.as_raw_fd();
         let authenticated = session.authenticated;
         drop(engine);
         self.sockets[token] = Some(Box::new(Socket::new(stream, client, id, authenticated)));

@@ -2,12 +2,10 @@
 
 use super::client::name_is_valid;
 use super::{Answer, CONNECTION, Call, Command, Control, Error, Flag, Handler, Result};
+use crate::admin::info::REDIS_VERSION;
 use crate::base::number;
 use crate::resp::{Protocol, Reply};
 use sha2::{Digest, Sha256};
-
-/// The Redis version whose behaviour clients may expect; they gate features on it.
-pub const REDIS_VERSION: &str = "7.2.4";
 
 const FLAGS: &[Flag] =
     &[Flag::NoScript, Flag::Loading, Flag::Stale, Flag::Fast, Flag::NoAuth, Flag::AllowBusy];

@@ -51,6 +51,10 @@ pub const CLIENT: Command = Command {
         },
         Command {
             name: "id",
+            example: r#"
+                > CLIENT ID
+                (integer) 1
+            "#,
             summary: "Returns the id of the connection: it counts up and is never used again.",
             since: "5.0.0",
             handler: Handler::Control(id),
@@ -58,6 +62,10 @@ pub const CLIENT: Command = Command {
         },
         Command {
             name: "info",
+            example: r#"
+                > CLIENT INFO ALL
+                (error) ERR wrong number of arguments for 'client|info' command
+            "#,
             summary: "Returns facts about the connection, as a line of CLIENT LIST.",
             since: "6.2.0",
             flags: &[Flag::NoScript, Flag::Loading, Flag::Stale],
@@ -194,6 +202,10 @@ pub const CLIENT: Command = Command {
         },
         Command {
             name: "help",
+            example: r#"
+                > CLIENT HELP ALL
+                (error) ERR wrong number of arguments for 'client|help' command
+            "#,
             summary: "Prints this help.",
             since: "5.0.0",
             flags: &[Flag::Loading, Flag::Stale],

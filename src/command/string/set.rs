@@ -229,6 +229,8 @@ pub(super) const MSETNX: Command = Command {
         log:
     "#,
     keys: &[Keys::Range(1, -1, 2, Access::OverwriteInsert)],
+    // Not MSET's hints: all or none cannot be split between nodes.
+    tips: &[],
     handler: Handler::Write(msetnx),
     ..MSET
 };
