@@ -1,8 +1,8 @@
 //! Periodic work, driven by the server's timer.
 
-use super::{Shared, expire, snapshot};
+use super::{Address, Message, Shared, expire, snapshot};
 use crate::admin::Cause;
-use crate::base::clock::{self, Monotonic};
+use crate::base::clock::{self, Monotonic, UnixMs};
 use std::time::Duration;
 
 /// How often [`tick`] wants to be called. Expiry is late by at most about this much on an idle server.
@@ -38,5 +38,23 @@ impl super::Engine {
         let counters = [stats.commands_processed, stats.net_input_bytes, stats.net_output_bytes];
         stats.rates.sample(counters, monotonic.0 / 1_000_000);
         self.sample_memory();
+        self.close_idle(clock::now());
+    }
+
+    /// `timeout`: closes connections that have sent nothing for so many seconds.
+    fn close_idle(&mut self, now: UnixMs) {
+        let timeout_ms = self.admin.config.timeout() * 1000;
+        if timeout_ms == 0 {
+            return;
+        }
+        for (_, session) in self.admin.clients.iter() {
+            if now.since_ms(session.last_seen) > timeout_ms {
+                let to =
+                    Address { worker: session.worker, token: session.token, id: session.id };
+                if let Some(outbox) = self.outbox(to.worker) {
+                    outbox.send(Message::Close(to));
+                }
+            }
+        }
     }
 }

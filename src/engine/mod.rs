@@ -36,7 +36,7 @@ mod snapshot;
 mod tests;
 
 pub use outbox::{Address, Inbox, Message, Outbox};
-pub use round::{Group, Outcome, Replies, Request, Round};
+pub use round::{Group, Outcome, Replies, Request, Round, WorkerSettings};
 
 use crate::admin::{Admin, ClientId};
 use crate::base::clock::UnixMs;
