@@ -65,7 +65,8 @@ pub(super) fn rdb(engine: &mut Engine, bytes: &[u8]) -> Result<(BaseInfo, usize)
     };
     let mut filler = Filler::new(engine);
     let summary = rdb::load(bytes, &options, &mut filler)?;
-    let info = filler.info;
+    let info = std::mem::take(&mut filler.info);
+    drop(filler);
     engine.snapshots.loaded_keys += summary.keys;
     Ok((info, usize::try_from(summary.consumed)?))
 }

@@ -242,14 +242,14 @@ impl<O: Object> PagePtr<O> {
         }
     }
 
-    /// Asks for the lines of the first entry that may have this hash.
+    /// Asks for the lines of the first entry that may have this hash; if there is none, for those
+    /// where one would be added.
     #[inline(always)]
     pub(super) fn prefetch_entry(&self, hash: u64) {
-        if let Some((_, offset)) = self.candidates(hash).next() {
-            let address = self.address().wrapping_add(HEADER + offset);
-            probe::prefetch(address);
-            probe::prefetch(address.wrapping_add(64));
-        }
+        let offset = self.candidates(hash).next().map_or(self.header().used as usize, |(_, offset)| offset);
+        let address = self.address().wrapping_add(HEADER + offset);
+        probe::prefetch(address);
+        probe::prefetch(address.wrapping_add(64));
     }
 
     #[inline(always)]
