@@ -48,6 +48,7 @@ use crate::session::Session;
 use journal::Journal;
 use parking_lot::{Mutex, MutexGuard, RwLock};
 use pool::Pool;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Weak};
 
 /// The engine and the lock around it.
@@ -55,6 +56,8 @@ pub struct Shared {
     engine: Mutex<Engine>,
     /// The workers' outboxes, for those who do not hold the lock.
     outboxes: Outboxes,
+    /// `proto-max-bulk-len`: parsing does not hold the lock.
+    bulk_max: Arc<AtomicU64>,
 }
 
 /// The workers' outboxes, by worker.
@@ -64,7 +67,8 @@ impl Shared {
     /// Puts an engine behind its lock, and tells it where it lives, so that it can hand itself to threads.
     pub fn new(engine: Engine) -> Arc<Shared> {
         let outboxes = engine.outboxes.clone();
-        let shared = Arc::new(Shared { engine: Mutex::new(engine), outboxes });
+        let bulk_max = engine.bulk_max.clone();
+        let shared = Arc::new(Shared { engine: Mutex::new(engine), outboxes, bulk_max });
         shared.engine.lock().shared = Arc::downgrade(&shared);
         shared
     }
@@ -72,6 +76,11 @@ impl Shared {
     /// Takes the lock.
     pub fn lock(&self) -> MutexGuard<'_, Engine> {
         self.engine.lock()
+    }
+
+    /// The longest argument that a request may have: `proto-max-bulk-len`.
+    pub fn bulk_max(&self) -> usize {
+        usize::try_from(self.bulk_max.load(Relaxed)).unwrap_or(usize::MAX)
     }
 
     /// Takes the lock for `work`, and counts how long it was held.
@@ -96,6 +105,7 @@ pub struct Engine {
     expiry: expire::Cycle,
     pool: Pool,
     outboxes: Outboxes,
+    bulk_max: Arc<AtomicU64>,
     rng: Rng,
     /// Mixed with a counter, the seed of each call's chance.
     round_seed: u64,
@@ -148,6 +158,7 @@ impl Engine {
         seed: u64,
         disk: Arc<dyn Disk>,
     ) -> Engine {
+        let bulk_max = Arc::new(AtomicU64::new(admin.config.proto_max_bulk_len()));
         admin.stats.commands.resize(crate::command::table::indexes(), Default::default());
         Engine {
             keyspace,
@@ -158,6 +169,7 @@ impl Engine {
             expiry: expire::Cycle::default(),
             pool,
             outboxes: Outboxes::default(),
+            bulk_max,
             rng: Rng::from_seed(seed),
             round_seed: 0,
             now: UnixMs::ZERO,

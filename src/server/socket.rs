@@ -53,6 +53,8 @@ pub struct Socket {
     pub authenticated: bool,
     /// The peer will send nothing more.
     pub finished: bool,
+    /// Something was received since the last look for idle connections.
+    pub heard: bool,
 }
 
 struct Held {
@@ -91,6 +93,7 @@ impl Socket {
             closing: false,
             authenticated,
             finished: false,
+            heard: true,
         }
     }
 

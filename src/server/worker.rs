@@ -5,7 +5,6 @@
 
 use super::socket::Socket;
 use super::turn::{Progress, Ready, Scratch};
-use crate::base::limits;
 use crate::engine::{Inbox, Outbox, Shared};
 use crossbeam_channel::Receiver;
 use mio::{Events, Poll, Token, Waker};
@@ -50,13 +49,11 @@ pub struct Worker {
     pub(super) ready: Vec<Ready>,
     /// Sockets to receive from again in this turn, and whether their end was seen.
     pub(super) again: Vec<(usize, bool)>,
-    /// Sockets whose peer has closed.
+    /// Sockets whose peer sends nothing more: closed as soon as they have their replies.
     pub(super) finished: Vec<usize>,
     /// Sockets that wait for the log.
     pub(super) holding: Vec<usize>,
     pub(super) scratch: Scratch,
-    /// `proto-max-bulk-len`, as of the last turn.
-    pub(super) bulk_max: usize,
 }
 
 impl Worker {
@@ -93,7 +90,6 @@ impl Worker {
             finished: Vec::new(),
             holding: Vec::new(),
             scratch: Scratch::default(),
-            bulk_max: limits::BULK_BYTES_MAX as usize,
         };
         Ok((worker, outbox))
     }
@@ -135,7 +131,7 @@ impl Worker {
         }
         self.inbox.holding.store(true, SeqCst);
         self.progress_made();
-        !self.ready.is_empty() || !self.again.is_empty()
+        !self.ready.is_empty() || !self.again.is_empty() || !self.finished.is_empty()
     }
 
     /// Takes over new connections.
