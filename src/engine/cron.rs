@@ -3,6 +3,7 @@
 use super::{Address, Message, Shared, expire, snapshot};
 use crate::admin::Cause;
 use crate::base::clock::{self, Monotonic, UnixMs};
+use crate::session::Session;
 use std::time::Duration;
 
 /// How often [`tick`] wants to be called. Expiry is late by at most about this much on an idle server.
@@ -10,6 +11,9 @@ pub const TICK: Duration = Duration::from_millis(10);
 
 /// Ticks between the slower jobs: statistics, save points, housekeeping (100 ms, as Redis' default `hz` of 10).
 const SLOW_EVERY: u64 = 10;
+
+/// Ticks between looks for idle connections: a second, the unit of `timeout`.
+const IDLE_EVERY: u64 = 100;
 
 /// Pages moved out of sparse segments in one hold of the lock: about 100 µs.
 const PAGES_A_TIDY: usize = 64;
@@ -23,6 +27,9 @@ pub fn tick(shared: &std::sync::Arc<Shared>, n: u64) {
         let allocator = super::info::allocator();
         shared.hold(Cause::Cron, |engine| engine.slow_tick(monotonic, allocator));
         snapshot::save_if_due(shared, now, monotonic);
+    }
+    if n.is_multiple_of(IDLE_EVERY) {
+        shared.hold(Cause::Cron, |engine| engine.close_idle(now));
     }
     tidy(shared);
 }
@@ -40,22 +47,19 @@ impl super::Engine {
         let counters = [stats.commands_processed, stats.net_input_bytes, stats.net_output_bytes];
         stats.rates.sample(counters, monotonic.0 / 1_000_000);
         self.sample_memory(allocator);
-        self.close_idle(clock::now());
     }
 
-    /// `timeout`: closes connections that have sent nothing for so many seconds.
+    /// Follows `timeout`.
     fn close_idle(&mut self, now: UnixMs) {
-        let timeout_ms = self.admin.config.timeout() * 1000;
-        if timeout_ms == 0 {
+        let timeout = self.admin.config.timeout();
+        if timeout == 0 {
             return;
         }
-        for (_, session) in self.admin.clients.iter() {
-            if now.since_ms(session.last_seen) > timeout_ms {
-                let to =
-                    Address { worker: session.worker, token: session.token, id: session.id };
-                if let Some(outbox) = self.outbox(to.worker) {
-                    outbox.send(Message::Close(to));
-                }
+        let idle = self.admin.clients.iter().map(|(_, session)| session);
+        for session in idle.filter(|session| session.idle_seconds(now) > timeout) {
+            let Session { worker, token, id, .. } = *session;
+            if let Some(outbox) = self.outbox(worker) {
+                outbox.send(Message::CloseIdle(Address { worker, token, id }));
             }
         }
     }

@@ -34,6 +34,9 @@ pub enum Message {
     },
     /// Close a connection at once.
     Close(Address),
+    /// Close a connection that has run nothing for `timeout` seconds, unless it waits for a reply, has not taken
+    /// its replies yet, or is sending a long request.
+    CloseIdle(Address),
 }
 
 /// The sending half: any thread.

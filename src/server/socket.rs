@@ -53,6 +53,10 @@ pub struct Socket {
     pub closing: bool,
     /// Whether AUTH has lifted the stricter limits.
     pub authenticated: bool,
+    /// The peer will send nothing more.
+    pub finished: bool,
+    /// Something was received since the last look for idle connections.
+    pub heard: bool,
     /// Since when it has been above the soft limit of unread replies.
     slow_since: Option<Monotonic>,
 }
@@ -92,6 +96,8 @@ impl Socket {
             unread: false,
             closing: false,
             authenticated,
+            finished: false,
+            heard: true,
             slow_since: None,
         }
     }

@@ -49,6 +49,9 @@ struct Frame {
     /// The frame's first byte, to which its arguments' ranges are relative.
     base: usize,
     end: usize,
+    /// What it was before its quotes were taken out in place: put back if it does not run yet, since it will be
+    /// parsed again.
+    raw: Option<Box<[u8]>>,
 }
 
 /// The frames found in one [`Ready`] this round.
@@ -90,37 +93,43 @@ impl Worker {
             if event.is_writable() {
                 self.writable(token);
             }
-            if event.is_readable() || event.is_read_closed() || event.is_error() {
-                self.receive(token, event.is_read_closed() || event.is_error());
+            let gone = event.is_error() || event.is_write_closed();
+            if event.is_readable() || event.is_read_closed() || gone {
+                let ended = event.is_read_closed() || gone;
+                self.receive(token, Ending { ended, gone });
             }
         }
         self.events = events;
         self.adopt_connections();
         self.drain_inbox();
         self.process();
-        while !self.again.is_empty() {
-            for (token, closed) in std::mem::take(&mut self.again) {
-                self.receive(token, closed);
-            }
-            self.process();
+        // Once a turn, so that a socket that is always full does not keep the others waiting.
+        let mut again = std::mem::take(&mut self.again);
+        again.sort_unstable();
+        again.dedup_by_key(|(token, _)| *token);
+        for (token, ended) in again {
+            self.receive(token, Ending { ended, gone: false });
         }
-        Ok(count)
+        self.process();
+        Ok(count + self.again.len())
     }
 
-    /// Receives once from a socket. `ended` says that the poller has seen the end of its stream.
-    fn receive(&mut self, token: usize, ended: bool) {
+    /// Receives once from a socket.
+    fn receive(&mut self, token: usize, Ending { ended, gone }: Ending) {
         if self.arena_used + limits::RECEIVE_BYTES_MAX > self.arena.len() {
             self.process();
         }
         let Some(socket) = self.sockets.get_mut(token).and_then(Option::as_deref_mut) else { return };
         if socket.is_blocked() {
             socket.unread = true;
-            // A connection that waits and whose peer is gone is closed at once: nobody will read the reply.
-            if ended && socket.waiting {
+            // A connection that waits and whose peer is gone is closed at once: nobody will read the reply. One
+            // that has only closed its half may well.
+            if gone && socket.waiting {
                 self.close(token);
             }
             return;
         }
+        socket.heard = true;
         let (received, full, arena) = if socket.partial.is_empty() {
             let begin = self.arena_used;
             let buffer = &mut self.arena[begin..begin + limits::RECEIVE_BYTES_MAX];
@@ -161,7 +170,11 @@ impl Worker {
         self.ready = ready;
         self.arena_used = 0;
         for token in std::mem::take(&mut self.finished) {
-            self.close(token);
+            // Who has closed its half still gets its replies; `settle` brings it here again.
+            let idle = |socket: &Socket| !socket.is_blocked() && socket.is_drained();
+            if self.sockets[token].as_deref().is_some_and(idle) {
+                self.close(token);
+            }
         }
     }
 
@@ -264,10 +277,20 @@ impl Worker {
                 continue;
             };
             let ran = outcome.ran as usize;
+            let frames = &mut self.scratch.frames[parcel.first_frame..][..parcel.frames];
             if ran == parcel.frames {
                 ready.at = parcel.end;
             } else if ran > 0 {
-                ready.at = self.scratch.frames[parcel.first_frame + ran - 1].end;
+                ready.at = frames[ran - 1].end;
+            }
+            let bytes = match ready.arena {
+                Some((begin, count)) => &mut self.arena[begin..begin + count],
+                None => &mut socket.partial,
+            };
+            for frame in &mut frames[ran..] {
+                if let Some(raw) = frame.raw.take() {
+                    bytes[frame.base..][..raw.len()].copy_from_slice(&raw);
+                }
             }
             socket.authenticated = outcome.authenticated;
             socket.waiting = outcome.waiting;
@@ -310,7 +333,12 @@ impl Worker {
         }
         if sent.is_err() || !reads || (socket.closing && socket.is_drained()) {
             self.close(token);
-        } else if (socket.is_holding() || socket.parked) && !socket.listed {
+            return;
+        }
+        if socket.finished {
+            self.finished.push(token);
+        }
+        if (socket.is_holding() || socket.parked) && !socket.listed {
             socket.listed = true;
             self.holding.push(token);
         }
@@ -350,7 +378,10 @@ impl Worker {
         if socket.is_blocked() {
             return;
         }
-        if !socket.partial.is_empty() {
+        if let Some(ready) = self.ready.iter_mut().find(|ready| ready.token == token) {
+            // The reply came while the turn that made it wait goes on: the rest is still in its piece.
+            ready.done = false;
+        } else if !socket.partial.is_empty() {
             self.ready.push(Ready { token, arena: None, at: 0, bytes_in: 0, done: false });
         }
         if std::mem::take(&mut socket.unread) {
@@ -362,7 +393,7 @@ impl Worker {
     pub(super) fn deliver(&mut self, message: Message) {
         let synced = (self.progress)().synced;
         let to = match &message {
-            Message::Reply { to, .. } | Message::Close(to) => *to,
+            Message::Reply { to, .. } | Message::Close(to) | Message::CloseIdle(to) => *to,
         };
         let Some(socket) = self.sockets.get_mut(to.token).and_then(Option::as_deref_mut) else { return };
         if socket.id != to.id {
@@ -370,6 +401,12 @@ impl Worker {
         }
         match message {
             Message::Close(_) => self.close(to.token),
+            Message::CloseIdle(_) => {
+                let heard = std::mem::take(&mut socket.heard);
+                if !heard && !socket.waiting && socket.is_drained() {
+                    self.close(to.token);
+                }
+            }
             Message::Reply { out, hold, .. } => {
                 socket.waiting = false;
                 let sent = socket.answer(&out, Mark::default(), out.mark(), 1, hold, synced);
@@ -452,6 +489,7 @@ fn parse_frames(
             break;
         }
         let first = scratch.arguments.len();
+        let raw = quoted_line(&bytes[at..]);
         // Only the first frame of a partial buffer can have been looked at before.
         let parsed = if resumable && at == 0 {
             socket.resume.parse(bytes, &limits, &mut scratch.arguments)
@@ -464,7 +502,7 @@ fn parse_frames(
                 if count > 0 {
                     let (first, count) = (first as u32, count as u32);
                     let end = at + consumed;
-                    scratch.frames.push(Frame { first, count, base: at, end });
+                    scratch.frames.push(Frame { first, count, base: at, end, raw });
                 }
                 at += consumed;
             }
@@ -473,10 +511,34 @@ fn parse_frames(
                 socket.need = need;
                 break;
             }
-            Parsed::Error(error) => return (at, Some(error)),
+            Parsed::Error(error) => {
+                if let Some(raw) = raw {
+                    bytes[at..at + raw.len()].copy_from_slice(&raw);
+                }
+                return (at, Some(error));
+            }
         }
     }
     (at, None)
+}
+
+/// A copy of the inline request that the bytes begin with, if it is whole and has quotes.
+fn quoted_line(bytes: &[u8]) -> Option<Box<[u8]>> {
+    if bytes.first() == Some(&b'*') {
+        return None;
+    }
+    let end = memchr::memchr(b'\n', bytes)?;
+    let line = &bytes[..=end];
+    memchr::memchr2(b'"', b'\'', line).map(|_| line.into())
+}
+
+/// What the poller knows about the end of a stream.
+#[derive(Clone, Copy)]
+struct Ending {
+    /// The peer sends nothing more.
+    ended: bool,
+    /// The connection is broken: nothing can be sent either.
+    gone: bool,
 }
 
 /// The place in the log up to which everything is synced, and the failure that stops it.

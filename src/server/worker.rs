@@ -49,7 +49,7 @@ pub struct Worker {
     pub(super) ready: Vec<Ready>,
     /// Sockets to receive from again in this turn, and whether their end was seen.
     pub(super) again: Vec<(usize, bool)>,
-    /// Sockets whose peer has closed.
+    /// Sockets whose peer sends nothing more: closed as soon as they have their replies.
     pub(super) finished: Vec<usize>,
     /// Sockets that wait for the log.
     pub(super) holding: Vec<usize>,
@@ -135,7 +135,7 @@ impl Worker {
         }
         self.inbox.holding.store(true, SeqCst);
         self.progress_made();
-        !self.ready.is_empty() || !self.again.is_empty()
+        !self.ready.is_empty() || !self.again.is_empty() || !self.finished.is_empty()
     }
 
     /// Takes over new connections.

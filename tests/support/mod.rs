@@ -65,7 +65,8 @@ impl Server {
     /// # Panics
     /// If it does not: the peer is not installed, or it ended; its output is in `dir`/server.log.
     pub fn start(kind: Kind, dir: &Path, arguments: &[&str]) -> Server {
-        let arguments: Vec<String> = arguments.iter().map(|argument| (*argument).to_owned()).collect();
+        let arguments: Vec<String> =
+            arguments.iter().map(|argument| (*argument).to_owned()).collect();
         let (child, port) = spawn(kind, dir, &arguments);
         let mut server = Server { child, port, kind, arguments, dir: dir.to_owned() };
         server.wait_ready();
@@ -74,7 +75,8 @@ impl Server {
 
     /// Starts it, and returns None if it ends by itself instead of serving (a refused start).
     pub fn try_start(kind: Kind, dir: &Path, arguments: &[&str]) -> Option<Server> {
-        let arguments: Vec<String> = arguments.iter().map(|argument| (*argument).to_owned()).collect();
+        let arguments: Vec<String> =
+            arguments.iter().map(|argument| (*argument).to_owned()).collect();
         let (child, port) = spawn(kind, dir, &arguments);
         let mut server = Server { child, port, kind, arguments, dir: dir.to_owned() };
         server.became_ready().then_some(server)
@@ -128,7 +130,7 @@ impl Server {
             }
             if let Ok(mut connection) = Connection::to(self.port)
                 && let Ok(reply) = connection.try_call(&[b"PING"])
-                && reply == b"+PONG\r\n"
+                && (reply == b"+PONG\r\n" || reply.starts_with(b"-NOAUTH"))
             {
                 return true;
             }
@@ -152,7 +154,8 @@ fn spawn(kind: Kind, dir: &Path, arguments: &[String]) -> (Child, u16) {
     command.arg("--port").arg(port.to_string()).arg("--dir").arg(dir).args(arguments);
     command.stdin(Stdio::null()).stderr(log.try_clone().expect("a descriptor")).stdout(log);
     let child = command.spawn();
-    let child = child.unwrap_or_else(|error| panic!("{kind:?} does not start ({error}): installed?"));
+    let child =
+        child.unwrap_or_else(|error| panic!("{kind:?} does not start ({error}): installed?"));
     (child, port)
 }
 
@@ -195,6 +198,11 @@ impl Connection {
         Ok(Connection { stream, buffer: Vec::new() })
     }
 
+    /// Over a socket that is open already.
+    pub fn over(stream: TcpStream) -> Connection {
+        Connection { stream, buffer: Vec::new() }
+    }
+
     /// Sends bytes as they are.
     pub fn send(&mut self, bytes: &[u8]) {
         self.stream.write_all(bytes).expect("the server reads");
@@ -213,7 +221,9 @@ impl Connection {
         let mut decoder = Decoder::new(32);
         loop {
             match decoder.decode(&self.buffer) {
-                Decoded::Value { consumed, .. } => return Ok(self.buffer.drain(..consumed).collect()),
+                Decoded::Value { consumed, .. } => {
+                    return Ok(self.buffer.drain(..consumed).collect());
+                }
                 Decoded::Error(error) => return Err(std::io::Error::other(error)),
                 Decoded::Partial => {}
             }
@@ -240,4 +250,64 @@ impl Connection {
         let reply = self.try_call(&words).expect("the server answers");
         String::from_utf8_lossy(&reply).into_owned()
     }
+
+    /// Receives until the server closes, and returns what came.
+    pub fn receive_to_end(&mut self) -> Vec<u8> {
+        let mut bytes = std::mem::take(&mut self.buffer);
+        // A reset after the last bytes is an end too.
+        let _reset = self.stream.read_to_end(&mut bytes);
+        bytes
+    }
+
+    /// One field of INFO; empty if it has none of that name.
+    pub fn info(&mut self, field: &str) -> String {
+        let text = self.call("INFO everything");
+        let value = text.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
+        value.unwrap_or_default().trim_end().to_owned()
+    }
+}
+
+/// A folder of its own, and a server of ours in it that writes no RDB files by itself.
+pub fn coolcache(arguments: &[&str]) -> (tempfile::TempDir, Server) {
+    let dir = tempfile::tempdir().expect("a folder");
+    let mut all = vec!["--save", "", "--enable-debug-command", "yes"];
+    all.extend(arguments);
+    let server = Server::start(Kind::CoolCache, dir.path(), &all);
+    (dir, server)
+}
+
+/// A request, encoded.
+pub fn encoded(arguments: &[&[u8]]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    coolcache::resp::encode::write_request(&mut bytes, arguments);
+    bytes
+}
+
+/// The bytes of the log's segments in a data folder, in order.
+pub fn log_bytes(dir: &Path) -> Vec<u8> {
+    let mut all = Vec::new();
+    for segment in segments(dir) {
+        all.extend(std::fs::read(segment).expect("a segment can be read"));
+    }
+    all
+}
+
+/// The log's segments in a data folder, in order.
+pub fn segments(dir: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = std::fs::read_dir(dir.join("appendonlydir")) else { return Vec::new() };
+    let paths = entries.map(|entry| entry.expect("an entry").path());
+    let mut found: Vec<(u64, PathBuf)> = paths
+        .filter_map(|path| {
+            let name = path.file_name()?.to_str()?;
+            let number = name.strip_suffix(".incr.aof")?.rsplit('.').next()?.parse().ok()?;
+            Some((number, path))
+        })
+        .collect();
+    found.sort();
+    found.into_iter().map(|(_, path)| path).collect()
+}
+
+/// Whether `bytes` has `part`.
+pub fn has(bytes: &[u8], part: &[u8]) -> bool {
+    bytes.windows(part.len()).any(|window| window == part)
 }

@@ -1,0 +1,138 @@
+//! Connections: many, refused, idle, killed, half closed.
+
+use crate::support::{Connection, coolcache, encoded, wait_until};
+use std::net::{Shutdown, TcpStream};
+
+const IN_MEMORY: &[&str] = &["--appendonly", "no"];
+
+#[test]
+fn a_thousand_connections() {
+    let (_dir, server) = coolcache(IN_MEMORY);
+    let mut connections: Vec<Connection> = (0..1000).map(|_| server.connect()).collect();
+    for (n, connection) in connections.iter_mut().enumerate() {
+        connection.request(&[b"SET", format!("key:{n}").as_bytes(), b"x"]).unwrap();
+        connection.request(&[b"INCR", b"count"]).unwrap();
+    }
+    for connection in &mut connections {
+        assert_eq!(connection.try_receive().unwrap(), b"+OK\r\n");
+        assert!(connection.try_receive().unwrap().starts_with(b":"));
+    }
+    let mut last = server.connect();
+    assert_eq!(last.call("GET count"), "$4\r\n1000\r\n");
+    assert_eq!(last.call("DBSIZE"), ":1001\r\n");
+    assert_eq!(last.info("connected_clients"), "1001");
+    drop(connections);
+    wait_until("the others are forgotten", || last.info("connected_clients") == "1");
+}
+
+#[test]
+fn one_more_than_maxclients_is_told_so() {
+    let (_dir, server) = coolcache(&["--appendonly", "no", "--maxclients", "3"]);
+    let mut first = server.connect();
+    // The connection that waited for the start may still be counted.
+    wait_until("it is alone", || first.info("connected_clients") == "1");
+    let mut others = [server.connect(), server.connect()];
+    for other in &mut others {
+        assert_eq!(other.call("PING"), "+PONG\r\n");
+    }
+    let came = server.connect().receive_to_end();
+    assert_eq!(String::from_utf8_lossy(&came), "-ERR max number of clients reached\r\n");
+    assert_eq!(first.info("rejected_connections"), "1");
+    assert_eq!(first.call("CONFIG SET maxclients 4"), "+OK\r\n");
+    assert_eq!(server.connect().call("PING"), "+PONG\r\n");
+}
+
+#[test]
+fn every_loopback_address_is_local() {
+    let (_dir, server) = coolcache(&["--appendonly", "no", "--bind", "127.0.0.1 127.0.0.2"]);
+    let stream = TcpStream::connect(("127.0.0.2", server.port)).unwrap();
+    let mut connection = Connection::over(stream);
+    assert_eq!(connection.call("PING"), "+PONG\r\n");
+}
+
+#[test]
+fn idle_connections_are_closed_after_timeout() {
+    let (_dir, server) = coolcache(&["--appendonly", "no", "--timeout", "1"]);
+    let (mut idle, mut busy) = (server.connect(), server.connect());
+    assert_eq!(idle.call("CLIENT SETNAME idle"), "+OK\r\n");
+    wait_until("it is gone", || !busy.call("CLIENT LIST").contains("name=idle"));
+    assert_eq!(idle.receive_to_end(), b"");
+    assert_eq!(busy.call("CONFIG SET timeout 0"), "+OK\r\n");
+}
+
+#[test]
+fn client_list_and_kill_of_others() {
+    let (_dir, server) = coolcache(&["--appendonly", "no", "--io-threads", "2"]);
+    let mut admin = server.connect();
+    let mut victims: Vec<Connection> = (0..4).map(|_| server.connect()).collect();
+    for (n, victim) in victims.iter_mut().enumerate() {
+        assert_eq!(victim.call(&format!("CLIENT SETNAME victim-{n}")), "+OK\r\n");
+    }
+    let list = admin.call("CLIENT LIST");
+    let id_of = |n: usize| {
+        let line = list.lines().find(|line| line.contains(&format!("name=victim-{n}"))).unwrap();
+        line.split_once("id=").unwrap().1.split(' ').next().unwrap().to_owned()
+    };
+    assert_eq!(admin.call(&format!("CLIENT KILL ID {}", id_of(0))), ":1\r\n");
+    assert_eq!(victims[0].receive_to_end(), b"");
+    let address = victims[1].stream.local_addr().unwrap();
+    assert_eq!(admin.call(&format!("CLIENT KILL {address}")), "+OK\r\n");
+    assert_eq!(victims[1].receive_to_end(), b"");
+    assert_eq!(admin.call("CLIENT KILL ID 999999"), ":0\r\n");
+    assert_eq!(admin.call("CLIENT KILL 1.2.3.4:5"), "-ERR No such client\r\n");
+    // Itself: the reply still comes.
+    let own = id_of(2);
+    victims[2].request(&[b"CLIENT", b"KILL", b"ID", own.as_bytes(), b"SKIPME", b"no"]).unwrap();
+    assert_eq!(victims[2].receive_to_end(), b":1\r\n");
+    wait_until("they are forgotten", || admin.info("connected_clients") == "2");
+    assert_eq!(victims[3].call("PING"), "+PONG\r\n");
+}
+
+/// A peer that has sent everything and closed its half (`printf ... | nc`) still gets all replies.
+#[test]
+fn a_half_closed_peer_is_answered() {
+    for fsync in ["everysec", "always"] {
+        let (_dir, server) = coolcache(&["--appendfsync", fsync]);
+        let mut connection = server.connect();
+        let requests: [&[&[u8]]; 5] = [
+            &[b"SET", b"key", b"value"],
+            &[b"SAVE"],
+            &[b"GET", b"key"],
+            &[b"DEBUG", b"DIGEST-VALUE", b"none"],
+            &[b"DBSIZE"],
+        ];
+        connection.send(&requests.map(encoded).concat());
+        connection.stream.shutdown(Shutdown::Write).unwrap();
+        let came = String::from_utf8(connection.receive_to_end()).unwrap();
+        let zeros = "0".repeat(40);
+        let expected =
+            format!("+OK\r\n+OK\r\n$5\r\nvalue\r\n*1\r\n${}\r\n{zeros}\r\n:1\r\n", zeros.len());
+        let expected_status =
+            expected.replace(&format!("${}\r\n{zeros}", zeros.len()), &format!("+{zeros}"));
+        assert!(came == expected || came == expected_status, "{fsync}: {came:?}");
+    }
+}
+
+#[test]
+fn a_half_closed_peer_gets_a_large_reply_to_its_end() {
+    let (_dir, server) = coolcache(IN_MEMORY);
+    let mut connection = server.connect();
+    let value = vec![b'v'; 20 << 20];
+    assert_eq!(connection.try_call(&[b"SET", b"key", &value]).unwrap(), b"+OK\r\n");
+    connection.request(&[b"GET", b"key"]).unwrap();
+    connection.stream.shutdown(Shutdown::Write).unwrap();
+    assert_eq!(connection.receive_to_end().len(), value.len() + "$20971520\r\n\r\n".len());
+}
+
+#[test]
+fn quit_and_reset() {
+    let (_dir, server) = coolcache(IN_MEMORY);
+    let mut connection = server.connect();
+    assert_eq!(connection.call("SELECT 3"), "+OK\r\n");
+    assert_eq!(connection.call("RESET"), "+RESET\r\n");
+    assert_eq!(connection.call("SET key 0"), "+OK\r\n");
+    assert_eq!(connection.info("db0"), "keys=1,expires=0");
+    connection.send(b"QUIT\r\nSET key 1\r\n");
+    assert_eq!(connection.receive_to_end(), b"+OK\r\n");
+    assert_eq!(server.connect().call("GET key"), "$1\r\n0\r\n");
+}
