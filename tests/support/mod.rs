@@ -65,7 +65,8 @@ impl Server {
     /// # Panics
     /// If it does not: the peer is not installed, or it ended; its output is in `dir`/server.log.
     pub fn start(kind: Kind, dir: &Path, arguments: &[&str]) -> Server {
-        let arguments: Vec<String> = arguments.iter().map(|argument| (*argument).to_owned()).collect();
+        let arguments: Vec<String> =
+            arguments.iter().map(|argument| (*argument).to_owned()).collect();
         let (child, port) = spawn(kind, dir, &arguments);
         let mut server = Server { child, port, kind, arguments, dir: dir.to_owned() };
         server.wait_ready();
@@ -74,7 +75,8 @@ impl Server {
 
     /// Starts it, and returns None if it ends by itself instead of serving (a refused start).
     pub fn try_start(kind: Kind, dir: &Path, arguments: &[&str]) -> Option<Server> {
-        let arguments: Vec<String> = arguments.iter().map(|argument| (*argument).to_owned()).collect();
+        let arguments: Vec<String> =
+            arguments.iter().map(|argument| (*argument).to_owned()).collect();
         let (child, port) = spawn(kind, dir, &arguments);
         let mut server = Server { child, port, kind, arguments, dir: dir.to_owned() };
         server.became_ready().then_some(server)
@@ -152,7 +154,8 @@ fn spawn(kind: Kind, dir: &Path, arguments: &[String]) -> (Child, u16) {
     command.arg("--port").arg(port.to_string()).arg("--dir").arg(dir).args(arguments);
     command.stdin(Stdio::null()).stderr(log.try_clone().expect("a descriptor")).stdout(log);
     let child = command.spawn();
-    let child = child.unwrap_or_else(|error| panic!("{kind:?} does not start ({error}): installed?"));
+    let child =
+        child.unwrap_or_else(|error| panic!("{kind:?} does not start ({error}): installed?"));
     (child, port)
 }
 
@@ -213,7 +216,9 @@ impl Connection {
         let mut decoder = Decoder::new(32);
         loop {
             match decoder.decode(&self.buffer) {
-                Decoded::Value { consumed, .. } => return Ok(self.buffer.drain(..consumed).collect()),
+                Decoded::Value { consumed, .. } => {
+                    return Ok(self.buffer.drain(..consumed).collect());
+                }
                 Decoded::Error(error) => return Err(std::io::Error::other(error)),
                 Decoded::Partial => {}
             }

@@ -1,0 +1,108 @@
+//! What is not sent, how replies are compared, and which differences stay: each with its reason.
+
+use super::run::Case;
+use coolcache::resp::OwnedReply;
+
+/// Commands that are not sent, with the reason. A container's name stands for all its subcommands.
+const SKIPPED: &[(&str, &str)] = &[
+    ("bgrewriteaof", "answers by what runs in the background at the moment"),
+    ("bgsave", "answers by what runs in the background at the moment"),
+    ("command", "lists all commands, and the servers have different ones"),
+    ("command|count", "counts all commands, and the servers have different ones"),
+    ("command|docs", "our summaries are our own; a unit test compares the rest with the reference"),
+    ("command|info", "a unit test compares it with the reference, whose version is fixed"),
+    ("command|list", "lists all commands, and the servers have different ones"),
+    ("info", "facts about the server itself"),
+    ("lolwut", "art"),
+    ("module|load", "would load a file; refused, which a transcript shows"),
+    ("module|loadex", "would load a file; refused, which a transcript shows"),
+    ("quit", "ends the connection; tests/it has it"),
+    ("save", "takes long under load; DEBUG RELOAD saves too, and reads back what was saved"),
+    ("shutdown", "ends the server; tests/it has it"),
+    ("debug", "its subcommands are not in the table: MORE_FORMS has those that can be compared"),
+    ("cluster|help", "help texts list what the server has"),
+    ("client|help", "help texts list what the server has"),
+    ("command|help", "help texts list what the server has"),
+    ("config|help", "help texts list what the server has"),
+    ("memory|help", "help texts list what the server has"),
+    ("module|help", "help texts list what the server has"),
+    ("object|help", "help texts list what the server has"),
+];
+
+/// Forms that the table does not know.
+pub const MORE_FORMS: &[(&str, &str)] = &[
+    ("debug|digest", ""),
+    ("debug|digest-value", "key [key ...]"),
+    ("debug|error", "error-text"),
+    ("debug|log", "message"),
+    (
+        "debug|protocol",
+        // Not PUSH: a push is no reply, so there would be none to count.
+        "<STRING | INTEGER | DOUBLE | BIGNUM | NULL | ARRAY | SET | MAP | ATTRIB | VERBATIM | TRUE | FALSE>",
+    ),
+    ("debug|reload", ""),
+    ("debug|set-active-expire", "on-off"),
+];
+
+/// Whether a command is in the skip list.
+pub fn is_skipped(name: &str) -> bool {
+    SKIPPED.iter().any(|(skipped, _)| *skipped == name)
+}
+
+/// How two replies to the same request are compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Compare {
+    /// They are equal.
+    Equal,
+    /// They have the same elements, in any order.
+    Unordered,
+    /// Integers may differ by so much: they count from a time that each server takes for itself.
+    Near(i64),
+    /// Only their kind is equal: the content is the server's own.
+    Kind,
+    /// The cursor is followed to the end, and all that it brought is equal as a set.
+    Iterated,
+    /// A key that KEYS, sent next, lists.
+    Member,
+    /// A DUMP payload: equal without version and checksum, and kept for RESTORE.
+    Payload,
+}
+
+/// How a command's replies are compared.
+pub fn compare(name: &str) -> Compare {
+    /// The servers get the same command within this time.
+    const APART_S: i64 = 60;
+    match name {
+        "keys" | "config|get" => Compare::Unordered,
+        "ttl" | "expiretime" | "object|idletime" => Compare::Near(APART_S),
+        "pttl" | "pexpiretime" => Compare::Near(APART_S * 1000),
+        "scan" => Compare::Iterated,
+        "randomkey" => Compare::Member,
+        "dump" => Compare::Payload,
+        "client|id" | "client|info" | "client|list" | "hello" | "lastsave" | "memory|usage"
+        | "time" => Compare::Kind,
+        _ => Compare::Equal,
+    }
+}
+
+/// A difference that stays.
+pub struct Divergence {
+    /// Which peer differs.
+    pub peer: super::Kind,
+    /// Whether a difference is this one.
+    pub is: fn(&Case<'_>) -> bool,
+    /// Why it stays.
+    pub reason: &'static str,
+}
+
+/// The differences that stay. Each must be seen in a long run, or it is no longer needed.
+pub const DIVERGENCES: &[Divergence] = &[];
+
+/// Reply kinds that a command gives too rarely to be seen as often as the others, with the reason.
+pub const RARE: &[(&str, &str, &str)] = &[];
+
+/// Whether a reply is an error that begins like this.
+#[allow(dead_code, reason = "for the table above, which may be empty for a while")]
+pub fn is_error(reply: &OwnedReply, start: &[u8]) -> bool {
+    matches!(reply, OwnedReply::Error(text) if text.starts_with(start))
+}
