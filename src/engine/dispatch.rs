@@ -14,6 +14,7 @@ use super::round::{Group, Outcome, Replies, Request, Round};
 use super::{Engine, actions};
 use crate::admin::ClientId;
 use crate::base::clock::UnixMs;
+use crate::command::error::c_text;
 use crate::command::table::{Found, Resolved};
 use crate::command::{Access, Answer, Call, Control, Error, Flag, Handler, Keys, ReadFn};
 use crate::keyspace::value::lru_clock;
@@ -451,5 +452,5 @@ fn unknown_subcommand(container: &Resolved, arguments: &[&[u8]]) -> Error {
 }
 
 fn clipped(text: &[u8], most: usize) -> String {
-    String::from_utf8_lossy(&text[..text.len().min(most)]).into_owned()
+    c_text(&text[..text.len().min(most)]).into_owned()
 }

@@ -2,11 +2,9 @@
 
 use super::coverage::kind;
 use super::policy::Compare;
+use coolcache::rdb::dump::decode;
 use coolcache::resp::OwnedReply;
 use std::collections::BTreeSet;
-
-/// Version and checksum at the end of a DUMP payload.
-const TRAILER: usize = 10;
 
 /// Whether `ours` and `theirs` are equal; `next` is our reply to the next request.
 pub fn equal(
@@ -39,10 +37,9 @@ pub fn equal(
         }
         Compare::Payload => match (ours, theirs) {
             (OwnedReply::Bulk(a), OwnedReply::Bulk(b)) => {
-                let value = |payload: &[u8]| {
-                    payload.get(..payload.len().saturating_sub(TRAILER)).map(<[u8]>::to_vec)
-                };
-                value(a) == value(b)
+                let (mut a_scratch, mut b_scratch) = (Vec::new(), Vec::new());
+                let values = (decode(a, &mut a_scratch), decode(b, &mut b_scratch));
+                matches!(values, (Ok(a), Ok(b)) if a == b)
             }
             _ => ours == theirs,
         },

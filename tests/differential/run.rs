@@ -2,7 +2,7 @@
 
 use super::compare::{equal, scanned, show, show_words};
 use super::coverage::Coverage;
-use super::domain::{self, DATABASES};
+use super::domain;
 use super::generate::{Generator, Request};
 use super::grammar::Grammar;
 use super::policy::{Compare, DIVERGENCES};
@@ -19,6 +19,8 @@ const DIGEST_EVERY: u64 = 20;
 /// Requests that are remembered, and of these shown.
 const HISTORY: usize = 4000;
 const SHOWN: usize = 12;
+/// Databases of each server.
+const ALL_DATABASES: usize = 16;
 /// DUMP payloads that are kept.
 const PAYLOADS: usize = 64;
 /// After so many differences nothing new is learned.
@@ -233,12 +235,17 @@ impl<'g> Run<'g> {
         }
         self.ended = true;
         let mut text = format!("the data differs: {} {}", show(&ours), show(&theirs));
-        for db in 0..DATABASES {
+        for db in 0..ALL_DATABASES {
             let db = db.to_string();
             for peer in [&mut self.ours, &mut self.theirs] {
                 peer.call(&[b"SELECT", db.as_bytes()]);
             }
-            for key in domain::keys() {
+            let listed = [&mut self.ours, &mut self.theirs].map(|peer| peer.call(&[b"KEYS", b"*"]));
+            let mut keys = BTreeSet::new();
+            for key in listed.into_iter().filter_map(elements).flatten() {
+                keys.extend(bulk(key));
+            }
+            for key in keys {
                 let ask: &[&[u8]] = &[b"DEBUG", b"DIGEST-VALUE", &key];
                 if self.ours.call(ask) == self.theirs.call(ask) {
                     continue;
@@ -257,6 +264,14 @@ impl<'g> Run<'g> {
         }
         self.differences.push(text);
     }
+}
+
+fn elements(reply: OwnedReply) -> Option<Vec<OwnedReply>> {
+    if let OwnedReply::Array(items) = reply { Some(items) } else { None }
+}
+
+fn bulk(reply: OwnedReply) -> Option<Vec<u8>> {
+    if let OwnedReply::Bulk(bytes) = reply { Some(bytes) } else { None }
 }
 
 /// All keys that a cursor brings from a first reply on.
