@@ -88,7 +88,7 @@ impl<'g> Generator<'g> {
         }
         if form.name == "client|kill" {
             // Whatever else it says, this matches nobody.
-            draft.words.extend([b"NAME".to_vec(), b"nobody-at-all".to_vec()]);
+            draft.words.extend([b"LADDR".to_vec(), b"192.0.2.9:9".to_vec()]);
         } else if is_safe_spoiled(&form.name) && self.domain.percent(8) {
             self.spoil(form, &mut draft);
         }

@@ -102,7 +102,84 @@ pub struct Divergence {
 pub const DIVERGENCES: &[Divergence] = &[
     Divergence { peer: Kind::Redis, is: is_lossy, reason: LOSSY },
     Divergence { peer: Kind::Valkey, is: is_lossy, reason: LOSSY },
+    Divergence { peer: Kind::Redis, is: is_int_after_float, reason: INT_AFTER_FLOAT },
+    Divergence { peer: Kind::Valkey, is: is_int_after_float, reason: INT_AFTER_FLOAT },
+    Divergence {
+        peer: Kind::Redis,
+        is: |case| {
+            matches!(case.name, "readonly" | "readwrite" | "cluster|keyslot")
+                && is_error(case.theirs, b"ERR This instance has cluster support disabled")
+        },
+        reason: "Redis 7.0 refuses these without a cluster; Valkey 9.1 and we answer them",
+    },
+    Divergence {
+        peer: Kind::Redis,
+        is: |case| {
+            matches!(case.name, "client|kill" | "client|list") && (any(case.ours) || any(case.theirs))
+        },
+        reason: "Redis 7.0 takes one id behind ID and no word twice, and checks filters otherwise",
+    },
+    Divergence {
+        peer: Kind::Redis,
+        is: |case| {
+            case.name == "scan"
+                && case.words.get(1).is_some_and(|cursor| matches!(cursor.as_slice(), b"" | b"-1"))
+        },
+        reason: "Redis 7.0 takes an empty or negative cursor; to Valkey 9.1 and us it is invalid",
+    },
+    Divergence {
+        peer: Kind::Redis,
+        is: |case| {
+            let name = case.name;
+            is_error(case.theirs, b"ERR wrong number of arguments for")
+                && (name == "cluster|replicate" || name.starts_with("command|getkeys"))
+        },
+        reason: "Redis 7.0 has another arity",
+    },
+    Divergence {
+        peer: Kind::Redis,
+        is: |case| case.name == "hello" && any(case.ours) && any(case.theirs),
+        reason: "Redis 7.0 looks at HELLO's password before its name; Valkey 9.1 and we after",
+    },
+    Divergence {
+        peer: Kind::Redis,
+        is: |case| case.name == "client|getname",
+        reason: "Redis 7.0 sets HELLO's first SETNAME even if the second is invalid",
+    },
+    Divergence {
+        peer: Kind::Redis,
+        is: is_embedded,
+        reason: "Valkey 9.1 and we call embstr what lies beside its key, Redis 7.0 up to 44 bytes",
+    },
+    Divergence {
+        peer: Kind::Valkey,
+        is: is_embedded,
+        reason: "to Valkey 9.1 a value that was raw under a longer key stays raw when renamed",
+    },
+    Divergence {
+        peer: Kind::Redis,
+        is: |case| {
+            case.name == "getex" && *case.theirs == OwnedReply::Null && is_error(case.ours, b"ERR ")
+        },
+        reason: "Redis 7.0 reads GETEX's time only if the key is there; Valkey 9.1 and we always do",
+    },
+    Divergence {
+        peer: Kind::Redis,
+        is: |case| {
+            case.name == "object|refcount"
+                && (case.ours, case.theirs) == (&OwnedReply::Int(1), &OwnedReply::Int(0x7FFF_FFFF))
+        },
+        reason: "Redis 7.0 shares small integers; Valkey 9.1 and we keep them in the entry",
+    },
 ];
+
+const INT_AFTER_FLOAT: &str = "INCRBYFLOAT is logged as the SET of its sum, so that the live server and one that \
+    replays its log have the same encodings: a whole sum is an int";
+
+fn is_int_after_float(case: &Case<'_>) -> bool {
+    let is = |reply: &OwnedReply, text: &[u8]| matches!(reply, OwnedReply::Bulk(b) if b == text);
+    case.name == "object|encoding" && is(case.ours, b"int") && is(case.theirs, b"embstr")
+}
 
 const LOSSY: &str = "our errors are texts: bytes of a request that are not UTF-8 come back as U+FFFD";
 
@@ -114,6 +191,22 @@ fn is_lossy(case: &Case<'_>) -> bool {
         }
         _ => false,
     }
+}
+
+/// Ours follows from key and value alone.
+fn is_embedded(case: &Case<'_>) -> bool {
+    let is = |reply: &OwnedReply, text: &[u8]| matches!(reply, OwnedReply::Bulk(b) if b == text);
+    case.name == "object|encoding" && is(case.ours, b"embstr") && is(case.theirs, b"raw")
+}
+
+/// Whether a reply is an error.
+fn any(reply: &OwnedReply) -> bool {
+    matches!(reply, OwnedReply::Error(_))
+}
+
+/// Whether a reply is an error that begins so.
+fn is_error(reply: &OwnedReply, start: &[u8]) -> bool {
+    matches!(reply, OwnedReply::Error(text) if text.starts_with(start))
 }
 
 /// Reply kinds that a command gives too rarely to be seen as often as the others, with the reason.

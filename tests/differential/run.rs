@@ -8,7 +8,7 @@ use super::grammar::Grammar;
 use super::policy::{Compare, DIVERGENCES};
 use super::server::Peer;
 use coolcache::resp::OwnedReply;
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// Connections to each server; the odd ones speak RESP3.
 pub const CLIENTS: usize = 4;
@@ -25,6 +25,8 @@ const ALL_DATABASES: usize = 16;
 const PAYLOADS: usize = 64;
 /// After so many differences nothing new is learned.
 const DIFFERENCES_MAX: usize = 20;
+/// Of each command these are shown.
+const DIFFERENCES_OF_ONE_MAX: u64 = 2;
 
 /// A request with both replies.
 pub struct Case<'a> {
@@ -50,6 +52,8 @@ pub struct Run<'g> {
     pub differences: Vec<String>,
     /// How often each listed divergence was seen.
     pub divergences: Vec<u64>,
+    /// How often each command differed.
+    pub differing: BTreeMap<String, u64>,
     sent: u64,
     history: VecDeque<(usize, Request, String)>,
     /// The data is not comparable any more, or a server is gone.
@@ -69,6 +73,7 @@ impl<'g> Run<'g> {
             coverage: Coverage::new(grammar),
             differences: Vec::new(),
             divergences: vec![0; DIVERGENCES.len()],
+            differing: BTreeMap::new(),
             sent: 0,
             history: VecDeque::new(),
             ended: false,
@@ -161,6 +166,11 @@ impl<'g> Run<'g> {
         let known = DIVERGENCES.iter().position(|known| known.peer == peer && (known.is)(&case));
         if let Some(known) = known {
             self.divergences[known] += 1;
+            return;
+        }
+        let of_name = self.differing.entry(name.to_owned()).or_default();
+        *of_name += 1;
+        if *of_name > DIFFERENCES_OF_ONE_MAX {
             return;
         }
         let (ours, theirs) = (show(ours), show(theirs));
