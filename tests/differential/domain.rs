@@ -205,15 +205,13 @@ impl Domain {
 
     /// Zero is no expiry; with ABSTTL a time from now is past.
     fn ttl(&mut self) -> Vec<u8> {
-        match self.rng.below(10) {
-            0..4 => b"0".to_vec(),
-            4..7 => self.time(1000, true),
-            _ => {
-                let time = self.time(1000, false);
-                // The peers add it to the clock without looking, and it overflows.
-                if time.len() >= 19 { b"0".to_vec() } else { time }
-            }
+        if self.percent(40) {
+            return b"0".to_vec();
         }
+        let absolute = self.percent(50);
+        let time = self.time(1000, absolute);
+        // The peers add it to the clock without looking, and it overflows.
+        if time == b"9223372036854775807" { b"0".to_vec() } else { time }
     }
 
     fn payload(&mut self) -> Vec<u8> {

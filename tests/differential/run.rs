@@ -138,6 +138,9 @@ impl<'g> Run<'g> {
                 continue;
             };
             let next = replies.get(n + 1).and_then(Option::as_ref).map(|(ours, _)| ours);
+            if matches!(ours, OwnedReply::Error(_)) {
+                self.generator.had_error(request);
+            }
             self.compare(request, ours, theirs, next);
             self.remember(client, request, show(ours));
             if request.compare == Compare::Iterated {
