@@ -65,7 +65,7 @@ impl Domain {
             ("object|help" | "memory|usage", "count") => self.text(&["0", "5"]),
             ("incrbyfloat", "increment") => self.float(),
             ("restore", "ttl") => self.ttl(),
-            ("restore", "seconds") => self.text(&["0", "1", "1000", "-1", "x"]),
+            ("restore", "seconds") => self.text(&["0", "1000", "1000", "50000", "50000", "-1", "x"]),
             ("restore", "frequency") => self.text(&["0", "5", "255", "256", "-1", "x"]),
             ("client|kill" | "client|list", _) => self.filter(name),
             (_, "key" | "key1" | "key2" | "newkey" | "source" | "destination") => self.key(),
@@ -210,8 +210,10 @@ impl Domain {
         }
         let absolute = self.percent(50);
         let time = self.time(1000, absolute);
-        // The peers add it to the clock without looking, and it overflows.
-        if time == b"9223372036854775807" { b"0".to_vec() } else { time }
+        // Not the largest: the peers add it to the clock without looking, and it overflows. Nor the past times,
+        // which without ABSTTL would be the near future.
+        let is_odd = matches!(time.as_slice(), b"9223372036854775807" | b"1" | b"1000");
+        if is_odd { b"0".to_vec() } else { time }
     }
 
     fn payload(&mut self) -> Vec<u8> {

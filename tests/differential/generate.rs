@@ -293,10 +293,11 @@ fn lots_of(form: &Form) -> usize {
         (_, "flushall" | "flushdb") => 8,
         (_, "debug|reload" | "debug|digest") => 4,
         (_, "set" | "getex" | "msetex" | "restore" | "scan") => 60,
+        (_, "object|idletime" | "object|encoding") => 80,
         (_, "debug|protocol") => 50,
         (Group::String | Group::Generic, _) => 30,
-        (Group::Cluster, _) => 3 + 2 * tokens.len(),
-        _ => 12 + tokens.len(),
+        (Group::Cluster, _) => 5 + 2 * tokens.len(),
+        _ => 20 + 2 * tokens.len(),
     }
 }
 

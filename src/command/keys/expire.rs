@@ -34,6 +34,7 @@ pub(super) const EXPIRE: Command = Command {
         let now = tx.now();
         expire(tx, call, 1000, now)
     }),
+    touches: Some(true),
     ..GENERIC
 };
 
@@ -106,6 +107,7 @@ pub(super) const PERSIST: Command = Command {
     keys: &[Keys::One(1, Access::Update)],
     flags: &[Flag::Fast],
     handler: Handler::Write(persist),
+    touches: Some(true),
     ..GENERIC
 };
 
