@@ -4,6 +4,7 @@ use super::client::name_is_valid;
 use super::{Answer, CONNECTION, Call, Command, Control, Error, Flag, Handler, Result};
 use crate::admin::info::REDIS_VERSION;
 use crate::base::number;
+use crate::command::error::c_text;
 use crate::resp::{Protocol, Reply};
 use sha2::{Digest, Sha256};
 
@@ -93,7 +94,7 @@ impl<'a> Hello<'a> {
                     at += 2;
                 }
                 _ => {
-                    let option = String::from_utf8_lossy(option);
+                    let option = c_text(option);
                     let text = format!("ERR Syntax error in HELLO option '{option}'");
                     return Err(Error::owned(text));
                 }

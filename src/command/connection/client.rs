@@ -4,6 +4,7 @@
 
 use super::filter::Filter;
 use super::{Action, Answer, CONNECTION, Call, Command, Control, Error, Flag, Handler, Result};
+use crate::command::error::c_text;
 use crate::command::help;
 use crate::resp::Reply;
 use crate::session::Replies;
@@ -314,12 +315,12 @@ fn setinfo<'a>(control: &mut Control<'_>, call: &Call<'a>) -> Result<Answer<'a>>
         () if call.is(2, "LIB-NAME") => &mut session.library_name,
         () if call.is(2, "LIB-VER") => &mut session.library_version,
         () => {
-            let option = String::from_utf8_lossy(option);
+            let option = c_text(option);
             return Err(Error::owned(format!("ERR Unrecognized option '{option}'")));
         }
     };
     if !is_printable(value) {
-        let option = String::from_utf8_lossy(option);
+        let option = c_text(option);
         let text = format!("ERR {option} cannot contain spaces, newlines or special characters.");
         return Err(Error::owned(text));
     }

@@ -1,7 +1,8 @@
 //! KEYS, SCAN and RANDOMKEY: commands that find keys nobody has named.
 
-use super::{GENERIC, c_text};
+use super::GENERIC;
 use crate::base::glob;
+use crate::command::error::c_text;
 use crate::command::{Call, Command, Error, Handler, Result};
 use crate::keyspace::{Entry, View};
 use crate::resp::reply::BulksKind;

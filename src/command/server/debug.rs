@@ -2,6 +2,7 @@
 
 use super::{ADMIN, SERVER};
 use crate::base::number;
+use crate::command::error::c_text;
 use crate::command::{Action, Answer, Call, Command, Control, Error, Handler, Result};
 use crate::keyspace::digest::{self, Digest};
 use crate::keyspace::{Key, StringRef, value};
@@ -57,7 +58,7 @@ fn debug<'a>(control: &mut Control<'_>, call: &Call<'a>) -> Result<Answer<'a>> {
     match subcommands.find(|(name, takes, _)| call.is(1, name) && takes.contains(&call.len())) {
         Some((_, _, run)) => run(control, call),
         None => {
-            let name = String::from_utf8_lossy(call.arg(1));
+            let name = c_text(call.arg(1));
             let text = "unknown subcommand or wrong number of arguments for";
             Err(Error::owned(format!("ERR {text} '{name}'. Try DEBUG HELP.")))
         }

@@ -87,6 +87,7 @@ pub(super) const STRLEN: Command = Command {
         (integer) 5
     "#,
     since: "2.2.0",
+    touches: Some(true),
     keys: &[Keys::One(1, Access::Metadata)],
     flags: &[Flag::Fast],
     handler: Handler::Read(strlen),
