@@ -28,8 +28,8 @@ pub const BEGINNING: UnixMs = UnixMs(1_700_000_000_000);
 pub struct Local {
     /// The engine.
     pub engine: Engine,
-    client: ClientId,
-    now: UnixMs,
+    pub(super) client: ClientId,
+    pub(super) now: UnixMs,
 }
 
 impl Default for Local {
@@ -50,9 +50,19 @@ impl Local {
 
     /// Runs one request and returns its encoded reply.
     pub fn run(&mut self, arguments: &[&[u8]]) -> Vec<u8> {
-        let mut round = Round { arguments: arguments.to_vec(), ..Round::default() };
-        round.push(0);
-        round.groups.push(Group { client: self.client, count: 1, ..Group::default() });
+        self.round(&[arguments])
+    }
+
+    /// Runs requests in one round, as if they had come together, and returns their encoded replies.
+    pub fn round(&mut self, requests: &[&[&[u8]]]) -> Vec<u8> {
+        let mut round = Round::default();
+        for request in requests {
+            let first = round.arguments.len();
+            round.arguments.extend_from_slice(request);
+            round.push(first);
+        }
+        let count = requests.len() as u32;
+        round.groups.push(Group { client: self.client, count, ..Group::default() });
         let mut replies = Replies::default();
         self.engine.execute(&round, self.now, &mut replies);
         let out = &replies.out;
@@ -183,7 +193,11 @@ fn is_bracket(record: &[Vec<u8>]) -> bool {
 }
 
 /// The laws that hold for every sequence of commands.
-fn check_laws(local: &Local) {
+///
+/// # Panics
+/// If one is broken.
+#[doc(hidden)]
+pub fn check_laws(local: &Local) {
     let records = parsed(local.records());
     let mut again = Local::default();
     for record in &records {

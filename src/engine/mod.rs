@@ -16,10 +16,12 @@
 //! | `replay` | records and RDB entries into the keyspace |
 //! | `cron` | periodic work |
 //! | `pool`, `outbox` | slow reads, and messages to connections |
-//! | `check` | the test of commands by transcripts |
+//! | `check`, `fuzzing` | the test of commands by transcripts, and by a fuzzer |
 
 pub mod check;
 pub mod cron;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod outbox;
 pub mod pool;
 pub mod round;

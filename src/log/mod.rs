@@ -45,6 +45,8 @@ use crate::base::disk::Disk;
 mod base;
 mod catalog;
 mod error;
+#[doc(hidden)]
+pub mod fuzzing;
 mod lsn;
 mod manifest;
 mod positions;
