@@ -94,6 +94,7 @@ impl Bench {
 
     /// Remembers a command for the report; a word that differs from run to run stands for itself in capitals.
     pub fn ran(&self, command: String) {
+        let command = command.replace(&*self.dir.path().to_string_lossy(), "DIR");
         let mut commands = self.commands.borrow_mut();
         if !commands.contains(&command) {
             commands.push(command);

@@ -1,7 +1,6 @@
 //! A client in a closed loop, one request at a time, that remembers the longest wait: what somebody else notices.
 
 use crate::Result;
-use crate::client::Client;
 use crate::fill;
 use crate::server::Server;
 use std::io::Error;
