@@ -8,6 +8,8 @@
 //! - [`thread_cpu_ns`]: CPU time of the calling thread; for how long the engine lock was held,
 //!   which a busy machine's scheduler must not be able to falsify.
 
+#![expect(clippy::disallowed_methods, reason = "this is the one place that asks the system")]
+
 use std::sync::OnceLock;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 

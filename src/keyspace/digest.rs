@@ -36,7 +36,7 @@ pub fn of_keyspace(keyspace: &Keyspace) -> Digest {
     let mut digest = Digest::default();
     for n in 0..keyspace.databases() {
         let table = keyspace.table(Db(n as u16));
-        if table.len() == 0 {
+        if table.is_empty() {
             continue;
         }
         digest.mix(&(n as u32).to_be_bytes());

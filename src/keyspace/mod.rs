@@ -325,7 +325,7 @@ impl Keyspace {
 
     /// Empties a database; its old contents go to the reclaimer. Returns how many keys there were.
     pub(in crate::keyspace) fn clear(&mut self, db: Db) -> usize {
-        let table = std::mem::replace(&mut self.databases[db.index()], Table::new());
+        let table = std::mem::take(&mut self.databases[db.index()]);
         let keys = table.len();
         self.reclaimer.table(table);
         keys
