@@ -1,14 +1,59 @@
-//! CoolCache.
+//! CoolCache: a Redis-compatible, storage-engine-first server.
+//!
+//! Every mutation is a command record on one ordered log. The same bytes feed the in-memory keyspace, the log on
+//! disk, and (later) replicas; a snapshot is the keyspace as a value at one place of the log.
+//!
+//! ```text
+//!  I/O workers (tokio threads)          engine (one lock, once per turn)                one ordered log
+//! ┌──────────────────────────┐ batch  ┌───────────────────────────────────────────┐ bytes ┌───────────────────────┐
+//! │ turn: receive all ready  ├───────►│ dispatch ─► handler   Read:  View         │──────►│ tail (newest, memory) │
+//! │ sockets, parse, hash,    │        │                       Write: Tx, emit     │       │ log writer thread ──► │ segments
+//! │ ... execute ..., send    │◄───────┤  Keyspace ◄─ Change::apply ◄─ record ◄──┘  │       └───────────────────────┘
+//! └──────────────────────────┘replies,└─────────────┬─────────────────────────────┘
+//!    held until their LSN is safe                   │ freeze at LSN n
+//!                                                   ▼
+//!                                         snapshot thread ─► RDB at LSN n        read pool ─► slow reads
+//! ```
+//!
+//! # The five laws
+//!
+//! 1. **Every mutation is a record.** Two ways lead into the data: a record ([`keyspace::Tx::emit`]), or a whole
+//!    snapshot ([`keyspace::load`]). The compiler enforces it: a read handler gets a [`keyspace::View`].
+//! 2. **One pipeline.** The record's bytes are a Redis command in RESP; log, replay and interoperability use nothing
+//!    else ([`keyspace::record`] has the fixed-point law).
+//! 3. **One address space.** The LSN ([`log::Lsn`]) counts record bytes; it is the replication offset.
+//! 4. **The keyspace is a value.** A snapshot is the clone of a root ([`paged`], [`keyspace::Keyspace::freeze`]).
+//! 5. **Reads change nothing.** Expiry is a record (DEL); a read hides an expired key and leaves a note.
+//!
+//! # Reading order
+//!
+//! Follow one SET from socket to log: [`server`] (`turn.rs`: receive, parse) → [`engine`] (`dispatch.rs`) →
+//! [`command`] (`string/set.rs`) → [`keyspace::tx`] and [`keyspace::record`] → [`paged`] → [`log`] (`writer.rs`).
+//! Each folder may use those before it in this list, and `tests/tidy.rs` checks that:
+//!
+//! | folder | what it holds |
+//! |---|---|
+//! | [`base`] | clock, chance, disk, numbers as Redis prints them, globs, limits |
+//! | [`resp`] | the protocol: requests parsed in place, replies in RESP2 and RESP3 |
+//! | [`paged`] | the copy-on-write table: pages, page heap, directory, freeze, scan |
+//! | [`keyspace`] | databases of values with expiry; views, transactions, changes and their records; digest |
+//! | [`rdb`] | the RDB format, both ways |
+//! | [`log`] | segments, manifest, group commit, recovery |
+//! | [`session`], [`admin`] | one connection's state; settings, statistics, INFO |
+//! | [`command`] | the command table, one folder or file a group |
+//! | [`engine`] | the lock, dispatch, expiry, snapshots, start |
+//! | [`server`] | sockets, the turn, shutdown |
+//! | [`cli`] | the command line |
 
-pub mod base;
-pub mod resp;
-pub mod paged;
-pub mod keyspace;
-pub mod rdb;
-pub mod log;
-pub mod session;
 pub mod admin;
+pub mod base;
+pub mod cli;
 pub mod command;
 pub mod engine;
+pub mod keyspace;
+pub mod log;
+pub mod paged;
+pub mod rdb;
+pub mod resp;
 pub mod server;
-pub mod cli;
+pub mod session;

@@ -73,3 +73,34 @@ impl Clients {
         self.connected == 0
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::clock::UnixMs;
+
+    fn add(clients: &mut Clients) -> (ClientId, u64) {
+        let id = clients.next_id();
+        (clients.add(Session::new(id, 0, 0, UnixMs(0), true)), id)
+    }
+
+    #[test]
+    fn places_are_reused_and_ids_are_not() {
+        let mut clients = Clients::default();
+        let (first, second, third) = (add(&mut clients), add(&mut clients), add(&mut clients));
+        assert_eq!([first.1, second.1, third.1], [1, 2, 3]);
+        assert_eq!(clients.remove(second.0).map(|session| session.id), Some(2));
+        assert!(clients.remove(second.0).is_none());
+        assert!(clients.remove(ClientId(99)).is_none());
+        assert_eq!(clients.len(), 2);
+        let fourth = add(&mut clients);
+        assert_eq!(fourth, (second.0, 4));
+        assert_eq!(clients.session(fourth.0).id, 4);
+        let ids: Vec<_> = clients.iter().map(|(_, session)| session.id).collect();
+        assert_eq!(ids, [1, 4, 3]);
+        for (client, _) in [first, third, fourth] {
+            clients.remove(client);
+        }
+        assert!(clients.is_empty() && clients.iter().next().is_none());
+    }
+}

@@ -17,8 +17,6 @@ pub struct Facts {
     pub replication_id: String,
     /// The port that is served.
     pub port: u16,
-    /// The configuration file's full path; empty if there is none.
-    pub config_file: String,
     /// The executable's full path.
     pub executable: String,
     /// Whether a data set is being loaded.
@@ -111,8 +109,9 @@ impl Facts {
         self.peak_bytes = self.peak_bytes.max(self.used_bytes(keyspace));
     }
 
-    /// Reads what the operating system knows: resident set, CPU time, the machine's memory, its name.
+    /// Reads what the operating system knows: resident set, CPU time, the machine's memory, its name, our own path.
     pub fn read_process(&mut self) -> io::Result<()> {
+        self.executable = std::env::current_exe()?.display().to_string();
         let page = rustix::param::page_size() as u64;
         let statm = std::fs::read_to_string("/proc/self/statm")?;
         let resident = statm.split(' ').nth(1).and_then(|pages| pages.parse::<u64>().ok());

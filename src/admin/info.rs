@@ -24,7 +24,7 @@ pub struct Source<'a> {
 
 type Writer = fn(&Source<'_>, &mut Lines);
 
-/// One section: its name as asked for, its title, whether INFO without arguments shows it, and who writes it.
+/// One section: its title (its name in any case), whether INFO without arguments shows it, and who writes it.
 struct Section {
     title: &'static str,
     by_default: bool,
@@ -131,7 +131,8 @@ fn server(source: &Source<'_>, lines: &mut Lines) {
     lines.field("configured_hz", config.hz());
     lines.field("lru_clock", value::lru_clock(source.now.0));
     lines.field("executable", &facts.executable);
-    lines.field("config_file", &facts.config_file);
+    let file = config.file().unwrap_or(std::path::Path::new(""));
+    lines.field("config_file", file.display());
     lines.field("io_threads_active", u8::from(config.io_threads() > 1));
 }
 
@@ -157,7 +158,10 @@ fn memory(source: &Source<'_>, lines: &mut Lines) {
     lines.bytes("used_memory_peak", peak);
     lines.text(format_args!("used_memory_peak_perc:{:.2}%", percent(used, peak)));
     lines.field("used_memory_overhead", used.saturating_sub(dataset));
-    lines.field("used_memory_startup", facts.startup_bytes);
+    // None was taken: the engine has not started in the ordinary way (tests, tools).
+    if facts.startup_bytes > 0 {
+        lines.field("used_memory_startup", facts.startup_bytes);
+    }
     lines.field("used_memory_dataset", dataset);
     let net = used.saturating_sub(facts.startup_bytes);
     lines.text(format_args!("used_memory_dataset_perc:{:.2}%", percent(dataset, net).min(100.0)));
@@ -315,7 +319,7 @@ fn cluster(source: &Source<'_>, lines: &mut Lines) {
 fn keyspace(source: &Source<'_>, lines: &mut Lines) {
     for n in 0..source.keyspace.databases() {
         let table = source.keyspace.table(Db(n as u16));
-        if table.len() > 0 {
+        if !table.is_empty() {
             let (keys, expires) = (table.len(), table.expiring());
             lines.text(format_args!("db{n}:keys={keys},expires={expires}"));
         }

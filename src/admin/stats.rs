@@ -27,6 +27,10 @@ pub struct Stats {
     pub error_replies: u64,
     /// Error replies by code (`ERR`, `WRONGTYPE`), at most [`ERROR_CODES_MAX`] of them.
     pub errors: BTreeMap<String, u64>,
+    /// Connections closed because they sent too much without its end (`client-query-buffer-limit`).
+    pub query_limit_disconnections: u64,
+    /// Connections closed because they do not read (`client-output-buffer-limit`).
+    pub output_limit_disconnections: u64,
     /// Reads that ran on the read pool.
     pub slow_reads: u64,
     /// Turns of the workers that ran commands.

@@ -17,6 +17,9 @@ pub const UNAUTHENTICATED_ARGUMENTS_MAX: u64 = 10;
 /// See [`UNAUTHENTICATED_ARGUMENTS_MAX`].
 pub const UNAUTHENTICATED_BULK_BYTES_MAX: u64 = 16 * KIB;
 
+/// Unparsed bytes of one connection before authentication (Valkey's `networking.c`).
+pub const UNAUTHENTICATED_QUERY_BYTES_MAX: usize = 1 << 20;
+
 /// Longest inline command, and longest `*<count>` or `$<length>` line, in bytes: Redis' value.
 pub const INLINE_BYTES_MAX: usize = 64 * 1024;
 

@@ -3,6 +3,8 @@
 //! Without a subcommand it is the server, and takes what redis-server takes: a configuration file as first argument,
 //! then `--parameter value` pairs. The tools (`rdb-dump`, `rdb-load`, `check`, `restore`) come with their issue.
 
+pub mod client;
+
 use crate::admin::Config;
 use crate::admin::config::LogLevel;
 use crate::server;

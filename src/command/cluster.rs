@@ -2,9 +2,7 @@
 //!
 //! Cluster tools ask these first, and read from the very text of the refusal that cluster mode is off.
 
-use super::{
-    Answer, Call, Command, Control, Error, Flag, Group, Handler, Result, help,
-};
+use super::{Answer, Call, Command, Control, Error, Flag, Group, Handler, Result, help};
 use crate::resp::Reply;
 
 const CLUSTER: Command = Command { group: Group::Cluster, ..super::DEFAULT };
@@ -83,12 +81,14 @@ pub const COMMANDS: &[Command] = &[
 /// A subcommand that only a cluster node runs.
 const fn of_node(
     name: &'static str,
+    example: &'static str,
     since: &'static str,
     syntax: &'static str,
     flags: &'static [Flag],
     summary: &'static str,
 ) -> Command {
-    Command { name, since, syntax, flags, summary, handler: Handler::Control(refuse), ..CLUSTER }
+    let handler = Handler::Control(refuse);
+    Command { name, example, since, syntax, flags, summary, handler, ..CLUSTER }
 }
 
 const NODES: &str = "O(N) where N is the number of cluster nodes";
@@ -97,12 +97,20 @@ const SLOTS: &str = "O(N) where N is the number of slots";
 const SUBCOMMANDS: &[Command] = &[
     Command {
         complexity: SLOTS,
-        ..of_node("addslots", "3.0.0", "slot [slot ...]", CHANGES, "Gives slots to the node.")
+        ..of_node(
+            "addslots",
+            "> CLUSTER ADDSLOTS 1 2\n(error) ERR This instance has cluster support disabled",
+            "3.0.0",
+            "slot [slot ...]",
+            CHANGES,
+            "Gives slots to the node.",
+        )
     },
     Command {
         complexity: SLOTS,
         ..of_node(
             "addslotsrange",
+            "> CLUSTER ADDSLOTSRANGE 1 100\n(error) ERR This instance has cluster support disabled",
             "7.0.0",
             "start-slot end-slot [start-slot end-slot ...]",
             CHANGES,
@@ -111,62 +119,138 @@ const SUBCOMMANDS: &[Command] = &[
     },
     Command {
         tips: VARYING,
-        ..of_node("bumpepoch", "3.0.0", "", CHANGES, "Advances the configuration epoch.")
+        ..of_node(
+            "bumpepoch",
+            "> CLUSTER BUMPEPOCH\n(error) ERR This instance has cluster support disabled",
+            "3.0.0",
+            "",
+            CHANGES,
+            "Advances the configuration epoch.",
+        )
     },
     Command {
         complexity: "O(N) where N is the number of migrations",
-        ..of_node("cancelslotmigrations", "9.0.0", "", CHANGES, "Cancels all slot migrations.")
+        ..of_node(
+            "cancelslotmigrations",
+            "> CLUSTER CANCELSLOTMIGRATIONS\n(error) ERR This instance has cluster support disabled",
+            "9.0.0",
+            "",
+            CHANGES,
+            "Cancels all slot migrations.",
+        )
     },
     Command {
         complexity: "O(N) where N is the number of failure reports",
         tips: VARYING,
         ..of_node(
             "count-failure-reports",
+            "> CLUSTER COUNT-FAILURE-REPORTS node\n(error) ERR This instance has cluster support disabled",
             "3.0.0",
             "node-id",
             ASKS_ADMIN,
             "Returns how many nodes report a node as failing.",
         )
     },
-    of_node("countkeysinslot", "3.0.0", "slot", ASKS_KEYS, "Returns how many keys a slot has."),
+    of_node(
+        "countkeysinslot",
+        "> CLUSTER COUNTKEYSINSLOT 1\n(error) ERR This instance has cluster support disabled",
+        "3.0.0",
+        "slot",
+        ASKS_KEYS,
+        "Returns how many keys a slot has.",
+    ),
     Command {
         complexity: SLOTS,
-        ..of_node("delslots", "3.0.0", "slot [slot ...]", CHANGES, "Takes slots from the node.")
+        ..of_node(
+            "delslots",
+            "> CLUSTER DELSLOTS 1\n(error) ERR This instance has cluster support disabled",
+            "3.0.0",
+            "slot [slot ...]",
+            CHANGES,
+            "Takes slots from the node.",
+        )
     },
     Command {
         complexity: SLOTS,
         ..of_node(
             "delslotsrange",
+            "> CLUSTER DELSLOTSRANGE 1 100\n(error) ERR This instance has cluster support disabled",
             "7.0.0",
             "start-slot end-slot [start-slot end-slot ...]",
             CHANGES,
             "Takes ranges of slots from the node.",
         )
     },
-    of_node("failover", "3.0.0", "[FORCE | TAKEOVER]", CHANGES, "Makes a replica the primary."),
+    of_node(
+        "failover",
+        "> CLUSTER FAILOVER\n(error) ERR This instance has cluster support disabled",
+        "3.0.0",
+        "[FORCE | TAKEOVER]",
+        CHANGES,
+        "Makes a replica the primary.",
+    ),
     Command {
         complexity: "O(N) where N is the number of keys in the slot",
         categories: &["keyspace"],
         ..of_node(
             "flushslot",
+            "> CLUSTER FLUSHSLOT 1\n(error) ERR This instance has cluster support disabled",
             "9.0.0",
             "slot [ASYNC | SYNC]",
             &[Flag::Write, Flag::Admin, Flag::NoAsyncLoading],
             "Removes all keys of a slot.",
         )
     },
-    of_node("flushslots", "3.0.0", "", CHANGES, "Takes all slots from the node."),
-    of_node("forget", "3.0.0", "node-id", CHANGES, "Removes a node from the node's table."),
+    of_node(
+        "flushslots",
+        "> CLUSTER FLUSHSLOTS\n(error) ERR This instance has cluster support disabled",
+        "3.0.0",
+        "",
+        CHANGES,
+        "Takes all slots from the node.",
+    ),
+    of_node(
+        "forget",
+        "> CLUSTER FORGET node\n(error) ERR This instance has cluster support disabled",
+        "3.0.0",
+        "node-id",
+        CHANGES,
+        "Removes a node from the node's table.",
+    ),
     Command {
         complexity: "O(N) where N is the number of requested keys",
         tips: VARYING,
-        ..of_node("getkeysinslot", "3.0.0", "slot count", ASKS_KEYS, "Returns keys of a slot.")
+        ..of_node(
+            "getkeysinslot",
+            "> CLUSTER GETKEYSINSLOT 1 10\n(error) ERR This instance has cluster support disabled",
+            "3.0.0",
+            "slot count",
+            ASKS_KEYS,
+            "Returns keys of a slot.",
+        )
     },
     Command {
         complexity: "O(N) where N is the number of migrations",
-        ..of_node("getslotmigrations", "9.0.0", "", CHANGES, "Returns the state of slot migrations.")
+        ..of_node(
+            "getslotmigrations",
+            "> CLUSTER GETSLOTMIGRATIONS\n(error) ERR This instance has cluster support disabled",
+            "9.0.0",
+            "",
+            CHANGES,
+            "Returns the state of slot migrations.",
+        )
     },
-    Command { tips: VARYING, ..of_node("info", "3.0.0", "", ASKS, "Returns the node's state.") },
+    Command {
+        tips: VARYING,
+        ..of_node(
+            "info",
+            "> CLUSTER INFO\n(error) ERR This instance has cluster support disabled",
+            "3.0.0",
+            "",
+            ASKS,
+            "Returns the node's state.",
+        )
+    },
     Command {
         name: "keyslot",
         summary: "Returns the slot of a key; works without a cluster, too.",
@@ -186,15 +270,30 @@ const SUBCOMMANDS: &[Command] = &[
     Command {
         complexity: NODES,
         tips: VARYING,
-        ..of_node("links", "7.0.0", "", ASKS_KEYS, "Returns the links to and from other nodes.")
+        ..of_node(
+            "links",
+            "> CLUSTER LINKS\n(error) ERR This instance has cluster support disabled",
+            "7.0.0",
+            "",
+            ASKS_KEYS,
+            "Returns the links to and from other nodes.",
+        )
     },
-    of_node("meet", "3.0.0", "ip port [cluster-bus-port]", CHANGES, "Greets another node."),
+    of_node(
+        "meet",
+        "> CLUSTER MEET 127.0.0.1 7000\n(error) ERR This instance has cluster support disabled",
+        "3.0.0",
+        "ip port [cluster-bus-port]",
+        CHANGES,
+        "Greets another node.",
+    ),
     Command {
         // Redis leaves it to the command to find that NODE is missing.
         arity: Some(-4),
         complexity: SLOTS,
         ..of_node(
             "migrateslots",
+            "> CLUSTER MIGRATESLOTS SLOTSRANGE 1 2 NODE node\n(error) ERR This instance has cluster support disabled",
             "9.0.0",
             "SLOTSRANGE start-slot end-slot [start-slot end-slot ...] NODE node-id \
              [SLOTSRANGE start-slot end-slot [start-slot end-slot ...] NODE node-id ...]",
@@ -202,23 +301,52 @@ const SUBCOMMANDS: &[Command] = &[
             "Moves slots from this node to others.",
         )
     },
-    of_node("myid", "3.0.0", "", ASKS, "Returns the node's id."),
+    of_node(
+        "myid",
+        "> CLUSTER MYID\n(error) ERR This instance has cluster support disabled",
+        "3.0.0",
+        "",
+        ASKS,
+        "Returns the node's id.",
+    ),
     Command {
         tips: VARYING,
-        ..of_node("myshardid", "7.2.0", "", ASKS, "Returns the id of the node's shard.")
+        ..of_node(
+            "myshardid",
+            "> CLUSTER MYSHARDID\n(error) ERR This instance has cluster support disabled",
+            "7.2.0",
+            "",
+            ASKS,
+            "Returns the id of the node's shard.",
+        )
     },
     Command {
         complexity: NODES,
         tips: VARYING,
-        ..of_node("nodes", "3.0.0", "", ASKS, "Returns the cluster as the node knows it.")
+        ..of_node(
+            "nodes",
+            "> CLUSTER NODES\n(error) ERR This instance has cluster support disabled",
+            "3.0.0",
+            "",
+            ASKS,
+            "Returns the cluster as the node knows it.",
+        )
     },
     Command {
         complexity: NODES,
         tips: VARYING,
-        ..of_node("replicas", "5.0.0", "node-id", ASKS_ADMIN, "Lists the replicas of a primary.")
+        ..of_node(
+            "replicas",
+            "> CLUSTER REPLICAS node\n(error) ERR This instance has cluster support disabled",
+            "5.0.0",
+            "node-id",
+            ASKS_ADMIN,
+            "Lists the replicas of a primary.",
+        )
     },
     of_node(
         "replicate",
+        "> CLUSTER REPLICATE NO ONE\n(error) ERR This instance has cluster support disabled",
         "3.0.0",
         "<node-id | NO ONE>",
         CHANGES,
@@ -228,16 +356,32 @@ const SUBCOMMANDS: &[Command] = &[
         complexity: NODES,
         ..of_node(
             "reset",
+            "> CLUSTER RESET\n(error) ERR This instance has cluster support disabled",
             "3.0.0",
             "[HARD | SOFT]",
             &[Flag::Admin, Flag::NoScript, Flag::Stale],
             "Makes the node a new one.",
         )
     },
-    of_node("saveconfig", "3.0.0", "", CHANGES, "Saves the cluster's configuration."),
-    of_node("set-config-epoch", "3.0.0", "config-epoch", CHANGES, "Sets a new node's epoch."),
+    of_node(
+        "saveconfig",
+        "> CLUSTER SAVECONFIG\n(error) ERR This instance has cluster support disabled",
+        "3.0.0",
+        "",
+        CHANGES,
+        "Saves the cluster's configuration.",
+    ),
+    of_node(
+        "set-config-epoch",
+        "> CLUSTER SET-CONFIG-EPOCH 1\n(error) ERR This instance has cluster support disabled",
+        "3.0.0",
+        "config-epoch",
+        CHANGES,
+        "Sets a new node's epoch.",
+    ),
     of_node(
         "setslot",
+        "> CLUSTER SETSLOT 1 STABLE\n(error) ERR This instance has cluster support disabled",
         "3.0.0",
         "slot <IMPORTING node-id | MIGRATING node-id | NODE node-id | STABLE> [TIMEOUT timeout]",
         CHANGES,
@@ -246,18 +390,33 @@ const SUBCOMMANDS: &[Command] = &[
     Command {
         complexity: NODES,
         tips: VARYING,
-        ..of_node("shards", "7.0.0", "", ASKS, "Returns which shard has which slots.")
+        ..of_node(
+            "shards",
+            "> CLUSTER SHARDS\n(error) ERR This instance has cluster support disabled",
+            "7.0.0",
+            "",
+            ASKS,
+            "Returns which shard has which slots.",
+        )
     },
     Command {
         complexity: NODES,
         tips: VARYING,
-        ..of_node("slaves", "3.0.0", "node-id", ASKS_ADMIN, "Lists the replicas of a primary.")
+        ..of_node(
+            "slaves",
+            "> CLUSTER SLAVES node\n(error) ERR This instance has cluster support disabled",
+            "3.0.0",
+            "node-id",
+            ASKS_ADMIN,
+            "Lists the replicas of a primary.",
+        )
     },
     Command {
         complexity: "O(N log N) where N is the number of slots asked for",
         tips: &["nondeterministic_output", "request_policy:all_shards"],
         ..of_node(
             "slot-stats",
+            "> CLUSTER SLOT-STATS ORDERBY key-count\n(error) ERR This instance has cluster support disabled",
             "8.0.0",
             "<SLOTSRANGE start-slot end-slot | ORDERBY metric [LIMIT limit] [ASC | DESC]>",
             ASKS,
@@ -267,9 +426,23 @@ const SUBCOMMANDS: &[Command] = &[
     Command {
         complexity: NODES,
         tips: VARYING,
-        ..of_node("slots", "3.0.0", "", ASKS, "Returns which node has which slots.")
+        ..of_node(
+            "slots",
+            "> CLUSTER SLOTS\n(error) ERR This instance has cluster support disabled",
+            "3.0.0",
+            "",
+            ASKS,
+            "Returns which node has which slots.",
+        )
     },
-    of_node("help", "5.0.0", "", ASKS, "Prints this help, on a cluster node."),
+    of_node(
+        "help",
+        "> CLUSTER HELP\n(error) ERR This instance has cluster support disabled",
+        "5.0.0",
+        "",
+        ASKS,
+        "Prints this help, on a cluster node.",
+    ),
 ];
 
 /// Modules' own administrators.
@@ -292,6 +465,7 @@ const MODULE_SUBCOMMANDS: &[Command] = &[
     },
     Command {
         name: "load",
+        example: "> MODULE LOAD /tmp/module.so\n(error) ERR MODULE command not allowed. If the enable-module-command option is set to \"local\", you can run it from a local connection, otherwise you need to set this option in the configuration file, and then restart the server.",
         summary: "Loads a module; always refused.",
         syntax: "path [arg [arg ...]]",
         since: "4.0.0",
@@ -301,6 +475,7 @@ const MODULE_SUBCOMMANDS: &[Command] = &[
     },
     Command {
         name: "loadex",
+        example: "> MODULE LOADEX /tmp/module.so\n(error) ERR MODULE command not allowed. If the enable-module-command option is set to \"local\", you can run it from a local connection, otherwise you need to set this option in the configuration file, and then restart the server.",
         summary: "Loads a module with parameters; always refused.",
         syntax: "path [CONFIG name value [CONFIG name value ...]] [ARGS args [args ...]]",
         since: "7.0.0",
@@ -310,6 +485,7 @@ const MODULE_SUBCOMMANDS: &[Command] = &[
     },
     Command {
         name: "unload",
+        example: "> MODULE UNLOAD module\n(error) ERR MODULE command not allowed. If the enable-module-command option is set to \"local\", you can run it from a local connection, otherwise you need to set this option in the configuration file, and then restart the server.",
         summary: "Unloads a module; always refused.",
         syntax: "name",
         since: "4.0.0",
@@ -319,6 +495,20 @@ const MODULE_SUBCOMMANDS: &[Command] = &[
     },
     Command {
         name: "help",
+        example: r#"
+            > MODULE HELP
+             1) MODULE <subcommand> [<arg> [value] [opt] ...]. Subcommands are:
+             2) LIST
+             3)     Lists modules. There are none.
+             4) LOAD path [arg [arg ...]]
+             5)     Loads a module; always refused.
+             6) LOADEX path [CONFIG name value [CONFIG name value ...]] [ARGS args [args ...]]
+             7)     Loads a module with parameters; always refused.
+             8) UNLOAD name
+             9)     Unloads a module; always refused.
+            10) HELP
+            11)     Prints this help.
+        "#,
         summary: "Prints this help.",
         since: "5.0.0",
         flags: &[Flag::Loading, Flag::Stale],

@@ -225,3 +225,83 @@ impl Keys {
 fn position(at: usize) -> i32 {
     i32::try_from(at).expect("a key position in the table is small")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::command::{Command, DEFAULT, table};
+
+    fn resolved(keys: &'static [Keys], entry: Command) -> Resolved {
+        let entry = Box::leak(Box::new(Command { name: "x", keys, ..entry }));
+        table::resolve(entry, None, &mut 0)
+    }
+
+    /// Positions of the keys of a call.
+    fn positions(keys: &'static [Keys], call: &str) -> Option<Vec<usize>> {
+        let arguments: Vec<&[u8]> = call.split(' ').map(str::as_bytes).collect();
+        let found = resolved(keys, DEFAULT).key_positions(&arguments)?;
+        Some(found.into_iter().map(|(position, _)| position).collect())
+    }
+
+    const READ: Access = Access::Read;
+
+    #[test]
+    fn keys_are_found_where_the_specs_say() {
+        assert_eq!(positions(&[Keys::One(1, READ)], "x a b"), Some(vec![1]));
+        assert_eq!(positions(&[Keys::One(2, READ)], "x a"), Some(vec![]));
+        assert_eq!(positions(&[Keys::From(1, 1, READ)], "x a b c"), Some(vec![1, 2, 3]));
+        assert_eq!(positions(&[Keys::From(1, 2, READ)], "x a 1 b 2"), Some(vec![1, 3]));
+        assert_eq!(positions(&[Keys::From(1, 2, READ)], "x a 1 b"), Some(vec![1, 3]));
+        assert_eq!(positions(&[Keys::Range(1, 2, 1, READ)], "x a b c"), Some(vec![1, 2]));
+        assert_eq!(positions(&[Keys::Range(1, -2, 1, READ)], "x a b 0"), Some(vec![1, 2]));
+        assert_eq!(positions(&[Keys::Range(1, -2, 1, READ)], "x a"), Some(vec![]));
+        let both: &[Keys] = &[Keys::One(1, READ), Keys::Counted(2, 1, READ)];
+        assert_eq!(positions(both, "x a 2 b c w"), Some(vec![1, 3, 4]));
+    }
+
+    #[test]
+    fn a_count_that_does_not_fit_gives_no_keys() {
+        let keys: &[Keys] = &[Keys::Counted(1, 2, READ)];
+        assert_eq!(positions(keys, "x 2 a 1 b 2"), Some(vec![2, 4]));
+        assert_eq!(positions(keys, "x 2 a 1 b"), Some(vec![2, 4]));
+        let wrong = ["x", "x 0 a", "x -1 a", "x n a", "x 3 a 1 b 2", "x 9223372036854775807 a 1"];
+        for call in wrong {
+            assert_eq!(positions(keys, call), None, "{call}");
+        }
+    }
+
+    #[test]
+    fn old_clients_get_one_range() {
+        type Case = (&'static [Keys], (i32, i32, i32));
+        let cases: [Case; 8] = [
+            (&[], (0, 0, 0)),
+            (&[Keys::One(2, READ)], (2, 2, 1)),
+            (&[Keys::From(1, 2, READ)], (1, -1, 2)),
+            (&[Keys::Range(1, 2, 1, READ)], (1, 2, 1)),
+            (&[Keys::Range(1, -2, 1, READ)], (1, -2, 1)),
+            (&[Keys::One(1, READ), Keys::One(2, READ)], (1, 2, 1)),
+            (&[Keys::One(1, READ), Keys::From(2, 1, READ)], (1, -1, 1)),
+            (&[Keys::Counted(1, 1, READ)], (0, 0, 0)),
+        ];
+        for (keys, range) in cases {
+            assert_eq!(resolved(keys, DEFAULT).key_range(), range, "{keys:?}");
+        }
+        // SUNIONSTORE and the like: the counted keys are not in the range.
+        let mixed: &[Keys] = &[Keys::One(1, READ), Keys::Counted(2, 1, READ)];
+        assert_eq!(resolved(mixed, DEFAULT).key_range(), (1, 1, 1));
+    }
+
+    #[test]
+    fn an_entry_adds_and_takes_categories() {
+        let group = Group::Generic;
+        let handler = Handler::Read(|_, _| Ok(crate::resp::Reply::Ok));
+        let sort =
+            Command { group, handler, categories: &["-keyspace", "set", "dangerous"], ..DEFAULT };
+        assert_eq!(resolved(&[], sort).category_names(), ["read", "set", "slow", "dangerous"]);
+        let container = Command { group, ..DEFAULT };
+        assert_eq!(resolved(&[], container).category_names(), ["slow"]);
+        let counted = Command { handler, ..DEFAULT };
+        let counted = resolved(&[Keys::Counted(1, 1, READ)], counted);
+        assert_eq!(counted.flag_names(), ["readonly", "movablekeys"]);
+    }
+}

@@ -55,3 +55,9 @@ impl From<WrongType> for Error {
 
 /// What a handler returns.
 pub type Result<T> = std::result::Result<T, Error>;
+
+/// Bytes of a request as Redis, whose texts are C strings, prints them into an error: up to the first NUL byte.
+pub fn c_text(bytes: &[u8]) -> Cow<'_, str> {
+    let end = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
+    String::from_utf8_lossy(bytes.get(..end).unwrap_or_default())
+}

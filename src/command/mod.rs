@@ -53,7 +53,8 @@ pub struct Command {
     /// Where its keys are.
     pub keys: &'static [Keys],
     /// Whether a call counts as a use of its keys (idle times, eviction), where the key specs do not tell: they
-    /// say `access` of TTL, which is none, and only `RO` of TOUCH, which is one.
+    /// say `access` of TTL, which is none, and only `RO` of TOUCH, which is one. Of a write, whether it uses its
+    /// first key even though it leaves its value as it is (EXPIRE).
     pub touches: Option<bool>,
     /// What cannot be derived from handler, keys and group.
     pub flags: &'static [Flag],

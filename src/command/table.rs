@@ -114,9 +114,7 @@ pub fn indexes() -> usize {
 pub fn by_full_name(name: &[u8]) -> Option<&'static Resolved> {
     match name.iter().position(|byte| *byte == b'|') {
         None => TABLE.find(name),
-        Some(bar) => {
-            TABLE.find(&name[..bar])?.subcommand(&name[bar + 1..])
-        }
+        Some(bar) => TABLE.find(&name[..bar])?.subcommand(&name[bar + 1..]),
     }
 }
 
@@ -183,7 +181,8 @@ fn slot_of(name: &[u8]) -> usize {
     (folded.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 53) as usize % SLOTS
 }
 
-fn resolve(
+/// An entry with what follows from it; `indexes` counts the dense numbers.
+pub(super) fn resolve(
     entry: &'static Command,
     parent: Option<&'static Command>,
     indexes: &mut usize,
@@ -262,7 +261,8 @@ mod tests {
     #[test]
     fn unknown_names_are_unknown() {
         let long = [b'g'; 5000];
-        let unknown: &[&[u8]] = &[b"", b"g", b"ge", b"getx", b"ge\x14", b"@et", b"get\0", b"g\xc5t", &long];
+        let unknown: &[&[u8]] =
+            &[b"", b"g", b"ge", b"getx", b"ge\x14", b"@et", b"get\0", b"g\xc5t", &long];
         for name in unknown {
             assert!(matches!(find(&[name, b"x"]), Found::Unknown), "{name:?}");
             assert!(by_full_name(name).is_none());
@@ -302,6 +302,8 @@ mod tests {
         assert!(get.takes(2) && !get.takes(1) && !get.takes(3));
         let list = by_full_name(b"client|list").unwrap();
         assert!(list.takes(2) && list.takes(9) && !list.takes(1));
-        assert!(by_full_name(b"client").is_some_and(|client| client.is_container() && !client.takes(1)));
+        assert!(
+            by_full_name(b"client").is_some_and(|client| client.is_container() && !client.takes(1))
+        );
     }
 }

@@ -10,7 +10,6 @@ use crate::keyspace::digest;
 use crate::keyspace::load::Loader;
 use crate::log::{self, Lsn, ReplayError};
 use crate::resp::{Out, Reply, encode};
-use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 /// Does an action, and writes its reply unless it comes later.
@@ -211,9 +210,6 @@ fn kill(
 /// Makes the engine follow settings that were changed.
 pub(super) fn config_changed(engine: &mut Engine, names: &[&'static str]) {
     for name in names {
-        if *name == "proto-max-bulk-len" {
-            engine.bulk_max.store(engine.admin.config.proto_max_bulk_len(), Relaxed);
-        }
         if *name == "appendfsync" {
             let on_disk = engine.admin.config.appendonly();
             let fsync = super::start::fsync(&engine.admin.config);

@@ -18,8 +18,7 @@ use crate::admin::{Admin, ClientId, Config};
 use crate::base::clock::UnixMs;
 use crate::base::disk::RealDisk;
 use crate::keyspace::digest::{self, Digest};
-use crate::resp::{Decoded, Limits, Mark, OwnedReply, Parsed, Protocol, decode, parse};
-use std::fmt::Write as _;
+use crate::resp::{Decoded, Limits, Mark, OwnedReply, Parsed, Protocol, decode, parse, print};
 use std::sync::Arc;
 
 /// The clock at the beginning of a transcript, unix ms.
@@ -29,8 +28,8 @@ pub const BEGINNING: UnixMs = UnixMs(1_700_000_000_000);
 pub struct Local {
     /// The engine.
     pub engine: Engine,
-    client: ClientId,
-    now: UnixMs,
+    pub(super) client: ClientId,
+    pub(super) now: UnixMs,
 }
 
 impl Default for Local {
@@ -51,9 +50,19 @@ impl Local {
 
     /// Runs one request and returns its encoded reply.
     pub fn run(&mut self, arguments: &[&[u8]]) -> Vec<u8> {
-        let mut round = Round { arguments: arguments.to_vec(), ..Round::default() };
-        round.push(0);
-        round.groups.push(Group { client: self.client, count: 1, ..Group::default() });
+        self.round(&[arguments])
+    }
+
+    /// Runs requests in one round, as if they had come together, and returns their encoded replies.
+    pub fn round(&mut self, requests: &[&[&[u8]]]) -> Vec<u8> {
+        let mut round = Round::default();
+        for request in requests {
+            let first = round.arguments.len();
+            round.arguments.extend_from_slice(request);
+            round.push(first);
+        }
+        let count = requests.len() as u32;
+        round.groups.push(Group { client: self.client, count, ..Group::default() });
         let mut replies = Replies::default();
         self.engine.execute(&round, self.now, &mut replies);
         let out = &replies.out;
@@ -124,10 +133,11 @@ pub fn check(transcript: &str) {
         let before = local.records().len();
         let arguments = words(request);
         let arguments: Vec<&[u8]> = arguments.iter().map(Vec::as_slice).collect();
-        let mut found = String::new();
+        let mut found = Vec::new();
         if let Some(reply) = local.reply(&arguments) {
-            print(&reply, "", &mut found);
+            print::tty(&reply, &mut found);
         }
+        let found = String::from_utf8_lossy(&found);
         let found: Vec<&str> = found.lines().map(str::trim).collect();
         assert_eq!(found, expected, "line {number}: the reply to {request}");
         if !logged.is_empty() {
@@ -173,7 +183,7 @@ fn check_records(records: &[u8], expected: &[&str], line: usize, request: &str) 
     let found: Vec<String> = parsed(records)
         .into_iter()
         .filter(|record| record[0] != b"SELECT" && (groups || !is_bracket(record)))
-        .map(|record| record.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" "))
+        .map(|record| record.iter().map(|word| print::quoted(word)).collect::<Vec<_>>().join(" "))
         .collect();
     assert_eq!(found, expected, "line {line}: the records of {request}");
 }
@@ -183,7 +193,11 @@ fn is_bracket(record: &[Vec<u8>]) -> bool {
 }
 
 /// The laws that hold for every sequence of commands.
-fn check_laws(local: &Local) {
+///
+/// # Panics
+/// If one is broken.
+#[doc(hidden)]
+pub fn check_laws(local: &Local) {
     let records = parsed(local.records());
     let mut again = Local::default();
     for record in &records {
@@ -226,99 +240,5 @@ fn words(line: &str) -> Vec<Vec<u8>> {
     match parse(&mut bytes, &Limits::trusted(), &mut arguments) {
         Parsed::Frame { .. } => arguments.iter().map(|word| word.of(&bytes).to_vec()).collect(),
         other => panic!("not a request: {line}: {other:?}"),
-    }
-}
-
-/// A word as redis-cli would need it typed: quoted only if it must be.
-fn quoted(word: &[u8]) -> String {
-    let plain = |byte: &u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\'' | b'\\');
-    if !word.is_empty() && word.iter().all(plain) {
-        return String::from_utf8_lossy(word).into_owned();
-    }
-    represented(word)
-}
-
-/// redis-cli's form of a string: in double quotes, what is not printable escaped.
-fn represented(bytes: &[u8]) -> String {
-    let mut text = String::from("\"");
-    for byte in bytes {
-        match byte {
-            b'\\' => text.push_str("\\\\"),
-            b'"' => text.push_str("\\\""),
-            b'\n' => text.push_str("\\n"),
-            b'\r' => text.push_str("\\r"),
-            b'\t' => text.push_str("\\t"),
-            0x07 => text.push_str("\\a"),
-            0x08 => text.push_str("\\b"),
-            0x20..=0x7e => text.push(char::from(*byte)),
-            other => {
-                // Writing to a String does not fail.
-                let _infallible = write!(text, "\\x{other:02x}");
-            }
-        }
-    }
-    text.push('"');
-    text
-}
-
-/// Prints a reply as redis-cli does on a terminal.
-fn print(reply: &OwnedReply, indent: &str, text: &mut String) {
-    let line = match reply {
-        OwnedReply::Simple(status) => String::from_utf8_lossy(status).into_owned(),
-        OwnedReply::Error(error) => format!("(error) {}", String::from_utf8_lossy(error)),
-        OwnedReply::Int(number) => format!("(integer) {number}"),
-        OwnedReply::Bulk(bytes) => represented(bytes),
-        OwnedReply::Null | OwnedReply::NullArray => "(nil)".to_owned(),
-        OwnedReply::Double(number) => {
-            let mut digits = Vec::new();
-            crate::base::number::write_double(&mut digits, *number);
-            format!("(double) {}", String::from_utf8_lossy(&digits))
-        }
-        OwnedReply::Bool(true) => "(true)".to_owned(),
-        OwnedReply::Bool(false) => "(false)".to_owned(),
-        OwnedReply::BigNumber(digits) => format!("(big number) {}", String::from_utf8_lossy(digits)),
-        OwnedReply::Verbatim(_, bytes) => String::from_utf8_lossy(bytes).into_owned(),
-        OwnedReply::Array(items) => return print_items(items, ")", "(empty array)", indent, text),
-        OwnedReply::Set(items) => return print_items(items, "~", "(empty set)", indent, text),
-        OwnedReply::Push(items) => return print_items(items, ">", "(empty push)", indent, text),
-        OwnedReply::Map(pairs) => return print_map(pairs, indent, text),
-        OwnedReply::Attribute(both) => return print(&both.1, indent, text),
-    };
-    text.push_str(&line);
-    text.push('\n');
-}
-
-fn print_items(items: &[OwnedReply], mark: &str, empty: &str, indent: &str, text: &mut String) {
-    if items.is_empty() {
-        text.push_str(empty);
-        text.push('\n');
-        return;
-    }
-    let width = items.len().to_string().len();
-    let deeper = format!("{indent}{}", " ".repeat(width + 2));
-    for (n, item) in items.iter().enumerate() {
-        if n > 0 {
-            text.push_str(indent);
-        }
-        let _infallible = write!(text, "{:>width$}{mark} ", n + 1);
-        print(item, &deeper, text);
-    }
-}
-
-fn print_map(pairs: &[(OwnedReply, OwnedReply)], indent: &str, text: &mut String) {
-    if pairs.is_empty() {
-        text.push_str("(empty hash)\n");
-        return;
-    }
-    let width = pairs.len().to_string().len();
-    let deeper = format!("{indent}{}", " ".repeat(width + 2));
-    for (n, (key, value)) in pairs.iter().enumerate() {
-        if n > 0 {
-            text.push_str(indent);
-        }
-        let mut name = String::new();
-        print(key, "", &mut name);
-        let _infallible = write!(text, "{:>width$}# {} => ", n + 1, name.trim_end());
-        print(value, &deeper, text);
     }
 }

@@ -23,7 +23,9 @@ pub fn tick(shared: &std::sync::Arc<Shared>, n: u64) {
     let (now, monotonic) = (clock::now(), clock::monotonic());
     expire::run(shared, now);
     if n.is_multiple_of(SLOW_EVERY) {
-        shared.hold(Cause::Cron, |engine| engine.slow_tick(monotonic));
+        // Asking the allocator takes long; not under the lock.
+        let allocator = super::info::allocator();
+        shared.hold(Cause::Cron, |engine| engine.slow_tick(monotonic, allocator));
         snapshot::save_if_due(shared, now, monotonic);
     }
     if n.is_multiple_of(IDLE_EVERY) {
@@ -40,11 +42,11 @@ fn tidy(shared: &Shared) {
 }
 
 impl super::Engine {
-    fn slow_tick(&mut self, monotonic: Monotonic) {
+    fn slow_tick(&mut self, monotonic: Monotonic, allocator: [u64; 3]) {
         let stats = &mut self.admin.stats;
         let counters = [stats.commands_processed, stats.net_input_bytes, stats.net_output_bytes];
         stats.rates.sample(counters, monotonic.0 / 1_000_000);
-        self.sample_memory();
+        self.sample_memory(allocator);
     }
 
     /// Follows `timeout`.

@@ -14,6 +14,7 @@ use super::round::{Group, Outcome, Replies, Request, Round};
 use super::{Engine, actions};
 use crate::admin::ClientId;
 use crate::base::clock::UnixMs;
+use crate::command::error::c_text;
 use crate::command::table::{Found, Resolved};
 use crate::command::{Access, Answer, Call, Control, Error, Flag, Handler, Keys, ReadFn};
 use crate::keyspace::value::lru_clock;
@@ -130,6 +131,11 @@ impl Engine {
         hash: u64,
         out: &mut Out,
     ) -> Done {
+        let session = self.admin.clients.session(client);
+        if session.replies == Wanted::SkipNext {
+            // This is the next one, even if it is refused.
+            session.replies = Wanted::Skip;
+        }
         let command = match self.admit(client, found, arguments) {
             Ok(command) => command,
             Err(error) => return self.refuse(client, &error, out),
@@ -137,9 +143,6 @@ impl Engine {
         let session = self.admin.clients.session(client);
         session.commands += 1;
         session.last_command = command.full_name;
-        if session.replies == Wanted::SkipNext {
-            session.replies = Wanted::Skip;
-        }
         let db = session.db;
         let mark = out.mark();
         self.admin.stats.commands_processed += 1;
@@ -155,8 +158,12 @@ impl Engine {
                 let mut tx = Tx::begin(&mut self.keyspace, &mut self.batch, db, self.now);
                 let reply = write(&mut tx, &call);
                 drop(tx);
+                let has_looked = reply.is_ok();
                 let reply = reply.unwrap_or_else(|error| self.failed(command, &error));
                 encode(&reply, protocol, out);
+                if has_looked {
+                    self.touch_after_write(client, db, &call, records_before);
+                }
                 Done { flow: Flow::Next, hold: self.after_write(&call, db, records_before) }
             }
             Handler::Control(control) => {
@@ -280,7 +287,7 @@ impl Engine {
         Address { worker: session.worker, token: session.token, id: session.id }
     }
 
-    /// May this request run at all? In Redis' order: known, arity, authenticated, writable.
+    /// May this request run at all? In Redis' order: authenticated, known, arity, writable.
     #[inline]
     fn admit(
         &mut self,
@@ -288,21 +295,25 @@ impl Engine {
         found: Found,
         arguments: &[&[u8]],
     ) -> Result<&'static Resolved, Error> {
+        let authenticated = self.admin.clients.session(client).authenticated;
         let command = match found {
             Found::Command(command) => command,
+            // A stranger does not learn which commands there are.
+            Found::UnknownSubcommand(_) | Found::Unknown if !authenticated => {
+                return Err(Error::NoAuth);
+            }
             Found::UnknownSubcommand(container) => {
                 return Err(unknown_subcommand(container, arguments));
             }
             Found::Unknown => return Err(unknown_command(arguments)),
         };
+        if !authenticated && !command.flags.contains(&Flag::NoAuth) {
+            self.admin.stats.commands[command.index].rejected += 1;
+            return Err(Error::NoAuth);
+        }
         if !command.takes(arguments.len()) || command.is_container() {
             self.admin.stats.commands[command.index].rejected += 1;
             return Err(Error::Arity(command.full_name.into()));
-        }
-        if !self.admin.clients.session(client).authenticated && !command.flags.contains(&Flag::NoAuth)
-        {
-            self.admin.stats.commands[command.index].rejected += 1;
-            return Err(Error::NoAuth);
         }
         if let Some(gate) = &self.gate
             && (matches!(command.handler, Handler::Write(_)) || command.flags.contains(&Flag::Write))
@@ -363,15 +374,45 @@ impl Engine {
     #[inline]
     fn touch_keys(&mut self, db: Db, call: &Call<'_>) {
         let touches = |access| call.command.touches.unwrap_or(access == Access::Read);
+        let mut touch_each = |positions: std::ops::Range<usize>, step: usize| {
+            for key in positions.step_by(step).filter_map(|at| call.get(at)) {
+                self.keyspace.touch(db, Key::new(key));
+            }
+        };
         match call.command.keys {
             [] => {}
             [Keys::One(at, access)] if touches(*access) => self.keyspace.touch(db, call.key(*at)),
             [Keys::From(at, step, access)] if touches(*access) => {
-                for key in call.args().iter().skip(*at).step_by(*step) {
-                    self.keyspace.touch(db, Key::new(key));
-                }
+                touch_each(*at..call.len(), *step);
+            }
+            [Keys::Range(first, last, step, access)] if touches(*access) => {
+                // A negative one counts from the end.
+                let end = usize::try_from(*last).map_or_else(
+                    |_| call.len().saturating_sub(last.unsigned_abs() as usize - 1),
+                    |last| last + 1,
+                );
+                touch_each(*first..end, *step);
             }
             _ => {}
+        }
+    }
+
+    /// A write that left its first key's value as it was (SETNX of a key that is there, EXPIRE) has used it all
+    /// the same. One that changed it has moved the clock already.
+    #[inline]
+    fn touch_after_write(
+        &mut self,
+        client: ClientId,
+        db: Db,
+        call: &Call<'_>,
+        records_before: usize,
+    ) {
+        let is_unchanged = self.batch.len() == records_before;
+        if (is_unchanged || call.command.touches == Some(true))
+            && let Some(Keys::One(at, _)) = call.command.keys.first()
+            && !self.admin.clients.session(client).no_touch
+        {
+            self.keyspace.touch(db, call.key(*at));
         }
     }
 
@@ -451,5 +492,5 @@ fn unknown_subcommand(container: &Resolved, arguments: &[&[u8]]) -> Error {
 }
 
 fn clipped(text: &[u8], most: usize) -> String {
-    String::from_utf8_lossy(&text[..text.len().min(most)]).into_owned()
+    c_text(&text[..text.len().min(most)]).into_owned()
 }

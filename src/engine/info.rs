@@ -9,7 +9,7 @@ impl Engine {
     pub(super) fn refresh_facts(&mut self) {
         self.refresh_snapshot_facts();
         self.refresh_log_facts();
-        self.sample_memory();
+        self.sample_memory(allocator());
         if let Err(error) = self.admin.facts.read_process() {
             tracing::warn!(%error, "cannot read the process' figures");
         }
@@ -58,16 +58,16 @@ impl Engine {
         }
     }
 
-    /// Asks the allocator, and keeps the peak.
-    pub(super) fn sample_memory(&mut self) {
-        self.admin.facts.allocator = allocator();
+    /// Takes the allocator's figures, and keeps the peak.
+    pub(super) fn sample_memory(&mut self, allocator: [u64; 3]) {
+        self.admin.facts.allocator = allocator;
         self.admin.facts.sample_peak(&self.keyspace);
     }
 }
 
 /// jemalloc's allocated, active and resident bytes.
 #[cfg(feature = "jemalloc")]
-fn allocator() -> [u64; 3] {
+pub(super) fn allocator() -> [u64; 3] {
     use tikv_jemalloc_ctl::{epoch, stats};
     // Figures are those of the last epoch; without one they stay zero, which INFO understands.
     if epoch::advance().is_err() {
@@ -78,6 +78,6 @@ fn allocator() -> [u64; 3] {
 }
 
 #[cfg(not(feature = "jemalloc"))]
-fn allocator() -> [u64; 3] {
+pub(super) fn allocator() -> [u64; 3] {
     [0; 3]
 }

@@ -16,10 +16,12 @@
 //! | `replay` | records and RDB entries into the keyspace |
 //! | `cron` | periodic work |
 //! | `pool`, `outbox` | slow reads, and messages to connections |
-//! | `check` | the test of commands by transcripts |
+//! | `check`, `fuzzing` | the test of commands by transcripts, and by a fuzzer |
 
 pub mod check;
 pub mod cron;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod outbox;
 pub mod pool;
 pub mod round;
@@ -36,7 +38,7 @@ mod snapshot;
 mod tests;
 
 pub use outbox::{Address, Inbox, Message, Outbox};
-pub use round::{Group, Outcome, Replies, Request, Round};
+pub use round::{Group, Outcome, Replies, Request, Round, WorkerSettings};
 
 use crate::admin::{Admin, ClientId};
 use crate::base::clock::UnixMs;
@@ -48,7 +50,6 @@ use crate::session::Session;
 use journal::Journal;
 use parking_lot::{Mutex, MutexGuard, RwLock};
 use pool::Pool;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Weak};
 
 /// The engine and the lock around it.
@@ -56,8 +57,6 @@ pub struct Shared {
     engine: Mutex<Engine>,
     /// The workers' outboxes, for those who do not hold the lock.
     outboxes: Outboxes,
-    /// `proto-max-bulk-len`: parsing does not hold the lock.
-    bulk_max: Arc<AtomicU64>,
 }
 
 /// The workers' outboxes, by worker.
@@ -67,8 +66,7 @@ impl Shared {
     /// Puts an engine behind its lock, and tells it where it lives, so that it can hand itself to threads.
     pub fn new(engine: Engine) -> Arc<Shared> {
         let outboxes = engine.outboxes.clone();
-        let bulk_max = engine.bulk_max.clone();
-        let shared = Arc::new(Shared { engine: Mutex::new(engine), outboxes, bulk_max });
+        let shared = Arc::new(Shared { engine: Mutex::new(engine), outboxes });
         shared.engine.lock().shared = Arc::downgrade(&shared);
         shared
     }
@@ -76,11 +74,6 @@ impl Shared {
     /// Takes the lock.
     pub fn lock(&self) -> MutexGuard<'_, Engine> {
         self.engine.lock()
-    }
-
-    /// The longest argument that a request may have: `proto-max-bulk-len`.
-    pub fn bulk_max(&self) -> usize {
-        usize::try_from(self.bulk_max.load(Relaxed)).unwrap_or(usize::MAX)
     }
 
     /// Takes the lock for `work`, and counts how long it was held.
@@ -105,7 +98,6 @@ pub struct Engine {
     expiry: expire::Cycle,
     pool: Pool,
     outboxes: Outboxes,
-    bulk_max: Arc<AtomicU64>,
     rng: Rng,
     /// Mixed with a counter, the seed of each call's chance.
     round_seed: u64,
@@ -158,7 +150,6 @@ impl Engine {
         seed: u64,
         disk: Arc<dyn Disk>,
     ) -> Engine {
-        let bulk_max = Arc::new(AtomicU64::new(admin.config.proto_max_bulk_len()));
         admin.stats.commands.resize(crate::command::table::indexes(), Default::default());
         Engine {
             keyspace,
@@ -169,7 +160,6 @@ impl Engine {
             expiry: expire::Cycle::default(),
             pool,
             outboxes: Outboxes::default(),
-            bulk_max,
             rng: Rng::from_seed(seed),
             round_seed: 0,
             now: UnixMs::ZERO,

@@ -10,11 +10,12 @@ use crate::base::disk::Disk;
 use crate::base::number;
 use crate::command::table::{self, Found};
 use crate::command::{Call, Handler};
-use crate::keyspace::load::Loader;
+use crate::keyspace::load::{Gathered, Loader, database};
 use crate::keyspace::value::{CLOCK_MASK, lru_clock};
-use crate::keyspace::{Db, Key, StringRef, Tx};
+use crate::keyspace::{Db, StringRef, Tx};
 use crate::log::{BaseInfo, Lsn, Replay, ReplayError};
 use crate::rdb::{self, LoadOptions, Sink, StringValue};
+use crossbeam_channel::{Receiver, Sender};
 use std::path::Path;
 
 /// AUX field with the LSN that an RDB file of ours is a snapshot of.
@@ -56,38 +57,77 @@ pub(super) fn record(engine: &mut Engine, arguments: &[&[u8]]) -> Result<(), Rep
     outcome.map(drop).map_err(|error| format!("'{}': {error}", command.full_name).into())
 }
 
-/// Loads an RDB file's bytes. Keys whose expiry has passed are loaded too: the log decides when they go.
+/// Loads an RDB file's bytes. Keys whose expiry has passed are loaded too: the log decides when they
+/// go. One thread decodes and hashes, this one puts; each waits when it is far ahead of the other.
 pub(super) fn rdb(engine: &mut Engine, bytes: &[u8]) -> Result<(BaseInfo, usize), ReplayError> {
+    /// Batches under way: enough that neither thread waits for every batch of the other.
+    const BATCHES: usize = 8;
     let options = LoadOptions {
         verify_checksum: engine.admin.config.rdbchecksum(),
         rest: rdb::Rest::Allow,
         ..LoadOptions::default()
     };
-    let mut filler = Filler::new(engine);
-    let summary = rdb::load(bytes, &options, &mut filler)?;
-    let info = filler.info;
+    let (full, to_put) = crossbeam_channel::bounded::<Gathered>(BATCHES);
+    let (empty, to_fill) = crossbeam_channel::bounded::<Gathered>(BATCHES);
+    let databases = engine.keyspace.databases();
+    let clock = lru_clock(engine.now.0);
+    let mut loader = Loader::new(&mut engine.keyspace);
+    let decoded = std::thread::scope(|scope| {
+        let decoder = scope.spawn(move || {
+            let mut gatherer = Gatherer::new(databases, clock, full, to_fill);
+            let summary = rdb::load(bytes, &options, &mut gatherer)?;
+            gatherer.hand_over().map_err(|refused| refused.0)?;
+            Ok::<_, ReplayError>((summary, gatherer.info))
+        });
+        for mut batch in to_put {
+            loader.put(&mut batch);
+            // The decoder takes it back if it still runs.
+            let _unused = empty.try_send(batch);
+        }
+        decoder.join()
+    });
+    let (summary, info) = decoded.map_err(|_| "the decoder has panicked")??;
     engine.snapshots.loaded_keys += summary.keys;
     Ok((info, usize::try_from(summary.consumed)?))
 }
 
-/// Puts an RDB file's entries into the keyspace.
-struct Filler<'a> {
-    loader: Loader<'a>,
+/// Gathers an RDB file's entries into batches for the thread that puts them.
+struct Gatherer {
+    databases: usize,
     db: (u64, Option<Db>),
     clock: u32,
     info: BaseInfo,
+    batch: Gathered,
+    full: Sender<Gathered>,
+    to_fill: Receiver<Gathered>,
 }
 
-impl<'a> Filler<'a> {
-    fn new(engine: &'a mut Engine) -> Self {
-        let clock = lru_clock(engine.now.0);
-        let loader = Loader::new(&mut engine.keyspace);
-        let db = (0, loader.database(0));
-        Filler { loader, db, clock, info: BaseInfo::default() }
+impl Gatherer {
+    fn new(
+        databases: usize,
+        clock: u32,
+        full: Sender<Gathered>,
+        to_fill: Receiver<Gathered>,
+    ) -> Self {
+        Gatherer {
+            databases,
+            db: (0, database(0, databases)),
+            clock,
+            info: BaseInfo::default(),
+            batch: Gathered::default(),
+            full,
+            to_fill,
+        }
+    }
+
+    fn hand_over(&mut self) -> Result<(), rdb::Refused> {
+        let fresh = self.to_fill.try_recv().unwrap_or_default();
+        let batch = std::mem::replace(&mut self.batch, fresh);
+        self.full.send(batch).map_err(|_| rdb::Refused("loading has ended".to_owned()))
     }
 }
 
-impl Sink for Filler<'_> {
+impl Sink for Gatherer {
     fn aux(&mut self, name: &[u8], value: &[u8]) -> Result<(), rdb::Refused> {
         if name == b"repl-id" {
             self.info.replication_id = String::from_utf8(value.to_vec()).ok();
@@ -99,11 +139,17 @@ impl Sink for Filler<'_> {
     }
 
     fn database(&mut self, number: u64) -> Result<(), rdb::Refused> {
-        self.db = (number, self.loader.database(number));
+        self.db = (number, database(number, self.databases));
         Ok(())
     }
 
-    fn string(&mut self, entry: &rdb::Entry<'_>, value: StringValue<'_>) -> Result<(), rdb::Refused> {
+    fn string(
+        &mut self,
+        entry: &rdb::Entry<'_>,
+        value: StringValue<'_>,
+    ) -> Result<(), rdb::Refused> {
+        /// Entries of a batch: some tens of KiB.
+        const BATCH: usize = 512;
         let Some(db) = self.db.1 else {
             let text = format!("database {} does not exist here (see `databases`)", self.db.0);
             return Err(rdb::Refused(text));
@@ -113,8 +159,8 @@ impl Sink for Filler<'_> {
             StringValue::Int(number) => StringRef::Int(number),
         };
         let idle = entry.idle_s.map(|idle| self.clock.wrapping_sub(idle as u32) & CLOCK_MASK);
-        self.loader.string(db, Key::new(entry.key), value, entry.expiry_ms, idle);
-        Ok(())
+        self.batch.string(db, entry.key, value, entry.expiry_ms, idle);
+        if self.batch.len() == BATCH { self.hand_over() } else { Ok(()) }
     }
 
     fn function(&mut self, _code: &[u8]) -> Result<(), rdb::Refused> {

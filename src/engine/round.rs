@@ -3,7 +3,8 @@
 //! A worker fills a [`Round`] outside the lock (commands looked up, first keys hashed), the engine executes it and
 //! fills [`Replies`]: one output arena, and per connection what became of its requests.
 
-use crate::admin::ClientId;
+use crate::admin::config::BufferLimit;
+use crate::admin::{ClientId, Config};
 use crate::command::table::{self, Found};
 use crate::log::Lsn;
 use crate::paged;
@@ -75,6 +76,29 @@ impl<'r> Round<'r> {
         // Collecting an empty iterator in place keeps the allocation; no borrowed slice survives.
         let arguments = self.arguments.into_iter().map(|_| -> &'s [u8] { &[] }).collect();
         Round { arguments, requests: self.requests, groups: self.groups }
+    }
+}
+
+/// Settings that the workers follow, as of the last round.
+#[derive(Debug, Clone, Copy)]
+pub struct WorkerSettings {
+    /// `proto-max-bulk-len`, bytes.
+    pub bulk_bytes_max: usize,
+    /// `client-query-buffer-limit`, bytes.
+    pub query_buffer_bytes_max: usize,
+    /// `client-output-buffer-limit normal`.
+    pub output_buffer: BufferLimit,
+}
+
+impl WorkerSettings {
+    /// What the configuration says now.
+    pub fn of(config: &Config) -> Self {
+        let bytes = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
+        WorkerSettings {
+            bulk_bytes_max: bytes(config.proto_max_bulk_len()),
+            query_buffer_bytes_max: bytes(config.client_query_buffer_limit()),
+            output_buffer: config.client_output_buffer_limit().normal,
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! The digest of a data set: equal data, equal digest, in any Redis-compatible server.
 //!
-//! The construction is Redis' `DEBUG DIGEST` (debug.c): per key a chain of SHA-1s over key, type and value, all
-//! keys combined by exclusive or, so that their order does not matter. An expiry counts as present or absent; its
+//! The construction is Redis' `DEBUG DIGEST` (debug.c): per key a chain of SHA-1s over key, type and value, the hashes
+//! of all keys' chains combined by exclusive or, so that their order does not matter. An expiry counts as present or absent; its
 //! time does not. Access clocks do not count.
 
 use super::{Db, Entry, Frozen, Keyspace};
@@ -45,7 +45,7 @@ pub fn of_keyspace(keyspace: &Keyspace) -> Digest {
             let mut one = Digest::default();
             one.mix(entry.key);
             value_into(&mut one, &Entry::new(entry));
-            digest.xor(&one.0);
+            digest.xor(&Sha1::digest(one.0));
             std::ops::ControlFlow::Continue(())
         });
     }

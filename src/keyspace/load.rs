@@ -1,11 +1,84 @@
 //! Loading a whole snapshot: the second of the two ways into the data (law 1).
 //!
-//! An RDB file's entries go in here without records, because the snapshot as a whole stands for the records up to
-//! its LSN. Nothing else may use it while the engine serves.
+//! An RDB file's entries go in here without records, because the snapshot as a whole stands for the
+//! records up to its LSN. Nothing else may use it while the engine serves.
+//!
+//! Entries arrive in an order that has nothing to do with where they go, so each would wait for
+//! its page to come from memory. So they are gathered first ([`Gathered`], which any thread can
+//! fill: decoding and hashing need no keyspace), and put in chunks whose waits overlap: while one
+//! chunk is put, the pages of the next are on their way.
 
-use super::value::stored;
+use super::value::{Object, stored};
 use super::{Db, Key, Keyspace, StringRef};
-use crate::paged::{Expiry, NewValue};
+use crate::paged::{self, Expiry, NewValue};
+use std::ops::Range;
+use std::sync::Arc;
+
+/// Entries of a chunk: as many cache lines as can be under way.
+const CHUNK: usize = 32;
+
+/// Entries decoded and hashed, waiting to be put.
+#[derive(Default)]
+pub struct Gathered {
+    entries: Vec<Pending>,
+    /// Keys and short values, where `entries` say.
+    bytes: Vec<u8>,
+}
+
+struct Pending {
+    db: Db,
+    hash: u64,
+    key: Range<usize>,
+    value: PendingValue,
+    expiry: Expiry,
+    clock: Option<u32>,
+}
+
+enum PendingValue {
+    Int(i64),
+    Bytes(Range<usize>),
+    Long(Arc<Vec<u8>>),
+}
+
+impl Gathered {
+    /// How many entries there are.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Adds a string; `expiry` is unix time in ms, `clock` the access clock.
+    pub fn string(
+        &mut self,
+        db: Db,
+        key: &[u8],
+        value: StringRef<'_>,
+        expiry: Option<u64>,
+        clock: Option<u32>,
+    ) {
+        let value = match value {
+            StringRef::Int(number) => PendingValue::Int(number),
+            StringRef::Shared(bytes) => PendingValue::Long(bytes.clone()),
+            StringRef::Bytes(bytes) if bytes.len() > paged::INLINE_MAX => {
+                PendingValue::Long(Arc::new(bytes.to_vec()))
+            }
+            StringRef::Bytes(bytes) => PendingValue::Bytes(self.keep(bytes)),
+        };
+        let expiry = expiry.map_or(Expiry::None, Expiry::At);
+        let (hash, key) = (paged::hash(key), self.keep(key));
+        self.entries.push(Pending { db, hash, key, value, expiry, clock });
+    }
+
+    fn keep(&mut self, bytes: &[u8]) -> Range<usize> {
+        let begin = self.bytes.len();
+        self.bytes.extend_from_slice(bytes);
+        begin..self.bytes.len()
+    }
+}
 
 /// Fills a keyspace from a snapshot.
 pub struct Loader<'a> {
@@ -27,28 +100,49 @@ impl<'a> Loader<'a> {
 
     /// The database with this number, if there is one.
     pub fn database(&self, number: u64) -> Option<Db> {
-        let number = usize::try_from(number).ok().filter(|n| *n < self.keyspace.databases())?;
-        Some(Db(number as u16))
+        database(number, self.keyspace.databases())
     }
 
-    /// Puts a string; `expiry` is unix time in ms, `clock` the access clock. Returns whether the key is new.
-    pub fn string(
-        &mut self,
-        db: Db,
-        key: Key<'_>,
-        value: StringRef<'_>,
-        expiry: Option<u64>,
-        clock: Option<u32>,
-    ) -> bool {
-        let expiry = expiry.map_or(Expiry::None, Expiry::At);
-        let inserted = match value {
-            StringRef::Int(number) => self.keyspace.put(db, key, NewValue::Int(number), expiry),
-            StringRef::Bytes(bytes) => self.keyspace.put(db, key, stored(bytes, false), expiry),
-            StringRef::Shared(bytes) => self.keyspace.put(db, key, stored(bytes, false), expiry),
-        };
-        if let Some(clock) = clock {
-            self.keyspace.touch_at(db, key, clock);
+    /// Puts what was gathered, in order, and leaves `gathered` empty.
+    pub fn put(&mut self, gathered: &mut Gathered) {
+        let Gathered { entries, bytes } = gathered;
+        self.ask_for_pages(entries.get(..CHUNK.min(entries.len())).unwrap_or_default());
+        for begin in (0..entries.len()).step_by(CHUNK) {
+            let end = (begin + CHUNK).min(entries.len());
+            for entry in &entries[begin..end] {
+                self.keyspace.prefetch_entry(entry.db, entry.hash);
+            }
+            self.ask_for_pages(&entries[end..(end + CHUNK).min(entries.len())]);
+            for entry in &entries[begin..end] {
+                self.put_one(entry, bytes);
+            }
         }
-        inserted
+        entries.clear();
+        bytes.clear();
     }
+
+    fn ask_for_pages(&self, entries: &[Pending]) {
+        for entry in entries {
+            self.keyspace.prefetch_page(entry.db, entry.hash);
+        }
+    }
+
+    fn put_one(&mut self, entry: &Pending, bytes: &[u8]) {
+        let key = Key { bytes: &bytes[entry.key.clone()], hash: entry.hash };
+        let value = match &entry.value {
+            PendingValue::Int(number) => NewValue::Int(*number),
+            PendingValue::Bytes(at) => stored(&bytes[at.clone()], false),
+            PendingValue::Long(long) => NewValue::Object(Object::String(long.clone())),
+        };
+        self.keyspace.put(entry.db, key, value, entry.expiry);
+        if let Some(clock) = entry.clock {
+            self.keyspace.touch_at(entry.db, key, clock);
+        }
+    }
+}
+
+/// The database with this number, if there are so many.
+pub fn database(number: u64, databases: usize) -> Option<Db> {
+    let number = usize::try_from(number).ok().filter(|n| *n < databases)?;
+    u16::try_from(number).ok().map(Db)
 }

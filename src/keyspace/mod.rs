@@ -72,12 +72,21 @@ pub struct Keyspace {
     lookups: Lookups,
 }
 
-/// Where [`Keyspace::tidy`] stands.
+/// Where [`Keyspace::tidy`] stands: the three phases of an evacuation, over and over.
 #[derive(Debug, Default)]
-pub struct TidyCursor {
-    running: bool,
-    database: usize,
-    page: u64,
+pub enum TidyCursor {
+    /// Looking for sparse segments and taking them out of use.
+    #[default]
+    Withdrawing,
+    /// Moving pages out of them.
+    Moving {
+        /// The database it is at.
+        database: usize,
+        /// The place in its table.
+        page: u64,
+    },
+    /// Putting back what could not be emptied.
+    Restoring,
 }
 
 /// Counters of key look-ups by read commands (`keyspace_hits`, `keyspace_misses`).
@@ -215,30 +224,36 @@ impl Keyspace {
         self.databases[db.index()].touch(key.hash, key.bytes, clock);
     }
 
-    /// A little housekeeping, bounded: takes back pages freed by other threads, and moves pages out of sparse
-    /// segments, some each time. `cursor` is where it stands, for the next call.
+    /// A little housekeeping, bounded: takes back pages freed by other threads, and empties sparse segments, a
+    /// step each time. `cursor` is where it stands, for the next call.
     pub fn tidy(&mut self, cursor: &mut TidyCursor, pages_max: usize) {
-        /// Pages given back cost a tenth of pages moved.
+        /// Taking a page back costs an eighth of moving one.
         const FREED_PER_MOVED: usize = 8;
+        /// Withdrawing a segment, or putting it back, costs some microseconds.
+        const SEGMENTS_A_STEP: usize = 8;
         self.heap.drain_remote(pages_max * FREED_PER_MOVED);
-        if !cursor.running {
-            // Less than an eighth free is what a heap in use looks like.
-            if self.heap.free_bytes() < self.heap.committed_bytes() / 8
-                || self.heap.begin_evacuation() == 0
-            {
-                return;
+        *cursor = match std::mem::take(cursor) {
+            TidyCursor::Withdrawing => {
+                let all = self.heap.begin_evacuation(SEGMENTS_A_STEP);
+                if all && self.heap.evacuating_segments() > 0 {
+                    TidyCursor::Moving { database: 0, page: 0 }
+                } else {
+                    TidyCursor::Withdrawing
+                }
             }
-            *cursor = TidyCursor { running: true, ..TidyCursor::default() };
-        }
-        let Some(table) = self.databases.get_mut(cursor.database) else {
-            self.heap.end_evacuation();
-            cursor.running = false;
-            return;
+            TidyCursor::Moving { database, mut page } => {
+                let table = self.databases.get_mut(database);
+                match table.map(|table| table.evacuate(&mut self.heap, &mut page, pages_max)) {
+                    None => TidyCursor::Restoring,
+                    Some(true) => TidyCursor::Moving { database: database + 1, page: 0 },
+                    Some(false) => TidyCursor::Moving { database, page },
+                }
+            }
+            TidyCursor::Restoring if self.heap.end_evacuation(SEGMENTS_A_STEP) => {
+                TidyCursor::Withdrawing
+            }
+            TidyCursor::Restoring => TidyCursor::Restoring,
         };
-        if table.evacuate(&mut self.heap, &mut cursor.page, pages_max) {
-            cursor.database += 1;
-            cursor.page = 0;
-        }
     }
 
     /// Looks for keys of `db` that are due at `now`, over at most `pages_max` pages from `cursor` on, and calls

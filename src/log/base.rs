@@ -1,6 +1,7 @@
-//! Snapshots become bases: after a rewrite, after a failure, when another history is adopted, and when the log
-//! is switched on while running. In all of them the order is the same: the snapshot durable under its name,
-//! the segment after it durable, the manifest that lists both durable, and only then old files removed.
+//! Snapshots become bases: after a rewrite, after a failure, when another history is adopted, and
+//! when the log is switched on while running. In all of them the order is the same: the snapshot
+//! durable under its name, the segment after it durable, the manifest that lists both durable, and
+//! only then old files removed.
 
 use std::path::Path;
 use std::sync::atomic::Ordering;
@@ -9,7 +10,7 @@ use super::catalog::Catalog;
 use super::error::LogError;
 use super::segment::{self, Head, Next};
 use super::tail::Tail;
-use super::writer::{Trouble, Writer};
+use super::writer::{Trouble, Writer, trouble};
 use super::{Ids, Lsn, Shared, retention};
 
 fn failed(trouble: Trouble) -> LogError {
@@ -33,12 +34,12 @@ impl Shared {
             segment.retained = segment.first < at;
         }
         let dropped = retention::expire(&mut catalog, &self.settings, (self.clock)());
-        if let Err(trouble) = self.write_manifest(&catalog) {
-            // Whether the old or the new manifest is on disk is not known: both are right as long as
-            // nothing is removed, and no further one may be trusted to the folder.
+        if let Err(failure) = self.write_manifest(&catalog) {
+            // Whether the old or the new manifest is on disk is not known: both are right as long
+            // as nothing is removed, and no further one may be trusted to the folder.
             let answer =
-                LogError::Io { file: trouble.file.clone(), source: clone_error(&trouble.error) };
-            self.latch(trouble);
+                LogError::Io { file: failure.file.clone(), source: clone_error(&failure.error) };
+            self.latch(failure);
             return Err(answer);
         }
         // Only the holder of the writer's lock changes the catalog, so the copy was not outdated.
@@ -66,7 +67,11 @@ impl Shared {
     ) -> Result<Option<String>, LogError> {
         let file = self.disk.open_read(temporary).map_err(LogError::io(temporary))?;
         catalog.base_bytes = file.len().map_err(LogError::io(temporary))?;
-        let entry = self.folder.base(catalog.manifest().next_base_seq(), "rdb");
+        let floor = self.base_seq_floor.load(Ordering::Acquire);
+        let seq = catalog.manifest().next_base_seq().max(floor);
+        // Never the same number twice: a manifest that failed may still have reached the disk.
+        self.base_seq_floor.store(seq.saturating_add(1), Ordering::Release);
+        let entry = self.folder.base(seq, "rdb");
         let path = self.folder.file(&entry.name);
         self.disk.rename(temporary, &path).map_err(LogError::io(&path))?;
         self.sync_folder().map_err(LogError::io(&self.folder.path))?;
@@ -83,19 +88,14 @@ impl Shared {
         if let Some(latched) = self.failure() {
             self.cut_failed_segment(&mut catalog, latched.good)?;
         }
-        let dropped = self.begin_files(&mut writer, catalog, temporary, at)?;
+        let database = self.tail.lock().database_at(at);
+        let dropped = self.begin_files(&mut writer, catalog, temporary, (at, database))?;
         let mut tail = self.tail.lock();
-        let end = tail.end();
-        assert!(at <= end, "a snapshot at {at} of a log that ends at {end}");
-        tail.forget_below(at);
-        if self.progress.get().written < at {
-            self.progress.write(at);
-        }
-        self.progress.sync(at);
-        *self.failed.lock() = None;
-        self.latched.store(false, Ordering::Release);
-        self.disk_full.store(false, Ordering::Release);
+        tail.covered(at, self.settings.backlog_bytes);
+        self.progress.cover(at);
+        self.clear_latch();
         self.on_disk.store(true, Ordering::Release);
+        self.has_file.store(true, Ordering::Release);
         drop(tail);
         self.wake.notify_all();
         self.progress.wake();
@@ -105,30 +105,32 @@ impl Shared {
     }
 
     /// See [`super::Log::adopt`]: everything begins anew at `at` under another history.
-    pub(super) fn adopt(
-        &self,
-        temporary: Option<&Path>,
-        at: Lsn,
-        ids: Ids,
-    ) -> Result<(), LogError> {
-        if let Some(temporary) = temporary {
-            self.sync_snapshot(temporary)?;
+    pub(super) fn adopt(&self, snapshot: Option<&Path>, at: Lsn, ids: Ids) -> Result<(), LogError> {
+        if let Some(snapshot) = snapshot {
+            self.sync_snapshot(snapshot)?;
         }
         let mut writer = self.writer.lock();
+        assert!(snapshot.is_some() || writer.current.is_none(), "files begin with a snapshot");
         let before = std::mem::replace(&mut *self.ids.lock(), ids);
         let mut dropped = Vec::new();
-        if let Some(temporary) = temporary {
+        if let Some(snapshot) = snapshot {
             // The old segments belong to another history: none is kept.
             let mut catalog = self.catalog.lock().clone();
             let old = std::mem::take(&mut catalog.segments);
             dropped = old.iter().map(|segment| segment.entry.name.clone()).collect();
             let floor = old.last().map_or(0, |segment| segment.entry.seq.saturating_add(1));
             self.segment_seq_floor.fetch_max(floor, Ordering::AcqRel);
-            match self.begin_files(&mut writer, catalog, temporary, at) {
+            match self.begin_files(&mut writer, catalog, snapshot, (at, 0)) {
                 Ok(names) => dropped.extend(names),
                 Err(error) => {
+                    // The new manifest may be on disk or not: nothing may be written to the old
+                    // files.
                     *self.ids.lock() = before;
-                    return Err(error);
+                    let error = std::io::Error::other(error.to_string());
+                    self.latch(trouble("adopt", &self.folder.manifest())(error));
+                    return Err(self
+                        .failure()
+                        .map_or(LogError::NoFiles, |failed| LogError::Failed((*failed).clone())));
                 }
             }
         }
@@ -137,8 +139,10 @@ impl Shared {
         (fresh.sleep, fresh.stopping) = (tail.sleep, tail.stopping);
         *tail = fresh;
         self.progress.restart(at);
-        *self.failed.lock() = None;
-        self.latched.store(false, Ordering::Release);
+        self.clear_latch();
+        let on_disk = writer.current.is_some();
+        self.on_disk.store(on_disk, Ordering::Release);
+        self.has_file.store(on_disk, Ordering::Release);
         drop(tail);
         self.progress.wake();
         drop(writer);
@@ -146,20 +150,25 @@ impl Shared {
         Ok(())
     }
 
-    /// A base at `at`, a fresh segment after it, and the manifest that lists both. Segments already in `catalog`
-    /// become history. Returns the names of files to remove.
+    fn clear_latch(&self) {
+        *self.failed.lock() = None;
+        self.latched.store(false, Ordering::Release);
+        self.disk_full.store(false, Ordering::Release);
+    }
+
+    /// A base at an LSN, a fresh segment after it that begins in the given database, and the
+    /// manifest that lists both. Segments already in `catalog` become history. Returns the names of files to remove.
     fn begin_files(
         &self,
         writer: &mut Writer,
         mut catalog: Catalog,
         temporary: &Path,
-        at: Lsn,
+        (at, database): (Lsn, u32),
     ) -> Result<Vec<String>, LogError> {
         let old = self.name_base(&mut catalog, temporary)?;
         for segment in &mut catalog.segments {
             segment.retained = true;
         }
-        let database = self.tail.lock().database_at(at);
         let next = self.create_segment(&mut catalog, at, database).map_err(failed)?;
         let dropped = retention::expire(&mut catalog, &self.settings, (self.clock)());
         self.publish(writer, catalog, next).map_err(failed)?;
@@ -173,8 +182,8 @@ impl Shared {
         }
     }
 
-    /// Rewrites the failed segment up to its last good LSN, so that nothing above it is ever served as
-    /// history. If even that much cannot be read, the segment is not kept.
+    /// Rewrites the failed segment up to its last good LSN, so that nothing above it is ever served
+    /// as history. If even that much cannot be read, the segment is not kept.
     fn cut_failed_segment(&self, catalog: &mut Catalog, good: Lsn) -> Result<(), LogError> {
         let Some(last) = catalog.segments.last_mut() else { return Ok(()) };
         let path = self.folder.file(&last.entry.name);
@@ -204,9 +213,43 @@ impl Shared {
         Ok(())
     }
 
-    /// Ends the files: from here on the log lies in memory. The files stay, complete.
-    pub(super) fn close_files(&self) -> Result<(), LogError> {
+    /// See [`super::Log::to_disk`].
+    pub(super) fn to_disk(&self) -> Lsn {
+        let mut tail = self.tail.lock();
+        let at = tail.roll();
+        if !self.on_disk.swap(true, Ordering::AcqRel) {
+            tail.wrote_all(self.settings.backlog_bytes);
+        }
+        at
+    }
+
+    /// See [`super::Log::to_memory`].
+    pub(super) fn to_memory(&self) -> Result<(), LogError> {
         let mut writer = self.writer.lock();
+        if !self.is_latched() {
+            self.finish(&mut writer)?;
+        }
+        writer.current = None;
+        *self.catalog.lock() = Catalog::default();
+        let mut tail = self.tail.lock();
+        self.has_file.store(false, Ordering::Release);
+        self.on_disk.store(false, Ordering::Release);
+        // What came between the last write and now lies in memory, and so counts as written.
+        tail.roll();
+        tail.wrote_all(self.settings.backlog_bytes);
+        self.progress.emit_in_memory(tail.end());
+        self.clear_latch();
+        drop(tail);
+        self.progress.wake();
+        Ok(())
+    }
+
+    /// Ends the file: synced and sealed, complete for whoever starts from it.
+    pub(super) fn close_files(&self) -> Result<(), LogError> {
+        self.finish(&mut self.writer.lock())
+    }
+
+    fn finish(&self, writer: &mut Writer) -> Result<(), LogError> {
         if let Some(latched) = self.failure() {
             return Err(LogError::Failed((*latched).clone()));
         }

@@ -1,4 +1,5 @@
-//! Which files the log consists of, and what each holds: the manifest's content with what is needed to read.
+//! Which files the log consists of, and what each holds: the manifest's content with what is needed
+//! to read.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -7,8 +8,8 @@ use super::manifest::{Entry, Manifest, Retained};
 use super::{Lsn, Settings};
 use crate::base::disk::File;
 
-/// A place in the index is noted every so many bytes, so that a reader who starts in the middle reads at most
-/// this much before its own bytes.
+/// A place in the index is noted every so many bytes, so that a reader who starts in the middle
+/// reads at most this much before its own bytes.
 const INDEX_STEP: u64 = 1 << 20;
 
 /// A segment's file and what it holds.
@@ -23,7 +24,8 @@ pub(super) struct Segment {
     pub closed: u64,
     /// Older than the base: kept for readers, not loaded at start.
     pub retained: bool,
-    /// Whether it is made of our batches only. Foreign commands are loaded, never sent from the file.
+    /// Whether it is made of our batches only. Foreign commands are loaded, never sent from the
+    /// file.
     pub readable: bool,
     /// Offsets of some batches, by their first LSN; empty if only the file itself tells.
     pub index: Vec<(Lsn, u64)>,

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use super::Lsn;
 
-/// Any error of the code that replays records (the engine); shown to the operator with file and offset.
+/// Any error of the code that replays records (the engine); shown to the operator with file and
+/// offset.
 pub type ReplayError = Box<dyn std::error::Error + Send + Sync>;
 
 /// Bytes that are not what was written there. Nothing is served from them.
@@ -66,8 +67,8 @@ impl RecoverError {
     }
 }
 
-/// A failed write or sync. The file is untrusted above `good`, is never synced again, and no write is
-/// taken until [`super::Log::heal`] has begun a new one.
+/// A failed write or sync. The file is untrusted above `good`, is never synced again, and no write
+/// is taken until [`super::Log::heal`] has begun a new one.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{operation} of {} failed: {error}; durable up to LSN {good}", file.display())]
 pub struct Failed {

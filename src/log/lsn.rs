@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-/// A place between two record bytes: the count of record bytes before it. It is the replication offset.
-/// What is in a file only (annotations, a segment's opening SELECT) is not counted.
+/// A place between two record bytes: the count of record bytes before it. It is the replication
+/// offset. What is in a file only (annotations, a segment's opening SELECT) is not counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Lsn(pub u64);
 

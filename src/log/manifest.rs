@@ -7,8 +7,8 @@
 //! file appendonly.aof.4.incr.aof seq 4 type i               and the segments after it
 //! ```
 //!
-//! A manifest without our first line is a stock server's and has no checksum. Lines of type `h` (files a stock
-//! server was about to delete) are read, and never written.
+//! A manifest without our first line is a stock server's and has no checksum. Lines of type `h`
+//! (files a stock server was about to delete) are read, and never written.
 
 use std::io::Write;
 
@@ -151,7 +151,7 @@ fn value<'a>(words: &'a [String], name: &str) -> Option<&'a String> {
 fn entry(words: &[String]) -> Option<(Entry, String)> {
     let name = file_name(value(words, "file")?)?;
     let seq = value(words, "seq")?.parse().ok().filter(|seq| *seq > 0 && *seq < u64::MAX)?;
-    (words.len() % 2 == 0).then_some((Entry { name, seq }, value(words, "type")?.clone()))
+    words.len().is_multiple_of(2).then_some((Entry { name, seq }, value(words, "type")?.clone()))
 }
 
 fn retained(rest: &str) -> Option<Retained> {
@@ -281,7 +281,7 @@ mod tests {
     #[test]
     fn reads_a_stock_manifest() {
         let text = "file \"app\\x65nd only.aof.1.base.rdb\" seq 1 type b\n# a comment\n\
-                    file 'it\\'s.0.incr.aof' seq 7 type h\nfile x.1.incr.aof seq 1 type i later yes\n";
+                    file 'it\\'s.0.incr.aof' seq 7 type h\nfile x.1.incr.aof seq 1 type i more yes\n";
         let read = Manifest::decode(text.as_bytes()).unwrap();
         assert_eq!(read.base.unwrap().name, "append only.aof.1.base.rdb");
         assert_eq!(read.history[0].name, "it's.0.incr.aof");

@@ -1,8 +1,8 @@
 //! The log: every record, in order, on disk and in the newest part in memory.
 //!
-//! The folder is a Redis 7 multi-part append-only file that stock servers load: a manifest, one base (an RDB
-//! file), and segments of plain RESP commands. Between the commands stand *annotations*, lines that
-//! begin with `#` and that stock loaders skip. A segment, byte by byte:
+//! The folder is a Redis 7 multi-part append-only file that stock servers load: a manifest, one
+//! base (an RDB file), and segments of plain RESP commands. Between the commands stand
+//! *annotations*, lines that begin with `#` and that stock loaders skip. A segment, byte by byte:
 //!
 //! ```text
 //! #COOLCACHE:1:1200:5a1f…\r\n            opener: format version, first LSN, salt of the checksums
@@ -29,8 +29,9 @@
 //!          Reader ◄── segments
 //! ```
 //!
-//! A log is had from [`recover`] only, by [`Recovered::start`]. Reading order: `lsn`, `record`, `segment`,
-//! `manifest`, `catalog`, `tail`, `positions`, `writer`, `threads`, `recovery`, `start`, `base`, `retention`, `reader`.
+//! A log is had from [`recover`] only, by [`Recovered::start`]. Reading order: `lsn`, `record`,
+//! `segment`, `manifest`, `catalog`, `tail`, `positions`, `writer`, `threads`, `recovery`, `start`,
+//! `base`, `retention`, `reader`.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -44,6 +45,8 @@ use crate::base::disk::Disk;
 mod base;
 mod catalog;
 mod error;
+#[doc(hidden)]
+pub mod fuzzing;
 mod lsn;
 mod manifest;
 mod positions;
@@ -91,7 +94,8 @@ pub enum Fsync {
 pub struct Settings {
     /// The data folder; must exist.
     pub dir: PathBuf,
-    /// Whether the log has files. Otherwise it lies in memory, and recovery loads `dbfilename` only.
+    /// Whether the log has files. Otherwise it lies in memory, and recovery loads `dbfilename`
+    /// only.
     pub appendonly: bool,
     /// The log's folder in `dir`.
     pub appenddirname: String,
@@ -101,8 +105,8 @@ pub struct Settings {
     pub dbfilename: String,
     /// The policy at start; [`Log::set_fsync`] changes it.
     pub fsync: Fsync,
-    /// A segment ends at the first group boundary past so many bytes. 64 MiB: a rewrite's rest is small, and
-    /// a roll (four syncs) is rare.
+    /// A segment ends at the first group boundary past so many bytes. 64 MiB: a rewrite's rest is
+    /// small, and a roll (four syncs) is rare.
     pub segment_bytes: u64,
     /// Unwritten bytes allowed in memory; one larger group may pass.
     pub tail_bytes_max: u64,
@@ -198,7 +202,8 @@ struct Shared {
     sync_wake: Condvar,
     /// Held through file operations.
     writer: Mutex<Writer>,
-    /// Held through each sync of the segment being written: never two at once, none after a failed one.
+    /// Held through each sync of the segment being written: never two at once, none after a failed
+    /// one.
     syncing: Mutex<()>,
     /// Changed by who holds the writer's lock; never held through a file operation.
     catalog: Mutex<Catalog>,
@@ -208,10 +213,16 @@ struct Shared {
     failed: Mutex<Option<Arc<Failed>>>,
     latched: AtomicBool,
     disk_full: AtomicBool,
+    /// Whether appended bytes are for a file; changed under the tail's lock. Otherwise they count
+    /// as synced.
     on_disk: AtomicBool,
+    /// Whether that file is there: not yet while its first base is being written.
+    has_file: AtomicBool,
     fsync: AtomicU8,
     delayed_fsyncs: AtomicU64,
+    /// Sequence numbers below these are not given again.
     segment_seq_floor: AtomicU64,
+    base_seq_floor: AtomicU64,
 }
 
 impl Shared {
@@ -249,9 +260,10 @@ impl Log {
         Ok(())
     }
 
-    /// Appends one group: a record, or MULTI … EXEC, whole. Returns the LSN after it. `database` is the one selected
-    /// when the group has run. The caller holds the engine's lock; this copies bytes, and wakes the writer
-    /// if it sleeps. Bytes that cut a group here may be lost in part by a crash.
+    /// Appends one group: a record, or MULTI … EXEC, whole. Returns the LSN after it. `database` is
+    /// the one selected when the group has run. The caller holds the engine's lock; this copies
+    /// bytes, and wakes the writer if it sleeps. Bytes that cut a group here may be lost in part by
+    /// a crash.
     pub fn append(&self, group: &[u8], database: u32) -> Lsn {
         let shared = &*self.shared;
         let mut tail = shared.tail.lock();
@@ -288,8 +300,9 @@ impl Log {
         self.shared.progress.subscribe(waker);
     }
 
-    /// Whether a group of so many bytes may be appended now. If not, whoever wants to write is parked outside the
-    /// engine's lock until a subscriber is told of progress. An empty tail takes a group of any size.
+    /// Whether a group of so many bytes may be appended now. If not, whoever wants to write is
+    /// parked outside the engine's lock until a subscriber is told of progress. An empty tail takes
+    /// a group of any size.
     pub fn has_room(&self, bytes: usize) -> bool {
         let Positions { emitted, written, .. } = self.positions();
         let pending = emitted.since(written);
@@ -322,8 +335,8 @@ impl Log {
         self.shared.ids.lock().clone()
     }
 
-    /// Has a segment end at the log's end, which the caller knows to be between groups, and returns that LSN: the place
-    /// for a snapshot that is to become a base.
+    /// Has a segment end at the log's end, which the caller knows to be between groups, and returns
+    /// that LSN: the place for a snapshot that is to become a base.
     pub fn roll(&self) -> Lsn {
         let mut tail = self.shared.tail.lock();
         let at = tail.roll();
@@ -335,15 +348,16 @@ impl Log {
         at
     }
 
-    /// Where to write a snapshot that is to become a base. `what` tells concurrent ones apart. A file left there
-    /// by a crash is removed at the next start.
+    /// Where to write a snapshot that is to become a base. `what` tells concurrent ones apart. A
+    /// file left there by a crash is removed at the next start.
     pub fn snapshot_path(&self, what: &str) -> PathBuf {
         self.shared.folder.temporary(what)
     }
 
-    /// Makes a snapshot at LSN `at`, written whole to [`Log::snapshot_path`], the base: durable, named, listed with
-    /// the segments after it. Older segments are kept as history or removed, as retention says. Waits until
-    /// the segment that [`Log::roll`] asked for has begun. Not for a thread that must not wait.
+    /// Makes a snapshot at LSN `at`, written whole to [`Log::snapshot_path`], the base: durable,
+    /// named, listed with the segments after it. Older segments are kept as history or removed, as
+    /// retention says. Waits until the segment that [`Log::roll`] asked for has begun. Not for a
+    /// thread that must not wait.
     pub fn install_base(&self, snapshot: &Path, at: Lsn) -> Result<(), LogError> {
         self.wait_for_boundary(at)?;
         self.shared.install_base(snapshot, at)
@@ -369,15 +383,32 @@ impl Log {
         }
     }
 
-    /// Begins the files anew with a snapshot at `at` (from [`Log::roll`], not beyond the end): after a latch, or to
-    /// switch a log in memory to files. The failed segment is first cut to its last good LSN. On success
-    /// the latch is gone and all up to `at` is durable; on failure everything stays as it was.
+    /// Begins the files anew with a snapshot at `at`: after a latch (with `at` from [`Log::roll`]),
+    /// or to give a log in memory files (with `at` from [`Log::to_disk`]). The failed segment is
+    /// first cut to its last good LSN. On success the latch is gone and all up to `at` is durable;
+    /// on failure everything stays as it was.
     pub fn heal(&self, snapshot: &Path, at: Lsn) -> Result<(), LogError> {
         self.shared.heal(snapshot, at)
     }
 
-    /// Throws the log away and goes on at `at` under another primary's history: after a full sync, with the snapshot
-    /// it sent (`None` for a log in memory). Positions may move back; the caller holds the engine's lock.
+    /// Appended bytes are from now on for files, which [`Log::heal`] begins with a snapshot at the
+    /// LSN returned. Until then they gather in the tail, within its bound, neither written nor
+    /// synced: the engine holds no replies for `always` yet. If the snapshot fails,
+    /// [`Log::to_memory`] takes it back.
+    pub fn to_disk(&self) -> Lsn {
+        self.shared.to_disk()
+    }
+
+    /// Ends the files, complete; the log lies in memory from now on (`appendonly no` at run time).
+    /// A latched log leaves them as they are, and is latched no more.
+    pub fn to_memory(&self) -> Result<(), LogError> {
+        self.shared.write_step();
+        self.shared.to_memory()
+    }
+
+    /// Throws the log away and goes on at `at` under another primary's history: after a full sync,
+    /// with the snapshot it sent (`None` for a log in memory). Positions may move back; the caller
+    /// holds the engine's lock.
     pub fn adopt(&self, snapshot: Option<&Path>, at: Lsn, ids: Ids) -> Result<(), LogError> {
         self.shared.adopt(snapshot, at, ids)
     }

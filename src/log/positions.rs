@@ -1,4 +1,5 @@
-//! How far the log has come: the one place that moves the positions, asserts their order, and wakes waiters.
+//! How far the log has come: the one place that moves the positions, asserts their order, and wakes
+//! waiters.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -18,8 +19,8 @@ pub struct Positions {
     pub synced: Lsn,
 }
 
-/// Called with the new positions after each progress of `written` or `synced` and when the log latches,
-/// on the writer's or syncer's thread: it must be quick and must not wait.
+/// Called with the new positions after each progress of `written` or `synced` and when the log
+/// latches, on the writer's or syncer's thread: it must be quick and must not wait.
 pub type Waker = Arc<dyn Fn(Positions) + Send + Sync>;
 
 /// The positions of a running log.
@@ -39,7 +40,8 @@ impl Progress {
         progress
     }
 
-    /// The positions now. Read from the lowest up, so that the order holds however they move meanwhile.
+    /// The positions now. Read from the lowest up, so that the order holds however they move
+    /// meanwhile.
     pub fn get(&self) -> Positions {
         let synced = Lsn(self.synced.load(Ordering::Acquire));
         let written = Lsn(self.written.load(Ordering::Acquire));
@@ -69,6 +71,15 @@ impl Progress {
         if self.synced.fetch_max(to.0, Ordering::AcqRel) < to.0 {
             self.wake();
         }
+    }
+
+    /// A durable snapshot holds all up to `at`. The caller holds the locks of tail and writer, and
+    /// wakes the waiters when it has let go of them.
+    pub fn cover(&self, at: Lsn) {
+        let emitted = self.emitted.load(Ordering::Acquire);
+        assert!(at.0 <= emitted, "a snapshot at {at} of a log that ends at {emitted}");
+        self.written.fetch_max(at.0, Ordering::AcqRel);
+        self.synced.fetch_max(at.0, Ordering::AcqRel);
     }
 
     /// Without files: all three follow the end.

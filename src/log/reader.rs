@@ -1,5 +1,5 @@
-//! Reading a running log from any LSN: record bytes, annotations stripped, checksums verified. For replicas,
-//! partial resync, restore and change capture.
+//! Reading a running log from any LSN: record bytes, annotations stripped, checksums verified. For
+//! replicas, partial resync, restore and change capture.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -65,9 +65,10 @@ impl Reader {
         self.at
     }
 
-    /// The next record bytes below `up_to`, which the caller takes from the positions (`written` for replicas,
-    /// `synced` under `always`): at most `max` bytes, empty if there are none yet. They may end inside
-    /// a record. Reads files unless the bytes are in the tail: not for a thread that must not wait.
+    /// The next record bytes below `up_to`, which the caller takes from the positions (`written`
+    /// for replicas, `synced` under `always`): at most `max` bytes, empty if there are none yet.
+    /// They may end inside a record. Reads files unless the bytes are in the tail: not for a thread
+    /// that must not wait.
     pub fn next(&mut self, up_to: Lsn, max: usize) -> Result<Bytes, ReadError> {
         if self.at >= up_to || max == 0 {
             return Ok(Bytes::new());
@@ -107,7 +108,8 @@ impl Reader {
                 open.next = header.last;
                 continue;
             }
-            // The header has not been verified: its length is believed only as far as the file goes.
+            // The header has not been verified: its length is believed only as far as the file
+            // goes.
             let rest =
                 open.file.len().map_err(LogError::io(&open.path))?.saturating_sub(open.offset);
             let Some(whole) = usize::try_from(whole).ok().filter(|whole| *whole as u64 <= rest)
@@ -127,7 +129,8 @@ impl Reader {
         }
     }
 
-    /// Opens the segment that holds `at`, at the nearest batch before it, unless it is open already.
+    /// Opens the segment that holds `at`, at the nearest batch before it, unless it is open
+    /// already.
     fn seek(&mut self) -> Result<(), ReadError> {
         let gone = || ReadError::Gone(self.at);
         let (entry, start) = {

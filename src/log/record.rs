@@ -1,5 +1,6 @@
-//! Where records begin and end: the strict multibulk form `*2\r\n$3\r\nGET\r\n$1\r\nk\r\n`, which is all that a log
-//! holds. Deliberately smaller than the request parser: no inline commands, no nulls, no leniency.
+//! Where records begin and end: the strict multibulk form `*2\r\n$3\r\nGET\r\n$1\r\nk\r\n`, which
+//! is all that a log holds. Deliberately smaller than the request parser: no inline commands, no
+//! nulls, no leniency.
 
 use std::ops::Range;
 
@@ -17,8 +18,8 @@ pub(super) enum Frame {
 /// Digits of the longest length that is read: 2^63 has 19. Longer is not a length.
 const DIGITS_MAX: usize = 19;
 
-/// Reads one record at `at`; its arguments' places go to `args`, which is emptied first. Allocates for
-/// arguments that are there, never for a count that is only announced.
+/// Reads one record at `at`; its arguments' places go to `args`, which is emptied first. Allocates
+/// for arguments that are there, never for a count that is only announced.
 pub(super) fn frame(bytes: &[u8], at: usize, args: &mut Vec<Range<usize>>) -> Frame {
     args.clear();
     let (count, mut at) = match number(bytes, at, b'*') {
@@ -78,8 +79,8 @@ fn number(bytes: &[u8], at: usize, mark: u8) -> Result<(usize, usize), Frame> {
     Err(Frame::Incomplete)
 }
 
-/// Reads one group at `at`: a record alone, or MULTI up to its EXEC. `#TS` lines before or inside it, which
-/// stock servers write, are part of it.
+/// Reads one group at `at`: a record alone, or MULTI up to its EXEC. `#TS` lines before or inside
+/// it, which stock servers write, are part of it.
 pub(super) fn group(bytes: &[u8], at: usize, args: &mut Vec<Range<usize>>) -> Frame {
     let mut at = at;
     let mut open = false;
@@ -109,9 +110,10 @@ pub(super) fn group(bytes: &[u8], at: usize, args: &mut Vec<Range<usize>>) -> Fr
     }
 }
 
-/// Whether a stock server's commands can begin at `at`: it selects a database first, at most behind MULTI. Cut off
-/// counts as yes. So a stale block of ours behind the last batch is not taken for a stock server's.
-pub(super) fn begins_connection(bytes: &[u8], at: usize) -> bool {
+/// Whether a stock server's commands can begin at `at`: it selects a database first, at most behind
+/// MULTI. Cut off counts as yes. So a stale block of ours behind the last batch is not taken for a
+/// stock server's.
+pub(super) fn begins_as_stock(bytes: &[u8], at: usize) -> bool {
     let mut args = Vec::new();
     let mut is = |at: usize, name: &[u8]| match frame(bytes, at, &mut args) {
         Frame::Whole(end) => {
@@ -175,7 +177,8 @@ mod tests {
 
     #[test]
     fn a_transaction_is_one_group() {
-        let bytes = b"*1\r\n$5\r\nMULTI\r\n#TS:12\r\n*2\r\n$4\r\nINCR\r\n$1\r\na\r\n*1\r\n$4\r\nexec\r\n*1\r\n$4\r\nPING\r\n";
+        let bytes = b"*1\r\n$5\r\nMULTI\r\n#TS:12\r\n*2\r\n$4\r\nINCR\r\n$1\r\na\r\n\
+            *1\r\n$4\r\nexec\r\n*1\r\n$4\r\nPING\r\n";
         let end = bytes.len() - 14;
         let mut args = Vec::new();
         assert_eq!(group(bytes, 0, &mut args), Frame::Whole(end));

@@ -1,8 +1,8 @@
 //! From the files to the records, once, at start.
 //!
-//! [`recover`] only reads: a crash inside it changes nothing. What it decided (a torn tail to cut, a dump to
-//! take over, files to remove) is done by [`Recovered::start`], in an order in which each step may be the
-//! last, and the next recovery decides the same.
+//! [`recover`] only reads: a crash inside it changes nothing. What it decided (a torn tail to cut,
+//! a dump to take over, files to remove) is done by [`Recovered::start`], in an order in which each
+//! step may be the last, and the next recovery decides the same.
 
 use std::io;
 use std::ops::Range;
@@ -30,7 +30,8 @@ pub struct BaseInfo {
 pub trait Replay {
     /// Loads an RDB file: the base, or a `dump.rdb` taken over.
     fn base(&mut self, path: &Path) -> Result<BaseInfo, ReplayError>;
-    /// Loads the RDB at the start of `bytes`, an append-only file of Redis 4 to 6, and returns its length.
+    /// Loads the RDB at the start of `bytes`, an append-only file of Redis 4 to 6, and returns its
+    /// length.
     fn rdb_preamble(&mut self, bytes: &[u8]) -> Result<usize, ReplayError>;
     /// Runs one command of the log. SELECT, MULTI and EXEC come too; a group only if it is whole.
     fn record(&mut self, args: &[&[u8]]) -> Result<(), ReplayError>;
@@ -60,7 +61,8 @@ pub struct Torn {
     pub kept: PathBuf,
 }
 
-/// A recovered folder. Only from here can a [`super::Log`] be had, so none is ever written that was not read.
+/// A recovered folder. Only from here can a [`super::Log`] be had, so none is ever written that was
+/// not read.
 pub struct Recovered {
     /// The end of what was recovered.
     pub last_lsn: Lsn,
@@ -72,7 +74,8 @@ pub struct Recovered {
     pub torn: Option<Torn>,
     /// Records replayed, SELECT, MULTI and EXEC included.
     pub records: u64,
-    /// Of them, those that stood outside our batches: a stock server wrote them, nothing checks them.
+    /// Of them, those that stood outside our batches: a stock server wrote them, nothing checks
+    /// them.
     pub foreign_records: u64,
     /// A `dump.rdb` that is newer than the log and was not loaded, since the log wins.
     pub newer_dump: Option<PathBuf>,
@@ -85,7 +88,8 @@ pub struct Recovered {
 #[derive(Default)]
 pub(super) struct Plan {
     pub catalog: Catalog,
-    /// The first so many bytes of the last segment are good, but not known to be durable: rewrite it.
+    /// The first so many bytes of the last segment are good, but not known to be durable: rewrite
+    /// it.
     pub rewrite: Option<u64>,
     /// The first so many bytes of this file become the first base, with this ending.
     pub take_over: Option<(PathBuf, u64, &'static str)>,
@@ -107,6 +111,7 @@ pub fn recover(
         folder: &folder,
         replay,
         position: None,
+        after: None,
         claim: Lsn(0),
         ids: Vec::new(),
         torn: None,
@@ -138,6 +143,8 @@ struct Recovery<'a> {
     replay: &'a mut dyn Replay,
     /// `None` until a base or an opener tells.
     position: Option<Lsn>,
+    /// The segment that follows the one being read.
+    after: Option<PathBuf>,
     /// The highest durable LSN that any intact batch claims.
     claim: Lsn,
     ids: Vec<(String, Lsn)>,
@@ -220,7 +227,9 @@ impl Recovery<'_> {
             self.base(base)?;
         }
         for (index, entry) in manifest.segments.iter().enumerate() {
-            let last = index + 1 == manifest.segments.len();
+            let after = manifest.segments.get(index + 1);
+            self.after = after.map(|entry| self.folder.file(&entry.name));
+            let last = after.is_none();
             self.segment(entry, last, manifest.base.is_none() && manifest.ours && index == 0)?;
         }
         let history = manifest.history.iter().map(|entry| self.folder.file(&entry.name));
@@ -384,6 +393,10 @@ impl Recovery<'_> {
                     return Ok(());
                 }
                 Next::Damaged(damage) => {
+                    if self.next_begins_at(position)? {
+                        tracing::warn!("{} has a damaged seal; no record is lost", path.display());
+                        return Ok(());
+                    }
                     let behind = segment::highest_claim(bytes, walk.good, salt, position);
                     let claimed = behind.map_or(self.claim, |(_, lsn)| lsn.max(self.claim));
                     if !last || claimed > position {
@@ -393,6 +406,15 @@ impl Recovery<'_> {
                 }
             }
         }
+    }
+
+    /// Whether the following segment begins at `position`: then this one holds all its records, and
+    /// what is damaged behind them is its seal, which was never synced if closing the file failed.
+    fn next_begins_at(&self, position: Lsn) -> Result<bool, RecoverError> {
+        let Some(path) = &self.after else { return Ok(false) };
+        let bytes = self.disk.map(path).map_err(RecoverError::io(path))?;
+        let head = segment::read_head(&bytes);
+        Ok(matches!(head, Head::Ours(opener, _) if opener.first == position))
     }
 
     /// After foreign records the position goes on, but no earlier id reaches over them.
@@ -425,7 +447,8 @@ impl Recovery<'_> {
         Ok(())
     }
 
-    /// Commands outside batches, from `at` to the end. Returns where they end, and their record bytes.
+    /// Commands outside batches, from `at` to the end. Returns where they end, and their record
+    /// bytes.
     fn foreign(
         &mut self,
         path: &Path,
@@ -508,8 +531,9 @@ impl Recovery<'_> {
         Ok(())
     }
 
-    /// Files of the log that the manifest does not list: left by a crash between two steps, and then
-    /// empty of records or older than the manifest; or the manifest is not this folder's, and we refuse.
+    /// Files of the log that the manifest does not list: left by a crash between two steps, and
+    /// then empty of records or older than the manifest; or the manifest is not this folder's, and
+    /// we refuse.
     fn strays(&mut self, names: &[String], manifest: &Manifest) -> Result<(), RecoverError> {
         let retained = manifest.retained.iter().map(|retained| &retained.entry);
         let all = manifest.base.iter().chain(&manifest.segments).chain(&manifest.history);
@@ -517,9 +541,8 @@ impl Recovery<'_> {
         let newest = manifest.next_segment_seq();
         for name in names.iter().filter(|name| !listed.contains(&name.as_str())) {
             let path = self.folder.file(name);
-            if self.folder.is_temporary(name) {
-                self.plan.remove.push(path);
-            } else if self.folder.base_seq(name).is_some() && manifest.ours {
+            let old_base = self.folder.base_seq(name).is_some() && manifest.ours;
+            if old_base || self.folder.is_temporary(name) {
                 self.plan.remove.push(path);
             } else if let Some(seq) = self.folder.segment_seq(name) {
                 self.plan.segment_seq_floor = self.plan.segment_seq_floor.max(seq + 1);

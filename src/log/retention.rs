@@ -4,8 +4,8 @@
 use super::Settings;
 use super::catalog::{Catalog, Segment};
 
-/// Takes the segments out of the catalog that need not be kept at `now` (Unix seconds), and returns them:
-/// their files may be removed once a manifest without them is durable.
+/// Takes the segments out of the catalog that need not be kept at `now` (Unix seconds), and returns
+/// them: their files may be removed once a manifest without them is durable.
 pub(super) fn expire(catalog: &mut Catalog, settings: &Settings, now: u64) -> Vec<Segment> {
     let mut total: u64 = 0;
     let mut keep = vec![true; catalog.segments.len()];

@@ -13,9 +13,10 @@
 //! #CC:...                                            and so on; an empty batch at the end seals
 //! ```
 //!
-//! The checksum of a batch covers the salt and everything since the previous batch's last byte except its own
-//! eight digits. The salt is secret from clients: whoever can choose values cannot forge a batch inside one,
-//! which matters when a damaged place is searched for batches that survived behind it.
+//! The checksum of a batch covers the salt and everything since the previous batch's last byte
+//! except its own eight digits. The salt is secret from clients: whoever can choose values cannot
+//! forge a batch inside one, which matters when a damaged place is searched for batches that
+//! survived behind it.
 
 use std::io::Write;
 use std::ops::Range;
@@ -107,8 +108,8 @@ pub(super) fn encode_opener(opener: &Opener) -> Vec<u8> {
     out
 }
 
-/// Appends a batch's annotations to `out`, which holds what else its checksum covers from `covered` on.
-/// `lsns`: first, last, durable. `payload` is not appended: it goes to the file right after.
+/// Appends a batch's annotations to `out`, which holds what else its checksum covers from `covered`
+/// on. `lsns`: first, last, durable. `payload` is not appended: it goes to the file right after.
 pub(super) fn encode_batch(
     out: &mut Vec<u8>,
     covered: usize,
@@ -221,7 +222,7 @@ pub(super) fn next(bytes: &[u8], at: usize, salt: u64, expected: Lsn) -> Next {
     match bytes.get(header) {
         None if header == at => return Next::End,
         None => return Next::Damaged(damage(bytes, header, "a batch after #TS")),
-        Some(b'*') if record::begins_connection(bytes, header) => return Next::Foreign,
+        Some(b'*') if record::begins_as_stock(bytes, header) => return Next::Foreign,
         Some(b'*') => {
             let expected = "a batch, or a stock server's commands, which begin with SELECT";
             return Next::Damaged(damage(bytes, header, expected));
@@ -287,16 +288,18 @@ fn parse_header(text: &str) -> Option<Header> {
     (first <= last && durable <= last).then_some(Header { first, last, durable, crc })
 }
 
-/// The header of the batch at the start of `bytes`, and where its record bytes begin, without looking at them.
+/// The header of the batch at the start of `bytes`, and where its record bytes begin, without
+/// looking at them.
 pub(super) fn peek_header(bytes: &[u8]) -> Option<(Header, usize)> {
     let at = record::skip_timestamp(bytes, 0).flatten().unwrap_or(0);
     let (text, start) = line(bytes, at).ok()?;
     Some((parse_header(text)?, start))
 }
 
-/// The highest durable LSN above `floor` that an intact batch behind `from` claims, and that batch's offset.
-/// `floor` is the LSN at `from`. Stops believing (and answers with the claim as if proven) when a hostile
-/// file makes the search cost more than 64 passes over it: refusing to start is then right.
+/// The highest durable LSN above `floor` that an intact batch behind `from` claims, and that
+/// batch's offset. `floor` is the LSN at `from`. Stops believing (and answers with the claim as if
+/// proven) when a hostile file makes the search cost more than 64 passes over it: refusing to start
+/// is then right.
 pub(super) fn highest_claim(
     bytes: &[u8],
     from: usize,

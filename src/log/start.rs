@@ -1,5 +1,5 @@
-//! From a recovered folder to a running log: what recovery decided is done here, each step durable before the
-//! next, and a fresh segment with a new replication id is begun.
+//! From a recovered folder to a running log: what recovery decided is done here, each step durable
+//! before the next, and a fresh segment with a new replication id is begun.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -17,8 +17,8 @@ const IDS_MAX: usize = 64;
 
 /// What a log needs from outside to run.
 pub struct Start {
-    /// The replication id that begins, 40 hex digits, lower case. A replica that restarts may go on with the id it
-    /// followed.
+    /// The replication id that begins, 40 hex digits, lower case. A replica that restarts may go on
+    /// with the id it followed.
     pub replication_id: String,
     /// Random, and known to no client: see the checksum in [`super`].
     pub salt: u64,
@@ -27,16 +27,17 @@ pub struct Start {
 }
 
 impl Recovered {
-    /// Begins to log: cuts the torn tail (a copy is kept), takes over a dump, begins a segment, starts the
-    /// threads. The first group appended must begin with a SELECT: replicas that continue from before
-    /// have whatever database the earlier records left selected.
+    /// Begins to log: cuts the torn tail (a copy is kept), takes over a dump, begins a segment,
+    /// starts the threads. The first group appended must begin with a SELECT: replicas that
+    /// continue from before have whatever database the earlier records left selected.
     pub fn start(self, start: Start) -> Result<Log, RecoverError> {
         let log = self.start_stepped(start)?;
         log.spawn().map_err(RecoverError::io(Path::new("log threads")))?;
         Ok(log)
     }
 
-    /// As [`Recovered::start`] without threads: nothing moves until the steps are called. For tests and simulation.
+    /// As [`Recovered::start`] without threads: nothing moves until the steps are called. For tests
+    /// and simulation.
     pub fn start_stepped(self, start: Start) -> Result<Log, RecoverError> {
         assert!(segment::is_id(&start.replication_id), "a replication id is 40 hex digits");
         let Recovered { last_lsn, mut ids, source, torn, disk, settings, mut plan, .. } = self;
@@ -77,9 +78,16 @@ impl Recovered {
         if let Some((from, length, ending)) = &plan.take_over {
             shared.take_over(&mut plan.catalog, from, *length, ending)?;
         }
-        if let (Some(good), Some(last)) = (plan.rewrite, plan.catalog.segments.last()) {
+        if let Some(last) = plan.catalog.segments.last().filter(|last| !last.retained) {
             let path = folder.file(&last.entry.name);
-            shared.rewrite(&path, good).map_err(io(&path))?;
+            match plan.rewrite {
+                Some(good) => shared.rewrite(&path, good).map_err(io(&path))?,
+                // It may still hold space that the last run had reserved.
+                None => {
+                    let file = shared.disk.open_append(&path).map_err(io(&path))?;
+                    file.set_len(last.bytes).map_err(io(&path))?;
+                }
+            }
         }
         debug_assert!(source != Source::Fresh || last_lsn == Lsn(0));
         shared.first_segment(plan.catalog, last_lsn)?;
@@ -118,9 +126,9 @@ impl Shared {
         Ok(())
     }
 
-    /// Replaces a segment by its first `good` bytes, durably. A copy, not a cut and a sync: after a failed sync
-    /// the bytes that are still read may exist in memory only, and syncing the same file again would
-    /// report success over them.
+    /// Replaces a segment by its first `good` bytes, durably. A copy, not a cut and a sync: after a
+    /// failed sync the bytes that are still read may exist in memory only, and syncing the same
+    /// file again would report success over them.
     pub(super) fn rewrite(&self, path: &Path, good: u64) -> std::io::Result<()> {
         let temporary = self.folder.temporary("rewrite");
         copy_prefix(&*self.disk, path, &temporary, good)?;
@@ -143,6 +151,7 @@ impl Shared {
         dropped.extend(empty);
         self.publish(&mut writer, catalog, current).map_err(failed)?;
         self.on_disk.store(true, std::sync::atomic::Ordering::Release);
+        self.has_file.store(true, std::sync::atomic::Ordering::Release);
         self.remove_segments(&dropped);
         Ok(())
     }
@@ -176,9 +185,11 @@ impl Shared {
             latched: false.into(),
             disk_full: false.into(),
             on_disk: false.into(),
+            has_file: false.into(),
             fsync: (fsync as u8).into(),
             delayed_fsyncs: 0.into(),
             segment_seq_floor: 0.into(),
+            base_seq_floor: 0.into(),
         })
     }
 }

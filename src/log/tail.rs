@@ -1,8 +1,8 @@
-//! The newest record bytes, in memory: what the writer has still to write, and behind it the last of what was
-//! written, for replicas that are close.
+//! The newest record bytes, in memory: what the writer has still to write, and behind it the last
+//! of what was written, for replicas that are close.
 //!
-//! Bytes are gathered in an open chunk, closed when it is large enough or when the writer takes it. A chunk
-//! begins and ends between groups, so a chunk is a batch and a batch never cuts a group.
+//! Bytes are gathered in an open chunk, closed when it is large enough or when the writer takes it.
+//! A chunk begins and ends between groups, so a chunk is a batch and a batch never cuts a group.
 
 use std::collections::VecDeque;
 
@@ -10,8 +10,8 @@ use bytes::Bytes;
 
 use super::Lsn;
 
-/// The open chunk is closed at this size: a batch is verified as a whole by whoever reads it, so it should
-/// fit a cache. A larger group is a chunk of its own.
+/// The open chunk is closed at this size: a batch is verified as a whole by whoever reads it, so it
+/// should fit a cache. A larger group is a chunk of its own.
 const CHUNK_BYTES: usize = 256 << 10;
 
 /// Record bytes between two group boundaries.
@@ -86,7 +86,8 @@ impl Tail {
         self.open_first.advance(self.open.len())
     }
 
-    /// The database selected at `at`, a chunk boundary that is still here; at another place, at the end.
+    /// The database selected at `at`, a chunk boundary that is still here; at another place, at the
+    /// end.
     pub fn database_at(&self, at: Lsn) -> u32 {
         let before = self.chunks.iter().rev().find(|chunk| chunk.last() == at);
         before.map_or(self.database, |chunk| chunk.database)
@@ -131,7 +132,8 @@ impl Tail {
         self.chunks.iter().skip(self.written).cloned().collect()
     }
 
-    /// The first `count` unwritten chunks are written; of all written ones, the newest `keep` bytes stay.
+    /// The first `count` unwritten chunks are written; of all written ones, the newest `keep` bytes
+    /// stay.
     pub fn wrote(&mut self, count: usize, keep: usize) {
         let fresh = self.chunks.iter().skip(self.written).take(count);
         self.written_bytes += fresh.map(|chunk| chunk.bytes.len()).sum::<usize>();
@@ -152,17 +154,12 @@ impl Tail {
         self.wrote(count, keep);
     }
 
-    /// Forgets what is below `at`, a chunk boundary: a snapshot holds it.
-    pub fn forget_below(&mut self, at: Lsn) {
-        while let Some(oldest) = self.chunks.front()
-            && oldest.last() <= at
-        {
-            if self.written > 0 {
-                self.written -= 1;
-                self.written_bytes -= oldest.bytes.len();
-            }
-            self.chunks.pop_front();
-        }
+    /// A snapshot holds all up to `at`, a chunk boundary: up to there nothing needs writing any
+    /// more.
+    pub fn covered(&mut self, at: Lsn, keep: usize) {
+        let unwritten = self.chunks.iter().skip(self.written);
+        let count = unwritten.take_while(|chunk| chunk.last() <= at).count();
+        self.wrote(count, keep);
     }
 
     /// The first LSN that can be read from here.

@@ -1,4 +1,5 @@
-//! The two threads of a running log: a thin shell that calls the steps of `writer.rs` at the right moments.
+//! The two threads of a running log: a thin shell that calls the steps of `writer.rs` at the right
+//! moments.
 
 use std::io;
 use std::sync::Arc;
@@ -9,8 +10,8 @@ use std::time::Duration;
 use super::tail::Sleep;
 use super::{Fsync, Shared};
 
-/// How long the writer gathers between writes while bytes keep coming (not under `always`): long enough that
-/// a busy server pays neither a system call per turn nor a small batch per turn.
+/// How long the writer gathers between writes while bytes keep coming (not under `always`): long
+/// enough that a busy server pays neither a system call per turn nor a small batch per turn.
 const LINGER: Duration = Duration::from_millis(1);
 /// Gathering ends early at so many bytes.
 pub(super) const LINGER_BYTES_MAX: u64 = 4 << 20;
@@ -86,7 +87,7 @@ impl Shared {
             if tail.stopping {
                 return Work::Stop;
             }
-            if tail.has_work() && self.on_disk.load(Ordering::Acquire) && !self.is_latched() {
+            if tail.has_work() && self.has_file.load(Ordering::Acquire) && !self.is_latched() {
                 return Work::Bytes;
             }
             tail.sleep = Sleep::Parked;

@@ -1,7 +1,9 @@
-//! Group commit: what gathered in the tail goes to the file with one write and is made durable with one sync.
+//! Group commit: what gathered in the tail goes to the file with one write and is made durable with
+//! one sync.
 //!
-//! The steps are plain functions that tests call one by one; `threads.rs` is the thin shell around them.
-//! Locks are taken in this order: writer, syncing, catalog or tail. None is held by who appends but the tail's.
+//! The steps are plain functions that tests call one by one; `threads.rs` is the thin shell around
+//! them. Locks are taken in this order: writer, syncing, catalog or tail. None is held by who
+//! appends but the tail's.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -59,8 +61,8 @@ pub(super) fn trouble(
 }
 
 impl Shared {
-    /// Writes what has gathered. Under `always` it is durable when this returns; otherwise the syncer follows.
-    /// Returns whether there was anything to do.
+    /// Writes what has gathered. Under `always` it is durable when this returns; otherwise the
+    /// syncer follows. Returns whether there was anything to do.
     pub fn write_step(&self) -> bool {
         let mut writer = self.writer.lock();
         if self.is_latched() {
@@ -150,8 +152,9 @@ impl Shared {
         Ok(())
     }
 
-    /// Keeps space reserved ahead of `end`. Failing is not yet a failed write: the log says that the disk is
-    /// full, the engine refuses writes, and what was accepted still fits into what was reserved.
+    /// Keeps space reserved ahead of `end`. Failing is not yet a failed write: the log says that
+    /// the disk is full, the engine refuses writes, and what was accepted still fits into what was
+    /// reserved.
     fn reserve(&self, current: &mut Current, end: u64) {
         let wanted = end.saturating_add(RESERVE_STEP);
         if current.reserved >= wanted {
@@ -187,8 +190,8 @@ impl Shared {
         true
     }
 
-    /// `written` is read before the file is looked up: if the writer begins a new segment in between, all
-    /// up to the older `written` is in segments that it synced.
+    /// `written` is read before the file is looked up: if the writer begins a new segment in
+    /// between, all up to the older `written` is in segments that it synced.
     fn sync(&self) -> Result<(), Trouble> {
         let _syncing = self.syncing.lock();
         let positions = self.progress.get();
@@ -204,8 +207,9 @@ impl Shared {
         Ok(())
     }
 
-    /// The only place that syncs the segment being written, under the lock `syncing`. A failed sync is
-    /// latched by the caller and never tried again: the kernel has dropped the bytes and would say `Ok`.
+    /// The only place that syncs the segment being written, under the lock `syncing`. A failed sync
+    /// is latched by the caller and never tried again: the kernel has dropped the bytes and would
+    /// say `Ok`.
     fn sync_file(&self, file: &dyn File, path: &Path) -> Result<(), Trouble> {
         if self.is_latched() {
             return Err(Trouble {
@@ -224,7 +228,8 @@ impl Shared {
         })
     }
 
-    /// Says in the file that all before is durable, if it does not say so yet. Returns whether it wrote.
+    /// Says in the file that all before is durable, if it does not say so yet. Returns whether it
+    /// wrote.
     pub fn seal_step(&self) -> bool {
         let mut writer = self.writer.lock();
         let Some(current) = writer.current.as_mut().filter(|_| !self.is_latched()) else {
@@ -269,8 +274,8 @@ impl Shared {
         self.sync_file(&*current.file, &current.path)
     }
 
-    /// Ends the current segment and begins the next: the file is durable before the manifest lists it, and
-    /// listed before a batch goes into it.
+    /// Ends the current segment and begins the next: the file is durable before the manifest lists
+    /// it, and listed before a batch goes into it.
     fn roll_segment(&self, writer: &mut Writer) -> Result<(), Trouble> {
         let Some(current) = &mut writer.current else { return Ok(()) };
         self.finish_segment(current)?;
@@ -295,6 +300,8 @@ impl Shared {
             .manifest()
             .next_segment_seq()
             .max(self.segment_seq_floor.load(Ordering::Acquire));
+        // Never the same number twice: a manifest that failed may still have reached the disk.
+        self.segment_seq_floor.store(seq.saturating_add(1), Ordering::Release);
         let entry = self.folder.segment(seq);
         let path = self.folder.file(&entry.name);
         let ids = self.ids.lock().clone();
@@ -321,7 +328,8 @@ impl Shared {
         Ok(current)
     }
 
-    /// Makes `catalog` the truth, on disk and then in memory, and `current` the segment being written.
+    /// Makes `catalog` the truth, on disk and then in memory, and `current` the segment being
+    /// written.
     pub fn publish(
         &self,
         writer: &mut Writer,
@@ -356,8 +364,8 @@ impl Shared {
         self.disk.sync_dir(&self.folder.path)
     }
 
-    /// Removes files that no durable manifest lists any more. One that cannot be removed now is found, and
-    /// removed, at the next start.
+    /// Removes files that no durable manifest lists any more. One that cannot be removed now is
+    /// found, and removed, at the next start.
     pub fn remove_segments(&self, dropped: &[Segment]) {
         for segment in dropped {
             self.remove_file(&self.folder.file(&segment.entry.name));
@@ -387,7 +395,8 @@ impl Shared {
             self.latched.store(true, Ordering::Release);
         }
         drop(failed);
-        // A waiter between its check and its wait holds this lock: without it the wake could be missed.
+        // A waiter between its check and its wait holds this lock: without it the wake could be
+        // missed.
         drop(self.catalog.lock());
         self.boundary.notify_all();
         self.progress.wake();

@@ -4,19 +4,25 @@
 //! copied first, so whoever else holds it never sees a change. What does not fit one page at all is
 //! answered with [`Full`], before anything has changed.
 
-use std::sync::atomic::Ordering;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::entry::{Draft, ENTRY_MAX, Form, Parts};
-use super::heap::PageHeap;
-use super::page::slots_for;
-use super::page::{DATA_MAX, ENTRIES_MAX, SLOT, SLOT_STEP, Side, Slot, capacity_for, extra, tag};
-use super::ptr::PagePtr;
+use super::heap::{BLOCK_HEAD, PageHeap};
+use super::page::{
+    DATA_MAX, ENTRIES_MAX, LongValue, SLOT, SLOT_STEP, Side, Slot, capacity_for, extra, slots_for,
+    tag,
+};
+use super::ptr::{HEADER, PagePtr};
 use super::table::Tally;
 use super::{Expiry, Object};
 
 /// The entry does not fit into this page, however it is arranged.
 #[derive(Debug)]
 pub(super) struct Full;
+
+/// Bytes of a block that are not data.
+const OVERHEAD: usize = BLOCK_HEAD + HEADER;
 
 /// Why a page just copied can be written.
 const UNIQUE: &str = "the page was made unique";
@@ -71,6 +77,12 @@ impl<O: Object> PagePtr<O> {
         let old = self.parts(index);
         let old_expiry = old.expiry(self.data());
         let expiry = draft.expiry.resolve(old_expiry);
+        if expiry == old_expiry && draft.fits_over(&old) && self.is_unique() {
+            let (_, data) = self.get_mut().expect(UNIQUE);
+            draft.write_over(data, offset, &old);
+            set_clock(data, slots, index, draft.clock);
+            return Ok(None);
+        }
         let size = draft.size(expiry);
         let old_size = old.end - offset;
         let old_index = old.side_index(self.data());
@@ -262,7 +274,7 @@ impl<O: Object> PagePtr<O> {
         let need = live - SLOT * (self.slots() - slots);
         let capacity = usize::from(self.capacity());
         let smaller = capacity_for(need + need / 12);
-        if smaller < capacity && live + 64 + 40 < (capacity + 40) * 5 / 8 {
+        if smaller < capacity && live + 64 + OVERHEAD < (capacity + OVERHEAD) * 5 / 8 {
             self.rebuild(heap, smaller, slots, None);
         }
     }
@@ -275,7 +287,6 @@ impl<O: Object> PagePtr<O> {
         f: impl FnOnce(&mut O, &mut PageHeap) -> R,
         tally: &mut Tally,
     ) -> Option<R> {
-        use super::page::LongValue;
         self.make_unique(heap);
         let index = self.parts(index).side_index(self.data())?;
         let (header, _) = self.get_mut().expect(UNIQUE);
@@ -283,7 +294,7 @@ impl<O: Object> PagePtr<O> {
         let before = slot.heap_bytes();
         let answer = match slot {
             Slot::Object(object) => f(object, heap),
-            Slot::Long(long) => match &mut std::sync::Arc::make_mut(long).value {
+            Slot::Long(long) => match &mut Arc::make_mut(long).value {
                 LongValue::Object(object) => f(object, heap),
                 _ => return None,
             },
@@ -397,6 +408,6 @@ pub(super) fn set_clock(data: &mut [u8], slots: usize, index: usize, clock: u32)
 }
 
 /// Lowers an earliest expiry held by somebody who may be shared.
-pub(super) fn lower(earliest: &std::sync::atomic::AtomicU64, expiry: u64) {
+pub(super) fn lower(earliest: &AtomicU64, expiry: u64) {
     earliest.fetch_min(expiry, Ordering::Relaxed);
 }

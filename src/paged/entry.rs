@@ -235,6 +235,21 @@ impl<'a, O: Object> Draft<'a, O> {
         self.int[0] = index as u8;
     }
 
+    /// Whether only the value need be written over an entry of the same key and expiry.
+    #[inline]
+    pub(super) fn fits_over(&self, old: &Parts) -> bool {
+        matches!(self.form, Form::Bytes | Form::Int)
+            && self.form == old.form()
+            && self.value().len() == old.value_len
+    }
+
+    /// Writes the value over that of an entry that it fits over.
+    #[inline]
+    pub(super) fn write_over(&self, data: &mut [u8], at: usize, old: &Parts) {
+        data[at] = data[at] & !15 | self.low;
+        data[old.value_at..old.value_at + old.value_len].copy_from_slice(self.value());
+    }
+
     /// Writes the entry at `at`.
     #[inline]
     pub(super) fn write(&self, data: &mut [u8], at: usize, expiry: u64) {

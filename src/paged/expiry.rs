@@ -7,6 +7,7 @@
 use std::sync::atomic::Ordering;
 
 use super::node::{Node, Root};
+use super::ptr::PagePtr;
 use super::scan::{CURSOR_BITS, after};
 use super::{Entry, Object, Table};
 
@@ -32,7 +33,7 @@ impl<O: Object> Table<O> {
     /// at the start).
     ///
     /// Nodes that are not due are passed over. So are pages, but reading their headers takes time
-    /// too, so that a call ends after [`PASSED_PER_PAGE`] times `pages_max` of them.
+    /// too, so that a call ends after sixteen times `pages_max` of them.
     pub fn due(
         &self,
         now: u64,
@@ -83,6 +84,25 @@ impl<O: Object> Table<O> {
             }
         }
         after(page, hash)
+    }
+}
+
+impl<O: Object> PagePtr<O> {
+    /// Finds the true earliest expiry of this page and its overflow pages, and keeps it.
+    ///
+    /// Works on shared pages too: they hold the same entries for everybody.
+    pub(super) fn correct_earliest(&self) -> u64 {
+        let mut earliest = u64::MAX;
+        for page in self.chain() {
+            for index in 0..page.entries() {
+                let expiry = page.parts(index).expiry(page.data());
+                if expiry != 0 {
+                    earliest = earliest.min(expiry);
+                }
+            }
+        }
+        self.header().earliest.store(earliest, Ordering::Relaxed);
+        earliest
     }
 }
 

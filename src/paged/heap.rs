@@ -23,7 +23,7 @@ use std::ptr::{self, NonNull};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crossbeam_channel::Receiver;
+use crossbeam_channel::{Receiver, TryRecvError};
 
 use super::remote::{Link, Live, Queue};
 use super::segment::{self, Mapping, SEGMENT, Segment};
@@ -35,7 +35,7 @@ pub(super) const GRANULE: usize = 128;
 /// The first block head; payloads then start at a multiple of 64.
 const FIRST: usize = 56;
 /// Bytes for blocks in one segment. The rest is the segment's head, the end mark and alignment.
-const CAPACITY: usize = SEGMENT - GRANULE;
+pub(super) const CAPACITY: usize = SEGMENT - GRANULE;
 /// Number of free lists.
 const BINS: usize = 64;
 /// When the big free block of the newest segment gets smaller than this, the next segment is asked
@@ -47,8 +47,6 @@ const SMALL_SEGMENTS: usize = 4;
 /// Blocks brought home by one allocation, at most: freeing a whole table elsewhere must not stall
 /// anybody here.
 const DRAIN_PER_ALLOCATION: usize = 4;
-/// Segments with fewer live bytes than this share of their capacity are worth evacuating.
-const SPARSE_PERCENT: usize = 85;
 
 const FREE: u32 = 1;
 const FREE_BEFORE: u32 = 2;
@@ -56,13 +54,19 @@ const FREE_BEFORE: u32 = 2;
 const _: () = assert!(size_of::<Segment>() <= FIRST && FIRST + BLOCK_HEAD == 64);
 
 /// The head of a block in a mapped segment.
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct Block(*mut u8);
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Block(*mut u8);
 
 /// All methods rely on one invariant: a `Block` is made only from a segment's first head, or from
 /// the size of a neighbour, or from a payload that was handed out; so it is a head, inside a mapped
 /// segment, aligned to 8, and only the holder of the heap (`&mut PageHeap`) goes by it.
 impl Block {
+    /// The first block of a segment.
+    pub(super) fn first(segment: *mut Segment) -> Self {
+        // SAFETY: only called for segments of the heap at hand, which are mapped.
+        Block(unsafe { segment.cast::<u8>().add(FIRST) })
+    }
+
     fn word(self, index: usize) -> u32 {
         // SAFETY: see the invariant; a head is two words.
         unsafe { self.0.cast::<u32>().add(index).read() }
@@ -73,7 +77,7 @@ impl Block {
         unsafe { self.0.cast::<u32>().add(index).write(value) }
     }
 
-    fn size(self) -> usize {
+    pub(super) fn size(self) -> usize {
         (self.word(0) & !(FREE | FREE_BEFORE)) as usize
     }
 
@@ -82,12 +86,12 @@ impl Block {
         self.set_word(0, size as u32 | self.word(0) & FREE_BEFORE);
     }
 
-    fn is_free(self) -> bool {
+    pub(super) fn is_free(self) -> bool {
         self.word(0) & FREE != 0
     }
 
     /// The block behind this one, or the end mark.
-    fn next(self) -> Block {
+    pub(super) fn next(self) -> Block {
         self.offset(self.size())
     }
 
@@ -132,19 +136,23 @@ pub struct PageHeap {
     bins: [Block; BINS],
     /// Bit n: `bins[n]` has a block.
     filled: u64,
-    segments: Vec<*mut Segment>,
+    pub(super) segments: Vec<*mut Segment>,
     /// A segment without any live block, kept so that a table hovering around empty does not map
     /// again and again.
-    spare: *mut Segment,
-    used: usize,
+    pub(super) spare: *mut Segment,
+    pub(super) used: usize,
     /// Which heap this is, given with the first segment. 0 before: no segment says that it belongs
     /// to heap 0.
-    id: u64,
+    pub(super) id: u64,
     /// Where other threads return blocks: this heap's own queue first, then those of adopted
     /// heaps.
     queues: Vec<Arc<Queue>>,
     /// Blocks taken from a queue and not yet freed.
     returned: *mut Link,
+    /// Segments being evacuated.
+    pub(super) withdrawn: Vec<*mut Segment>,
+    /// Where [`PageHeap::begin_evacuation`] goes on looking.
+    pub(super) examined: usize,
     /// The next segment, being populated.
     ahead: Option<Receiver<Mapping>>,
 }
@@ -181,6 +189,8 @@ impl PageHeap {
             id: 0,
             queues: Vec::new(),
             returned: ptr::null_mut(),
+            withdrawn: Vec::new(),
+            examined: 0,
             ahead: None,
         }
     }
@@ -268,6 +278,11 @@ impl PageHeap {
         let segment = block.segment();
         self.used -= size;
         let live = self.add_live(segment, (size as u32).wrapping_neg());
+        if cfg!(test) {
+            // Who still looks at a freed page shall not find what he expects.
+            // SAFETY: the payload was given up.
+            unsafe { payload.write_bytes(0xDD, size - BLOCK_HEAD) }
+        }
         let next = block.next();
         if next.is_free() {
             size += next.size();
@@ -294,6 +309,7 @@ impl PageHeap {
         }
         self.unlink(whole);
         self.segments.retain(|other| *other != segment);
+        self.withdrawn.retain(|other| *other != segment);
         // SAFETY: no block of it is in use, and it was just forgotten.
         unsafe { segment::release(segment) }
     }
@@ -304,13 +320,39 @@ impl PageHeap {
         unsafe { (*segment).live.add(bytes) }
     }
 
-    fn is_evacuating(&self, segment: *mut Segment) -> bool {
+    /// Bytes in use in a segment of this heap.
+    pub(super) fn live(&self, segment: *mut Segment) -> usize {
+        // SAFETY: a segment of this heap is mapped.
+        unsafe { (*segment).live.get() as usize }
+    }
+
+    /// Sets whether a segment of this heap is being emptied. The caller takes its free blocks off
+    /// their lists before, or puts them on again after.
+    pub(super) fn set_evacuating(&mut self, segment: *mut Segment, evacuating: bool) {
+        // SAFETY: a segment of this heap is mapped, and only this heap uses the flag.
+        unsafe { (*segment).evacuating = evacuating }
+    }
+
+    /// Whether this payload lies in a segment of this heap that is to be emptied.
+    ///
+    /// # Safety
+    ///
+    /// The payload is allocated.
+    pub(super) unsafe fn wants_out(&self, payload: NonNull<u8>) -> bool {
+        // SAFETY: its segment is mapped as long as it is allocated.
+        unsafe {
+            let segment = segment::of(payload.as_ptr());
+            (*(*segment).queue).owner() == self.id && (*segment).evacuating
+        }
+    }
+
+    pub(super) fn is_evacuating(&self, segment: *mut Segment) -> bool {
         // SAFETY: a segment of this heap is mapped, and only this heap uses the flag.
         unsafe { (*segment).evacuating }
     }
 
     /// Marks a block as free and, unless its segment is being evacuated, offers it.
-    fn link(&mut self, block: Block) {
+    pub(super) fn link(&mut self, block: Block) {
         let size = block.size();
         block.set_word(0, block.word(0) | FREE);
         let next = block.offset(size);
@@ -331,7 +373,7 @@ impl PageHeap {
     }
 
     /// Takes a free block off its list (if its segment has it on one).
-    fn unlink(&mut self, block: Block) {
+    pub(super) fn unlink(&mut self, block: Block) {
         if self.is_evacuating(block.segment()) {
             return;
         }
@@ -352,14 +394,14 @@ impl PageHeap {
 
     /// Adds a segment: the one populated ahead if it is there, else one mapped now.
     fn grow(&mut self) {
-        let ready = self.ahead.as_ref().and_then(|answer| answer.try_recv().ok());
-        let mapping = match ready {
-            Some(mapping) => {
-                self.ahead = None;
-                mapping
-            }
+        let answer = self.ahead.as_ref().map(Receiver::try_recv);
+        if !matches!(answer, None | Some(Err(TryRecvError::Empty))) {
+            self.ahead = None;
+        }
+        let mapping = match answer {
+            Some(Ok(mapping)) => mapping,
             // Late: small pages as they are touched, since a huge one now would stall us.
-            None => Mapping::new(false),
+            _ => Mapping::new(),
         };
         if self.queues.is_empty() {
             static NEXT_ID: AtomicU64 = AtomicU64::new(1);
@@ -374,7 +416,7 @@ impl PageHeap {
             let head = Segment { live: Live::new(), evacuating: false, queue };
             start.cast::<Segment>().write(head);
             self.segments.push(start.cast());
-            let first = Block(start.add(FIRST));
+            let first = Block::first(start.cast());
             first.set_word(0, CAPACITY as u32);
             first.next().set_word(0, 0);
             self.link(first);
@@ -422,7 +464,7 @@ impl PageHeap {
             std::mem::swap(self, &mut other);
             return;
         }
-        other.end_evacuation();
+        other.end_evacuation(usize::MAX);
         for bin in 0..BINS {
             while other.bins[bin] != NO_BLOCK {
                 let block = other.bins[bin];
@@ -437,67 +479,6 @@ impl PageHeap {
             self.queues.push(queue);
         }
         other.spare = ptr::null_mut();
-    }
-
-    /// Withdraws sparse segments from use, so that [`super::Table::evacuate`] can empty them;
-    /// answers how many.
-    ///
-    /// Segments that an earlier call withdrew and that could not be emptied come back into use
-    /// first.
-    pub fn begin_evacuation(&mut self) -> usize {
-        self.end_evacuation();
-        let sparse = |heap: &Self, segment: *mut Segment| {
-            // SAFETY: a segment of this heap is mapped.
-            let live = unsafe { (*segment).live.get() } as usize;
-            segment != heap.spare && live * 100 < CAPACITY * SPARSE_PERCENT
-        };
-        let chosen: Vec<_> = self.segments.iter().copied().filter(|s| sparse(self, *s)).collect();
-        // One sparse segment has nowhere to go but into a new one.
-        if chosen.len() < 2 {
-            return 0;
-        }
-        for segment in &chosen {
-            self.each_free_block(*segment, Self::unlink);
-            // SAFETY: as above; from here on its free blocks are on no list.
-            unsafe { (**segment).evacuating = true }
-        }
-        chosen.len()
-    }
-
-    /// Puts what is left of withdrawn segments back into use.
-    pub fn end_evacuation(&mut self) {
-        for segment in self.segments.clone() {
-            if self.is_evacuating(segment) {
-                // SAFETY: a segment of this heap is mapped; its free blocks are linked right after.
-                unsafe { (*segment).evacuating = false }
-                self.each_free_block(segment, Self::link);
-            }
-        }
-    }
-
-    fn each_free_block(&mut self, segment: *mut Segment, act: fn(&mut Self, Block)) {
-        // SAFETY: the first head of a mapped segment.
-        let mut block = Block(unsafe { segment.cast::<u8>().add(FIRST) });
-        while block.size() != 0 {
-            let next = block.next();
-            if block.is_free() {
-                act(self, block);
-            }
-            block = next;
-        }
-    }
-
-    /// Whether this payload lies in a segment of this heap that is to be emptied.
-    ///
-    /// # Safety
-    ///
-    /// The payload is allocated.
-    pub(super) unsafe fn wants_out(&self, payload: NonNull<u8>) -> bool {
-        // SAFETY: its segment is mapped as long as it is allocated.
-        unsafe {
-            let segment = segment::of(payload.as_ptr());
-            (*(*segment).queue).owner() == self.id && (*segment).evacuating
-        }
     }
 }
 
@@ -562,5 +543,45 @@ unsafe fn free_forsaken(payload: NonNull<u8>) {
     unsafe {
         let block = Block(payload.as_ptr().sub(BLOCK_HEAD));
         segment::forsake(block.segment(), block.size() as u32);
+    }
+}
+
+#[cfg(test)]
+impl PageHeap {
+    /// Walks all segments and holds what it finds against what the heap believes.
+    pub(super) fn verify(&mut self) {
+        let (mut used, mut free) = (0, 0);
+        for segment in self.segments.clone() {
+            let mut block = Block::first(segment);
+            let (mut all, mut live, mut free_before) = (0, 0, None);
+            while block.size() != 0 {
+                assert_eq!(block.free_before(), free_before);
+                assert!(block.size().is_multiple_of(GRANULE) && block.segment() == segment);
+                all += block.size();
+                if block.is_free() {
+                    assert!(free_before.is_none(), "free neighbours are joined");
+                    free += usize::from(!self.is_evacuating(segment));
+                } else {
+                    live += block.size();
+                }
+                free_before = block.is_free().then_some(block);
+                block = block.next();
+            }
+            assert_eq!(block.free_before(), free_before);
+            assert_eq!(all, CAPACITY);
+            assert_eq!(live, self.live(segment));
+            used += live;
+        }
+        assert_eq!(used, self.used);
+        for (index, first) in self.bins.iter().enumerate() {
+            assert_eq!(*first != NO_BLOCK, self.filled >> index & 1 != 0);
+            let mut block = *first;
+            while block != NO_BLOCK {
+                assert!(block.is_free() && bin(block.size()) == index);
+                free -= 1;
+                block = block.link(0);
+            }
+        }
+        assert_eq!(free, 0, "every free block is on a list");
     }
 }

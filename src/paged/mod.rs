@@ -39,12 +39,14 @@
 //!
 //! # Reading order
 //!
-//! `table` (the operations), `node` (the directory), `page`, `entry`, `edit`, `reshape`; `frozen`,
-//! `scan`, `expiry`, `sample`; then what they stand on: `heap`, `segment`, `remote`, `ptr`,
-//! `probe`. Unsafe code is in these five only.
+//! `table` (the operations), `node` (the directory), `page`, `entry`, `edit`, `reshape`, `chain`;
+//! `frozen`, `scan`, `expiry`, `sample`, `evacuate`; then what they stand on: `heap`, `segment`,
+//! `remote`, `ptr`, `probe`. Unsafe code is in these five only.
 
+mod chain;
 mod edit;
 mod entry;
+mod evacuate;
 mod expiry;
 mod frozen;
 mod hash;

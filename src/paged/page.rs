@@ -177,37 +177,23 @@ impl<O: Object> PagePtr<O> {
         std::iter::successors(Some(self), |page| page.next())
     }
 
-    #[inline(always)]
-    fn offset_word(&self, index: usize) -> u16 {
-        let at = self.slots() + 2 * index;
-        let data = self.data();
-        u16::from_le_bytes([data[at], data[at + 1]])
-    }
-
     /// Where the entry starts.
     #[inline(always)]
     pub(super) fn offset(&self, index: usize) -> usize {
-        usize::from(self.offset_word(index) & 0xFFF)
+        let at = self.slots() + 2 * index;
+        let data = self.data();
+        usize::from(u16::from_le_bytes([data[at], data[at + 1]]) & 0xFFF)
     }
 
-    /// Positions whose 12 hash bits are those of `hash`.
+    /// Entries whose 12 hash bits are those of `hash`: their indices and offsets.
     #[inline(always)]
-    fn candidates(&self, hash: u64) -> impl Iterator<Item = usize> {
-        let tags = self.data().first_chunk().expect("the smallest page has room for 32 tags");
+    fn candidates(&self, hash: u64) -> Candidates<'_> {
+        let data = self.data();
+        let tags = data.first_chunk().expect("the smallest page has room for 32 tags");
         // Behind the last entry's tag comes anything.
         let valid = u32::MAX.unbounded_shr((TAGS - self.entries()) as u32);
-        let mut hits = probe::matches(tags, tag(hash)) & valid;
-        let extra = extra(hash);
-        std::iter::from_fn(move || {
-            while hits != 0 {
-                let index = hits.trailing_zeros() as usize;
-                hits &= hits - 1;
-                if self.offset_word(index) >> 12 == extra {
-                    return Some(index);
-                }
-            }
-            None
-        })
+        let hits = probe::matches(tags, tag(hash)) & valid;
+        Candidates { offsets: &data[self.slots()..], hits, extra: extra(hash) }
     }
 
     /// The entry with this key in this page.
@@ -219,12 +205,17 @@ impl<O: Object> PagePtr<O> {
         // The first line is a miss more often than not: fetch the offsets and clocks alongside.
         self.prefetch();
         let data = self.data();
-        self.candidates(hash).find(|index| entry::key_is(data, self.offset(*index), key))
+        for (index, offset) in self.candidates(hash) {
+            if entry::key_is(data, offset, key) {
+                return Some(index);
+            }
+        }
+        None
     }
 
     #[cold]
     fn find_long(&self, hash: u64, key: &[u8]) -> Option<usize> {
-        self.candidates(hash).find(|index| self.key(*index) == key)
+        self.candidates(hash).map(|(index, _)| index).find(|index| self.key(*index) == key)
     }
 
     /// The entry with this key in this page or its overflow pages.
@@ -251,14 +242,14 @@ impl<O: Object> PagePtr<O> {
         }
     }
 
-    /// Asks for the lines of the first entry that may have this hash.
+    /// Asks for the lines of the first entry that may have this hash; if there is none, for those
+    /// where one would be added.
     #[inline(always)]
     pub(super) fn prefetch_entry(&self, hash: u64) {
-        if let Some(index) = self.candidates(hash).next() {
-            let address = self.address().wrapping_add(HEADER + self.offset(index));
-            probe::prefetch(address);
-            probe::prefetch(address.wrapping_add(64));
-        }
+        let offset = self.candidates(hash).next().map_or(self.header().used as usize, |(_, offset)| offset);
+        let address = self.address().wrapping_add(HEADER + offset);
+        probe::prefetch(address);
+        probe::prefetch(address.wrapping_add(64));
     }
 
     #[inline(always)]
@@ -271,6 +262,11 @@ impl<O: Object> PagePtr<O> {
         let at = 3 * self.slots() + 3 * index;
         let data = self.data();
         u32::from_le_bytes([data[at], data[at + 1], data[at + 2], 0])
+    }
+
+    /// Whether an entry has an out-of-line part.
+    pub(super) fn is_sided(&self, index: usize) -> bool {
+        matches!(self.parts(index).form(), Form::Object | Form::Long)
     }
 
     /// The out-of-line part that an entry of form object or long names.
@@ -328,6 +324,31 @@ impl<O: Object> PagePtr<O> {
     /// The hash of an entry, from its key.
     pub(super) fn rehash(&self, index: usize, hash: fn(&[u8]) -> u64) -> u64 {
         hash(self.key(index))
+    }
+}
+
+/// What a probe of the tags found.
+struct Candidates<'a> {
+    offsets: &'a [u8],
+    /// A bit for each tag that matched and was not looked at yet.
+    hits: u32,
+    extra: u16,
+}
+
+impl Iterator for Candidates<'_> {
+    type Item = (usize, usize);
+
+    #[inline(always)]
+    fn next(&mut self) -> Option<(usize, usize)> {
+        while self.hits != 0 {
+            let index = self.hits.trailing_zeros() as usize;
+            self.hits &= self.hits - 1;
+            let word = u16::from_le_bytes([self.offsets[2 * index], self.offsets[2 * index + 1]]);
+            if word >> 12 == self.extra {
+                return Some((index, usize::from(word & 0xFFF)));
+            }
+        }
+        None
     }
 }
 

@@ -132,7 +132,7 @@ impl Live {
     }
 }
 
-/// `RUSTFLAGS="--cfg loom" cargo test --release --no-default-features --lib paged::remote`
+/// Under loom: `.ci/loom`.
 #[cfg(test)]
 mod tests {
     use super::*;

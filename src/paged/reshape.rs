@@ -1,15 +1,10 @@
-//! Pages made from pages: copy and compaction, split, merge, and the overflow chain.
+//! Pages made from pages: copy and compaction, split, merge.
 
-use std::sync::atomic::Ordering;
-
-use super::edit::{Full, move_offset, set_offset};
-use super::entry::{Draft, Form};
+use super::Object;
+use super::edit::{move_offset, set_offset};
 use super::heap::PageHeap;
-use super::page::slots_for;
-use super::page::{DATA_MAX, ENTRIES_MAX, SLOT, SLOT_STEP, Side, Slot, capacity_for};
+use super::page::{DATA_MAX, ENTRIES_MAX, SLOT, Side, capacity_for, slots_for};
 use super::ptr::PagePtr;
-use super::table::Tally;
-use super::{Expiry, Object};
 
 const FRESH: &str = "a page just made is not shared";
 
@@ -87,10 +82,14 @@ impl<O: Object> PagePtr<O> {
             set_offset(data, slots, index, to, extra);
             let clock_at = 3 * page.slots() + 3 * from;
             data[3 * slots + 3 * index..][..3].copy_from_slice(&page.data()[clock_at..][..3]);
-            if matches!(parts.form(), Form::Object | Form::Long) {
-                let side = header.side.get_or_insert_with(|| Box::new(Side::new()));
+            if page.is_sided(*from) {
+                let side = header.side.get_or_insert_with(|| {
+                    let sided = picks[index..].iter().filter(|(page, from)| page.is_sided(*from));
+                    let mut side = Side::new();
+                    side.slots.reserve_exact(sided.count());
+                    Box::new(side)
+                });
                 data[to + parts.value_at - at] = side.slots.len() as u8;
-                side.slots.reserve_exact(1);
                 side.slots.push(page.side_slot(&parts).clone());
             }
             let expiry = parts.expiry(page.data());
@@ -135,170 +134,5 @@ impl<O: Object> PagePtr<O> {
             .chain((0..other.entries()).map(|index| (other, index)))
             .collect();
         Self::assemble(heap, self.header().depth - 1, &picks)
-    }
-
-    /// Moves the page, its overflow pages and its objects out of segments that are being emptied,
-    /// as far as nobody shares them.
-    pub(super) fn evacuate(&mut self, heap: &mut PageHeap, tally: &mut Tally) {
-        let mut next = Some(self);
-        while let Some(page) = next {
-            if !page.is_unique() {
-                return;
-            }
-            if page.is_evacuating(heap) {
-                page.relocate(heap);
-            }
-            let Some((header, _)) = page.get_mut() else { return };
-            let Some(side) = &mut header.side else { return };
-            for slot in &mut side.slots {
-                let before = slot.heap_bytes();
-                if let Slot::Object(object) = slot {
-                    object.evacuate(heap);
-                }
-                tally.bytes = tally.bytes + slot.heap_bytes() - before;
-            }
-            next = side.next.as_mut();
-        }
-    }
-
-    /// The same page in another block.
-    fn relocate(&mut self, heap: &mut PageHeap) {
-        let slots = slots_for(self.entries() + 1).min(self.slots());
-        let need = self.live() - SLOT * (self.slots() - slots);
-        self.rebuild(heap, capacity_for(need + need / 16), slots, None);
-    }
-}
-
-/// The overflow chain. Linear in its length, which only an attacker who knows the secrets can make
-/// long.
-impl<O: Object> PagePtr<O> {
-    /// The n-th page of the chain; those before it are unshared on the way.
-    fn nth(&mut self, heap: &mut PageHeap, n: usize) -> &mut Self {
-        let mut page = self;
-        for _ in 0..n {
-            page.make_unique(heap);
-            let (header, _) = page.get_mut().expect("the page was made unique");
-            let side = header.side.as_mut().expect("a chained page has a list of parts");
-            page = side.next.as_mut().expect("the chain is this long");
-        }
-        page
-    }
-
-    /// Adds or overwrites somewhere in the chain; the page is chained, or may become so.
-    pub(super) fn upsert_in_chain(
-        &mut self,
-        heap: &mut PageHeap,
-        hash: u64,
-        key: &[u8],
-        draft: &mut Draft<'_, O>,
-        tally: &mut Tally,
-    ) -> Option<O> {
-        let mut replaced = None;
-        if let Some((n, index)) = self.find_in_chain(hash, key) {
-            match self.nth(heap, n).replace(heap, index, draft, tally) {
-                Ok(object) => return object,
-                Err(Full) => {
-                    let (slot, expiry) = self.remove_in_chain(heap, hash, key, tally)?;
-                    draft.expiry = match draft.expiry.resolve(expiry) {
-                        0 => Expiry::None,
-                        at => Expiry::At(at),
-                    };
-                    replaced = slot.object();
-                }
-            }
-        }
-        let size = draft.size(draft.expiry.resolve(0));
-        let roomy = self.chain().position(|page| page.has_room(size));
-        if let Some(n) = roomy {
-            self.nth(heap, n).insert(heap, hash, draft, tally).expect("the page has room");
-            return replaced;
-        }
-        let length = self.chain().count();
-        let mut page = Self::empty(heap, self.header().depth, size);
-        page.insert(heap, hash, draft, tally).expect("the page was made for this entry");
-        let last = self.nth(heap, length - 1);
-        last.make_unique(heap);
-        let (header, _) = last.get_mut().expect("the page was made unique");
-        header.chained = 1;
-        header.side.get_or_insert_with(|| Box::new(Side::new())).next = Some(page);
-        replaced
-    }
-
-    fn has_room(&self, size: usize) -> bool {
-        self.entries() < ENTRIES_MAX && self.live() + SLOT * SLOT_STEP + size <= DATA_MAX
-    }
-
-    /// Which page of the chain has the key, and where.
-    pub(super) fn find_in_chain(&self, hash: u64, key: &[u8]) -> Option<(usize, usize)> {
-        self.chain().enumerate().find_map(|(n, page)| Some((n, page.find(hash, key)?)))
-    }
-
-    /// Removes a key somewhere in the chain; a page left empty leaves the chain.
-    pub(super) fn remove_in_chain(
-        &mut self,
-        heap: &mut PageHeap,
-        hash: u64,
-        key: &[u8],
-        tally: &mut Tally,
-    ) -> Option<(Slot<O>, u64)> {
-        let (n, index) = self.find_in_chain(hash, key)?;
-        let page = self.nth(heap, n);
-        let removed = page.remove(heap, index, tally);
-        if page.entries() == 0 {
-            page.make_unique(heap);
-            let (header, _) = page.get_mut().expect("the page was made unique");
-            let next = header.side.as_mut().and_then(|side| side.next.take());
-            match next {
-                Some(next) => std::mem::replace(page, next).free(heap),
-                None => self.drop_last(heap, n),
-            }
-        }
-        Some(removed)
-    }
-
-    /// Cuts the empty page `n`, the last of the chain, off; the first page stays.
-    fn drop_last(&mut self, heap: &mut PageHeap, n: usize) {
-        if n == 0 {
-            return;
-        }
-        let before = self.nth(heap, n - 1);
-        before.make_unique(heap);
-        let (header, _) = before.get_mut().expect("the page was made unique");
-        header.chained = 0;
-        if let Some(mut side) = header.side.take() {
-            if let Some(last) = side.next.take() {
-                last.free(heap);
-            }
-            if !side.slots.is_empty() {
-                header.side = Some(side);
-            }
-        }
-    }
-
-    /// Changes one entry somewhere in the chain.
-    pub(super) fn with_entry<R>(
-        &mut self,
-        heap: &mut PageHeap,
-        (n, index): (usize, usize),
-        change: impl FnOnce(&mut Self, &mut PageHeap, usize) -> R,
-    ) -> R {
-        change(self.nth(heap, n), heap, index)
-    }
-
-    /// Finds the true earliest expiry of this page and its overflow pages, and keeps it.
-    ///
-    /// Works on shared pages too: they hold the same entries for everybody.
-    pub(super) fn correct_earliest(&self) -> u64 {
-        let mut earliest = u64::MAX;
-        for page in self.chain() {
-            for index in 0..page.entries() {
-                let expiry = page.parts(index).expiry(page.data());
-                if expiry != 0 {
-                    earliest = earliest.min(expiry);
-                }
-            }
-        }
-        self.header().earliest.store(earliest, Ordering::Relaxed);
-        earliest
     }
 }

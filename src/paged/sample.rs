@@ -8,6 +8,7 @@
 use super::node::{NODE_BITS, Root};
 use super::page::ENTRIES_MAX;
 use super::ptr::PagePtr;
+use super::scan::after;
 use super::{Entry, Object, Table};
 
 /// After this many rejections any page is taken: a directory so sparse is rare, and short-lived.
@@ -37,24 +38,23 @@ impl<O: Object> Table<O> {
                 return Some(page.entry(index));
             }
         }
-        // Almost all pages are empty: the first entry at or after a random place.
-        let (start, mut cursor) = (rng() >> 16, 0);
-        for from in [start, 0] {
-            cursor = from;
-            loop {
-                let hash = cursor << 16;
-                let page = self.root.page(hash)?;
-                if let Some(page) = page.chain().find(|page| page.entries() > 0) {
-                    return Some(page.entry(below(rng, page.entries())));
-                }
-                cursor = super::scan::after(page, hash) >> 16;
-                if cursor == 0 {
-                    break;
-                }
+        self.first_from(rng()).or_else(|| self.first_from(0))
+    }
+
+    /// An entry of the first page, at or after a hash, that has any. For tables of almost only
+    /// empty pages, where random choice goes on for too long.
+    #[cold]
+    fn first_from(&self, mut hash: u64) -> Option<Entry<'_, O>> {
+        loop {
+            let page = self.root.page(hash)?;
+            if let Some(page) = page.chain().find(|page| page.entries() > 0) {
+                return Some(page.entry(0));
+            }
+            hash = after(page, hash);
+            if hash == 0 {
+                return None;
             }
         }
-        debug_assert!(cursor == 0);
-        None
     }
 }
 

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use super::node::{Node, Root};
 use super::ptr::PagePtr;
-use super::{Entry, Object, PageHeap, Table};
+use super::{Entry, Object, Table};
 
 /// How many slots ahead a walk asks for pages.
 const PREFETCH_SLOTS: usize = 8;
@@ -63,28 +63,5 @@ impl<O: Object> Table<O> {
         let Some(page) = self.root.page(hash) else { return 0 };
         page.each(f);
         after(page, hash) >> (64 - CURSOR_BITS)
-    }
-
-    /// Moves pages out of the segments that [`PageHeap::begin_evacuation`] withdrew: looks at
-    /// `pages_max` pages from `cursor` on (0 starts), answers whether it came to the end.
-    /// Shared pages stay where they are.
-    pub fn evacuate(&mut self, heap: &mut PageHeap, cursor: &mut u64, pages_max: usize) -> bool {
-        for _ in 0..pages_max {
-            let hash = *cursor << (64 - CURSOR_BITS);
-            let Some(page) = self.root.page(hash) else {
-                *cursor = 0;
-                return true;
-            };
-            *cursor = after(page, hash) >> (64 - CURSOR_BITS);
-            if let Some(page) = self.root.unshared_page_mut(hash) {
-                let before = page.footprint();
-                page.evacuate(heap, &mut self.tally);
-                self.tally.bytes = self.tally.bytes + page.footprint() - before;
-            }
-            if *cursor == 0 {
-                return true;
-            }
-        }
-        false
     }
 }

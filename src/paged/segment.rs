@@ -40,17 +40,20 @@ pub(super) struct Mapping(NonNull<u8>);
 unsafe impl Send for Mapping {}
 
 impl Mapping {
-    /// Maps a segment. With `populate`, as a huge page if the system has one, and touched already.
-    ///
-    /// Aborts when the system has no memory, as every other allocation does.
-    pub(super) fn new(populate: bool) -> Self {
-        match map(populate) {
+    /// Maps a segment. Aborts when the system has no memory, as every other allocation does.
+    pub(super) fn new() -> Self {
+        match map(false) {
             Some(at) => Self(at),
             None => std::alloc::handle_alloc_error(
                 std::alloc::Layout::from_size_align(SEGMENT, SEGMENT)
                     .expect("a power of two is an alignment"),
             ),
         }
+    }
+
+    /// Maps a segment and touches all of it, as a huge page if the system has one.
+    fn populated() -> Option<Self> {
+        map(true).map(Self)
     }
 
     /// Gives the memory to the caller, who must [`release`] it.
@@ -133,8 +136,11 @@ pub(super) fn request_ahead() -> Receiver<Mapping> {
         let (sender, requests) = crossbeam_channel::unbounded::<Sender<Mapping>>();
         let work = move || {
             for reply in requests {
-                // A heap dropped meanwhile does not listen; the mapping unmaps itself.
-                let _ = reply.send(Mapping::new(true));
+                // Without memory the heap, told so by the reply's end, tries for itself. A heap
+                // dropped meanwhile does not listen; then the mapping unmaps itself.
+                if let Some(mapping) = Mapping::populated() {
+                    let _ = reply.send(mapping);
+                }
             }
         };
         let thread = std::thread::Builder::new().name("segment-mapper".into()).spawn(work);

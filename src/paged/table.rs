@@ -28,12 +28,12 @@ pub(super) struct Tally {
 
 /// A copy-on-write hash table of byte-string keys. See the module.
 ///
-/// `hash` arguments are [`super::hash`] of the `key` beside them; `heap` is the same for all calls
-/// on a table.
+/// `hash` arguments are [`super::hash()`] of the `key` beside them; `heap` is the same for all
+/// calls on a table.
 pub struct Table<O> {
     pub(super) root: Root<O>,
     pub(super) tally: Tally,
-    /// [`super::hash`], except in tests that want collisions.
+    /// [`super::hash()`], except in tests that want collisions.
     rehash: fn(&[u8]) -> u64,
 }
 

@@ -103,6 +103,7 @@ fn check(table: &Table<Blob>, model: &Model) {
     assert_eq!(table.bytes(), counted_bytes(table));
     let earliest = model.values().map(|v| v.1).filter(|at| *at != 0).min().unwrap_or(u64::MAX);
     assert!(table.earliest_expiry() <= earliest);
+    check_due(table, model);
     let mut scanned = std::collections::HashSet::new();
     let mut cursor = 0;
     loop {
@@ -116,12 +117,29 @@ fn check(table: &Table<Blob>, model: &Model) {
     assert_eq!(scanned.len(), model.len());
 }
 
+/// What is due at a quarter of all times, and at none.
+fn check_due(table: &Table<Blob>, model: &Model) {
+    for now in [0, 1 << 47] {
+        let (mut found, mut cursor) = (std::collections::HashSet::new(), 0);
+        while !table.due(now, &mut cursor, 3, &mut |entry| {
+            assert!(found.insert(entry.key.to_vec()), "due twice");
+        }) {}
+        let due = |twin: &(Content, u64, u32)| twin.1 != 0 && twin.1 <= now;
+        assert_eq!(found.len(), model.values().filter(|twin| due(twin)).count());
+        assert!(found.iter().all(|key| due(&model[key])));
+    }
+}
+
 /// The bytes of a table, by looking at all of it.
 fn counted_bytes(table: &Table<Blob>) -> usize {
     let mut bytes = table.root.directory_bytes();
     let walked = table.root.each_page(&mut |page: &PagePtr<Blob>| {
         bytes += page.footprint();
         for page in page.chain() {
+            let sizes = (0..page.entries()).map(|i| page.parts(i).end - page.offset(i));
+            assert_eq!(page.live(), page::SLOT * page.slots() + sizes.sum::<usize>());
+            let with_expiry = (0..page.entries()).filter(|i| page.entry(*i).expiry != 0);
+            assert_eq!(usize::from(page.header().expiring), with_expiry.count());
             if let Some(side) = &page.header().side {
                 bytes += side.slots.iter().map(|slot| slot.heap_bytes()).sum::<usize>();
             }
@@ -237,6 +255,7 @@ impl Twins {
             self.remove((self.hash)(&key), &key);
         }
         self.heap.drain_remote(usize::MAX);
+        self.heap.verify();
         assert_eq!(self.table.bytes(), 0);
         assert_eq!(self.heap.used_bytes(), 0);
     }
@@ -280,6 +299,7 @@ fn model_test(hash: fn(&[u8]) -> u64, keys: u64, steps: u64, seed: u64) {
     dropper.join().expect("the snapshots are as they were");
     twins.heap.drain_remote(usize::MAX);
     assert_eq!(twins.heap.used_bytes(), block_bytes(&twins.table));
+    twins.heap.verify();
     check(&twins.table, &twins.model);
     twins.remove_all();
 }
@@ -468,12 +488,14 @@ fn evacuation_gives_sparse_segments_back() {
     for number in (0..150_000).filter(|n| n % 8 != 0) {
         twins.remove(hash(&key_of(number)), &key_of(number));
     }
-    println!("{} of {full}, {} used", twins.heap.committed_bytes(), twins.heap.used_bytes());
-    let sparse = twins.heap.begin_evacuation();
-    assert!(sparse > 2, "{sparse}");
+    while !twins.heap.begin_evacuation(2) {}
+    twins.heap.verify();
+    assert!(twins.heap.evacuating_segments() > 2);
     let mut cursor = 0;
     while !twins.table.evacuate(&mut twins.heap, &mut cursor, 100) {}
-    twins.heap.end_evacuation();
+    twins.heap.verify();
+    while !twins.heap.end_evacuation(1) {}
+    twins.heap.verify();
     let now = twins.heap.committed_bytes();
     assert!(now < full / 2 && now < 2 * twins.heap.used_bytes() + (6 << 20), "{full} {now}");
     check(&twins.table, &twins.model);
@@ -573,4 +595,68 @@ fn tables_nest_and_small_ones_are_small() {
     drop(frozen);
     heap.drain_remote(usize::MAX);
     assert_eq!((table.bytes(), heap.used_bytes()), (0, 0));
+}
+
+#[test]
+fn snapshots_are_consistent_while_a_writer_goes_on() {
+    const ACCOUNTS: u64 = 3_000;
+    let (mut heap, mut table) = (PageHeap::new(), Table::<Blob>::new());
+    let mut rng = Rng(16);
+    let set = |table: &mut Table<Blob>, heap: &mut PageHeap, account: u64, value: i64| {
+        let key = key_of(account);
+        table.upsert(heap, hash(&key), &key, NewValue::Int(value), Expiry::None, 0);
+    };
+    for account in 0..ACCOUNTS {
+        set(&mut table, &mut heap, account, 100);
+    }
+    let balance = |value: Value<'_, Blob>| match value {
+        Value::Int(value) => value,
+        _ => panic!("accounts are integers"),
+    };
+    let (sender, frozen) = crossbeam_channel::bounded::<Frozen<Blob>>(2);
+    let readers: Vec<_> = (0..2)
+        .map(|_| {
+            let frozen = frozen.clone();
+            std::thread::spawn(move || {
+                for frozen in frozen {
+                    let mut total = 0;
+                    let walked = frozen.into_walk(|entry| {
+                        total += balance(entry.value);
+                        ControlFlow::Continue(())
+                    });
+                    assert!(walked.is_continue());
+                    assert_eq!(total, 100 * ACCOUNTS as i64);
+                }
+            })
+        })
+        .collect();
+    for _ in 0..100 {
+        for _ in 0..50 {
+            // From one account to another; the values change width, so entries move.
+            let (from, to) = (rng.below(ACCOUNTS), rng.below(ACCOUNTS));
+            let amount = rng.next().cast_signed() >> (20 + rng.below(40));
+            for (account, change) in [(from, -amount), (to, amount)] {
+                let key = key_of(account);
+                let entry = table.get(hash(&key), &key).expect("accounts stay");
+                let value = balance(entry.value) + change;
+                set(&mut table, &mut heap, account, value);
+            }
+        }
+        sender.send(table.freeze()).expect("the readers listen");
+    }
+    drop(sender);
+    for reader in readers {
+        reader.join().expect("every snapshot added up");
+    }
+    heap.drain_remote(usize::MAX);
+    heap.verify();
+    assert_eq!(heap.used_bytes(), block_bytes(&table));
+}
+
+#[test]
+#[should_panic(expected = "longer values come as objects")]
+fn long_bytes_are_refused() {
+    let long = [0; INLINE_MAX + 1];
+    let new = NewValue::Bytes { kind: 0, bytes: &long };
+    Table::<Blob>::new().upsert(&mut PageHeap::new(), 1, b"k", new, Expiry::None, 0);
 }

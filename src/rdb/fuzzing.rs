@@ -75,11 +75,16 @@ fn in_pieces(
 /// them; what decodes is encoded again to the same value.
 pub fn dump(bytes: &[u8]) {
     again(bytes);
-    let mut framed = bytes.to_vec();
-    framed.extend_from_slice(&super::opcodes::VERSION_WRITTEN.to_le_bytes());
-    let checksum = super::crc::crc64(&framed);
-    framed.extend_from_slice(&checksum.to_le_bytes());
-    again(&framed);
+    again(&framed(bytes));
+}
+
+/// `body` (a type and a value) with the footer that makes it a DUMP payload.
+pub fn framed(body: &[u8]) -> Vec<u8> {
+    let mut payload = body.to_vec();
+    payload.extend_from_slice(&super::opcodes::VERSION_WRITTEN.to_le_bytes());
+    let checksum = super::crc::crc64(&payload);
+    payload.extend_from_slice(&checksum.to_le_bytes());
+    payload
 }
 
 fn again(payload: &[u8]) {

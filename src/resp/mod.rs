@@ -3,7 +3,7 @@
 //! Nothing here does I/O or knows what a command means. [`request`] finds the frames in what a
 //! socket delivered, without copying; [`reply`] is what a handler answers; [`mod@encode`] writes it
 //! in RESP2 or RESP3 into the [`out::Out`] of a turn; [`mod@decode`] reads replies, for the command
-//! line, replica links and tests.
+//! line, replica links and tests; [`print`] shows them to people.
 //!
 //! Bytes from outside never panic here, and nothing is allocated for a length that was announced
 //! but not received. The lints below hold the folder to it. Behaviour is Valkey 9.1's, checked
@@ -20,6 +20,7 @@ pub mod fuzzing;
 mod inline;
 mod number;
 pub mod out;
+pub mod print;
 pub mod reply;
 pub mod request;
 #[cfg(test)]

@@ -7,6 +7,8 @@
 //! ```
 
 use crate::admin::ClientId;
+use crate::admin::config::BufferLimit;
+use crate::base::clock::{self, Monotonic};
 use crate::log::Lsn;
 use crate::resp::{Limits, Mark, Out, ProtocolError, Resume};
 use mio::net::TcpStream;
@@ -55,6 +57,8 @@ pub struct Socket {
     pub finished: bool,
     /// Something was received since the last look for idle connections.
     pub heard: bool,
+    /// Since when it has been above the soft limit of unread replies.
+    slow_since: Option<Monotonic>,
 }
 
 struct Held {
@@ -94,6 +98,7 @@ impl Socket {
             authenticated,
             finished: false,
             heard: true,
+            slow_since: None,
         }
     }
 
@@ -215,6 +220,21 @@ impl Socket {
     /// Whether every reply has been taken by the kernel.
     pub fn is_drained(&self) -> bool {
         self.pending.is_empty() && self.held.is_empty()
+    }
+
+    /// Whether the peer reads what it asked for, by `client-output-buffer-limit`.
+    pub fn reads_its_replies(&mut self, limit: &BufferLimit) -> bool {
+        let bytes = self.output_bytes() as u64;
+        if limit.hard_bytes > 0 && bytes > limit.hard_bytes {
+            return false;
+        }
+        if limit.soft_bytes == 0 || bytes <= limit.soft_bytes {
+            self.slow_since = None;
+            return true;
+        }
+        let now = clock::monotonic();
+        let since = *self.slow_since.get_or_insert(now);
+        now.since(since).as_secs() < limit.soft_seconds
     }
 
     /// Bytes of replies that are still here (`omem`).

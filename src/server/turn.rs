@@ -13,10 +13,11 @@ use super::socket::{Received, Socket};
 use super::worker::Worker;
 use crate::admin::Cause;
 use crate::base::{clock, limits};
-use crate::engine::{Group, Message, Replies, Round};
+use crate::engine::{Group, Message, Replies, Round, WorkerSettings};
 use crate::log::Lsn;
 use crate::resp::{Arg, Mark, Parsed, ProtocolError, parse};
 use mio::{Interest, Token};
+use std::os::fd::AsRawFd;
 use std::io;
 use std::time::Duration;
 
@@ -151,7 +152,6 @@ impl Worker {
             }
             Received::Nothing => {}
             Received::Closed => {
-                socket.finished = true;
                 self.finished.push(token);
             }
         }
@@ -180,7 +180,7 @@ impl Worker {
 
     /// Step 2: frames of the ready sockets, up to the round's limit.
     fn parse_round(&mut self) {
-        let bulk_max = self.shared.bulk_max();
+        let bulk_max = self.settings.bulk_bytes_max;
         let scratch = &mut self.scratch;
         scratch.arguments.clear();
         scratch.frames.clear();
@@ -252,6 +252,7 @@ impl Worker {
             engine.execute(&round, clock::now(), &mut scratch.replies);
             let held = clock::thread_cpu_ns().saturating_sub(begun);
             engine.admin.holds.record(Cause::Turn, held);
+            self.settings = WorkerSettings::of(&engine.admin.config);
             messages
         };
         scratch.round = round.recycle();
@@ -326,7 +327,11 @@ impl Worker {
     /// After a socket was written to: close it if it broke or is done, remember it if it holds replies.
     pub(super) fn settle(&mut self, token: usize, sent: io::Result<()>) {
         let Some(socket) = self.sockets[token].as_deref_mut() else { return };
-        if sent.is_err() || (socket.closing && socket.is_drained()) {
+        let reads = socket.is_drained() || socket.reads_its_replies(&self.settings.output_buffer);
+        if !reads {
+            self.shared.lock().admin.stats.output_limit_disconnections += 1;
+        }
+        if sent.is_err() || !reads || (socket.closing && socket.is_drained()) {
             self.close(token);
             return;
         }
@@ -342,6 +347,13 @@ impl Worker {
     /// Keeps what is left of a piece: bytes of the arena go into the socket's own buffer.
     fn keep_rest(&mut self, piece: &Ready) {
         let Some(socket) = self.sockets[piece.token].as_deref_mut() else { return };
+        let most = self.settings.query_buffer_bytes_max;
+        let left = piece.arena.map_or(socket.partial.len(), |(_, count)| count) - piece.at;
+        if left > most || (!socket.authenticated && left > limits::UNAUTHENTICATED_QUERY_BYTES_MAX) {
+            self.shared.lock().admin.stats.query_limit_disconnections += 1;
+            self.close(piece.token);
+            return;
+        }
         match piece.arena {
             Some((begin, count)) => {
                 let rest = &self.arena[begin + piece.at..begin + count];
@@ -420,6 +432,7 @@ impl Worker {
         let (client, id) = engine.connect(self.index, token, clock::now());
         let session = engine.admin.clients.session(client);
         (session.address, session.local_address) = (address, local);
+        session.descriptor = stream.as_raw_fd();
         let authenticated = session.authenticated;
         drop(engine);
         self.sockets[token] = Some(Box::new(Socket::new(stream, client, id, authenticated)));

@@ -5,7 +5,7 @@
 
 use super::socket::Socket;
 use super::turn::{Progress, Ready, Scratch};
-use crate::engine::{Inbox, Outbox, Shared};
+use crate::engine::{Inbox, Outbox, Shared, WorkerSettings};
 use crossbeam_channel::Receiver;
 use mio::{Events, Poll, Token, Waker};
 use std::io;
@@ -54,6 +54,8 @@ pub struct Worker {
     /// Sockets that wait for the log.
     pub(super) holding: Vec<usize>,
     pub(super) scratch: Scratch,
+    /// As of the last round.
+    pub(super) settings: WorkerSettings,
 }
 
 impl Worker {
@@ -67,6 +69,7 @@ impl Worker {
     ) -> io::Result<(Worker, Outbox)> {
         let poll = Poll::new()?;
         let waker = Waker::new(poll.registry(), Token(WAKE))?;
+        let settings = WorkerSettings::of(&shared.lock().admin.config);
         let (outbox, inbox) = Outbox::new(Arc::new(move || {
             if let Err(error) = waker.wake() {
                 tracing::error!(%error, "cannot wake an I/O worker");
@@ -90,6 +93,7 @@ impl Worker {
             finished: Vec::new(),
             holding: Vec::new(),
             scratch: Scratch::default(),
+            settings,
         };
         Ok((worker, outbox))
     }

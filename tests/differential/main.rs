@@ -1,1 +1,83 @@
-//! (to come)
+//! The same random requests to CoolCache and to a real server: equal replies, equal data.
+//!
+//! | file | has |
+//! |---|---|
+//! | `grammar` | what can be sent, read from the command table, less what the peer lacks |
+//! | `domain` | values for the arguments |
+//! | `generate` | draws requests |
+//! | `run` | sends them, compares, keeps what led there |
+//! | `compare` | what equal means |
+//! | `policy` | what is not sent, and which differences stay, with the reasons |
+//! | `coverage` | what was sent and seen |
+//!
+//! `COOLCACHE_DIFFERENTIAL_COMMANDS` says how many requests (20,000), `COOLCACHE_SEED` repeats a run.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod compare;
+mod coverage;
+mod domain;
+mod generate;
+mod grammar;
+mod policy;
+mod run;
+mod server;
+
+use grammar::Grammar;
+use run::Run;
+use server::Peer;
+use support::Kind;
+
+/// Requests of a run, where the environment does not say.
+const REQUESTS: u64 = 20_000;
+/// Of so many requests, every option and kind of reply comes at least [`OFTEN`] times; of fewer, fewer times.
+const LONG_RUN: u64 = 100_000;
+const OFTEN: u64 = 50;
+/// Of so many requests, the rarest listed divergence is seen.
+const VERY_LONG_RUN: u64 = 1_000_000;
+/// Most requests shall do something.
+const ERRORS_PERCENT_MAX: f64 = 30.0;
+
+#[test]
+fn equals_redis() {
+    compare_with(Kind::Redis);
+}
+
+#[test]
+fn equals_valkey() {
+    compare_with(Kind::Valkey);
+}
+
+fn compare_with(peer: Kind) {
+    let requests = number_from("COOLCACHE_DIFFERENTIAL_COMMANDS").unwrap_or(REQUESTS);
+    let seed = number_from("COOLCACHE_SEED").unwrap_or_else(coolcache::base::rng::os_u64);
+    println!("{peer:?}, {requests} requests: repeat with COOLCACHE_SEED={seed}");
+    let mut theirs = Peer::start(peer, run::CLIENTS);
+    let ours = Peer::start(Kind::CoolCache, run::CLIENTS);
+    let grammar = Grammar::of_table(&mut theirs);
+    let mut run = Run::new(&grammar, ours, theirs, seed);
+    run.send(requests);
+
+    println!("{}", run.coverage.table());
+    println!("the peer lacks: {}", grammar.lacking.join(", "));
+    println!("{}", run.coverage.summary());
+    let listed = policy::DIVERGENCES.iter().zip(&run.divergences);
+    for (divergence, seen) in listed.filter(|(divergence, _)| divergence.peer == peer) {
+        println!("listed, seen {seen} times: {}", divergence.reason);
+        let is_needed = *seen > 0 || requests < VERY_LONG_RUN;
+        assert!(is_needed, "not seen in a long run, so not needed: {}", divergence.reason);
+    }
+    let count = run.differences.len();
+    let texts = run.differences.join("\n\n");
+    assert!(count == 0, "{count} differences from {peer:?}, COOLCACHE_SEED={seed}\n\n{texts}");
+    let gaps = run.coverage.gaps(OFTEN * requests / LONG_RUN);
+    assert!(gaps.is_empty(), "too rare, COOLCACHE_SEED={seed}:\n{}", gaps.join("\n"));
+    let (_, errors) = run.coverage.total();
+    assert!(errors < ERRORS_PERCENT_MAX, "{errors:.1} % errors, COOLCACHE_SEED={seed}");
+}
+
+fn number_from(name: &str) -> Option<u64> {
+    let text = std::env::var(name).ok()?;
+    Some(text.parse().unwrap_or_else(|_| panic!("{name} is not a number: {text}")))
+}

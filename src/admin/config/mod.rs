@@ -232,17 +232,15 @@ impl Config {
         Ok(changed)
     }
 
-    /// The parameters of the pairs, if all of them may be set.
+    /// The parameters of the pairs, if all of them may be set; else the first mistake.
     fn settable(
         &self,
         pairs: &[(&[u8], &[u8])],
         local: bool,
     ) -> Result<Vec<&'static Parameter>, String> {
         let mut parameters: Vec<&'static Parameter> = Vec::with_capacity(pairs.len());
-        let mut refusal = None;
         for (name, _) in pairs {
             let shown = String::from_utf8_lossy(name);
-            // An unknown name is reported even behind another mistake.
             let Some(parameter) = table::find(&shown) else {
                 let text = "Unknown option or number of arguments for CONFIG SET";
                 return Err(format!("{text} - '{shown}'"));
@@ -257,10 +255,12 @@ impl Config {
                 }
                 _ => None,
             };
-            refusal = refusal.or_else(|| why.map(|why| failed(&shown, why)));
+            if let Some(why) = why {
+                return Err(failed(&shown, why));
+            }
             parameters.push(parameter);
         }
-        refusal.map_or(Ok(parameters), Err)
+        Ok(parameters)
     }
 
     /// Every parameter, in the table's order.

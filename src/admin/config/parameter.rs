@@ -234,7 +234,7 @@ fn parse_save_points(words: &[String]) -> Result<Vec<SavePoint>, String> {
 }
 
 fn set_buffer_limits(limits: &mut BufferLimits, words: &[String]) -> Result<(), String> {
-    if words.is_empty() || words.len() % 4 != 0 {
+    if words.is_empty() || !words.len().is_multiple_of(4) {
         return Err("Wrong number of arguments in buffer limit configuration.".to_owned());
     }
     for group in words.chunks(4) {

@@ -253,7 +253,7 @@ fn setting_is_all_or_nothing() {
             "Unknown option or number of arguments for CONFIG SET - 'nosuch'",
         ),
         (
-            &[("port", "1"), ("nosuch", "1")],
+            &[("nosuch", "1"), ("databases", "1")],
             "Unknown option or number of arguments for CONFIG SET - 'nosuch'",
         ),
         (&[("hz", "abc")], "hz: argument couldn't be parsed into an integer"),
@@ -262,6 +262,7 @@ fn setting_is_all_or_nothing() {
             &[("hz", "11"), ("maxclients", "0")],
             "maxclients: argument must be between 1 and 4294967295 inclusive",
         ),
+        (&[("databases", "1"), ("nosuch", "1")], "databases: can't set immutable config"),
         (&[("databases", "3")], "databases: can't set immutable config"),
         (&[("dir", "/tmp")], "dir: can't set protected config"),
         (&[("save", "900 1 300")], "save: Invalid save parameters"),

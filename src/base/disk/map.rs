@@ -1,15 +1,15 @@
 //! A whole file as one slice, by mapping it.
 //!
-//! Allows `unsafe`: a mapping is a slice over bytes that another process could change, and only the operating
-//! system's rules, stated below, make it sound.
+//! Allows `unsafe`: a mapping is a slice over bytes that another process could change, and only the
+//! operating system's rules, stated below, make it sound.
 #![allow(unsafe_code)]
 
 use std::fs::File;
 use std::io;
 use std::ops::Deref;
 
-/// The bytes of a file. A read error under the mapping stops the process (SIGBUS), as a failed disk under a
-/// program's own code would; recovery, which maps, has then changed nothing.
+/// The bytes of a file. A read error under the mapping stops the process (SIGBUS), as a failed disk
+/// under a program's own code would; recovery, which maps, has then changed nothing.
 pub struct Mapped(Content);
 
 enum Content {
@@ -28,10 +28,11 @@ impl Mapped {
         if file.metadata()?.len() == 0 {
             return Ok(Mapped::from_vec(Vec::new()));
         }
-        // SAFETY: the mapping is private and read-only. It is undefined only if the file is changed or cut
-        // while the slice is in use: the files we map (segments, bases, dumps being loaded) are changed by no
-        // one but this process, which cuts them only after the mapping is dropped; and the process holds
-        // its folder alone, as the operator of any database file must ensure.
+        // SAFETY: the mapping is private and read-only. It is undefined only if the file is changed
+        // or cut while the slice is in use: the files we map (segments, bases, dumps being loaded)
+        // are changed by no one but this process, which cuts them only after the mapping is
+        // dropped; and the process holds its folder alone, as the operator of any database file
+        // must ensure.
         let map = unsafe { memmap2::MmapOptions::new().map_copy_read_only(file)? };
         Ok(Mapped(Content::File(map)))
     }

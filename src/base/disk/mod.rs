@@ -1,14 +1,15 @@
 //! Files, behind a trait: the only place that opens them.
 //!
-//! A database is right or wrong at the moment the power goes, so every file operation passes through
-//! [`Disk`] and [`File`] (after redb's `StorageBackend`). [`RealDisk`] is the operating system's;
-//! [`testing::SimDisk`] keeps files in memory, records every effect in order, fails the operation a test
-//! names, and builds the disk as it could look after a crash at any point. What the log, snapshots and
-//! recovery promise is tested on it.
+//! A database is right or wrong at the moment the power goes, so every file operation passes
+//! through [`Disk`] and [`File`] (after redb's `StorageBackend`). [`RealDisk`] is the operating
+//! system's; [`testing::SimDisk`] keeps files in memory, records every effect in order, fails the
+//! operation a test names, and builds the disk as it could look after a crash at any point. What
+//! the log, snapshots and recovery promise is tested on it.
 //!
 //! Rules that callers keep, and that the simulated disk punishes when broken:
 //!
-//! - written bytes are durable after [`File::sync_data`] or [`File::sync_all`] has returned `Ok`, not before;
+//! - written bytes are durable after [`File::sync_data`] or [`File::sync_all`] has returned `Ok`,
+//!   not before;
 //! - a created, renamed or removed *name* is durable after [`Disk::sync_dir`] of its folder;
 //! - after a failed sync the file's unsynced bytes may be gone although a later sync says `Ok`.
 
@@ -19,17 +20,22 @@ use std::sync::Arc;
 mod map;
 mod real;
 pub mod testing;
+#[cfg(test)]
+mod tests;
 
 pub use map::Mapped;
 pub use real::RealDisk;
 
-/// Parts handed to one vectored write. Linux takes at most 1,024 (IOV_MAX); fewer gain nothing more.
+/// Parts handed to one vectored write. Linux takes at most 1,024 (IOV_MAX); fewer gain nothing
+/// more.
 const PARTS_PER_WRITE: usize = 512;
 
-/// A file system. All paths are absolute or relative to the process' working folder, as for `std::fs`.
+/// A file system. All paths are absolute or relative to the process' working folder, as for
+/// `std::fs`.
 pub trait Disk: Send + Sync {
-    /// Creates an empty file for appending and reading. A file that has the name loses it: it is not emptied,
-    /// since other names and open handles may hold it, and a file whose sync failed is not used again.
+    /// Creates an empty file for appending and reading. A file that has the name loses it: it is
+    /// not emptied, since other names and open handles may hold it, and a file whose sync failed is
+    /// not used again.
     fn create(&self, path: &Path) -> io::Result<Arc<dyn File>>;
     /// Opens an existing file for appending and reading.
     fn open_append(&self, path: &Path) -> io::Result<Arc<dyn File>>;
@@ -55,9 +61,11 @@ pub trait Disk: Send + Sync {
     fn modified(&self, path: &Path) -> io::Result<u64>;
 }
 
-/// An open file. Writes go to its end. All calls take `&self`: one thread may sync while another writes.
+/// An open file. Writes go to its end. All calls take `&self`: one thread may sync while another
+/// writes.
 pub trait File: Send + Sync {
-    /// Appends the parts, in order, and returns how many bytes were taken: possibly fewer than given.
+    /// Appends the parts, in order, and returns how many bytes were taken: possibly fewer than
+    /// given.
     fn write_vectored(&self, parts: &[IoSlice<'_>]) -> io::Result<usize>;
     /// Makes the written bytes, and the length needed to read them, durable.
     fn sync_data(&self) -> io::Result<()>;
@@ -65,8 +73,8 @@ pub trait File: Send + Sync {
     fn sync_all(&self) -> io::Result<()>;
     /// Cuts or extends (with zeros) the file. Cutting to the present length frees reserved space.
     fn set_len(&self, len: u64) -> io::Result<()>;
-    /// Reserves space for `len` bytes from `offset` without changing the length, so that a full disk is
-    /// seen now and not at the write. `Unsupported` where the file system cannot.
+    /// Reserves space for `len` bytes from `offset` without changing the length, so that a full
+    /// disk is seen now and not at the write. `Unsupported` where the file system cannot.
     fn reserve(&self, offset: u64, len: u64) -> io::Result<()>;
     /// The length in bytes.
     fn len(&self) -> io::Result<u64>;
@@ -82,8 +90,8 @@ pub trait File: Send + Sync {
         self.write_all_vectored(&[bytes])
     }
 
-    /// Appends all parts in order, however many writes that takes. After an error, any prefix of them
-    /// may be in the file.
+    /// Appends all parts in order, however many writes that takes. After an error, any prefix of
+    /// them may be in the file.
     fn write_all_vectored(&self, parts: &[&[u8]]) -> io::Result<()> {
         let mut parts = parts.iter().copied().filter(|part| !part.is_empty()).peekable();
         let mut batch: Vec<&[u8]> = Vec::new();
@@ -129,8 +137,8 @@ pub trait File: Send + Sync {
     }
 }
 
-/// Replaces the content of `path` so that after a crash it holds either the old or the new bytes, whole:
-/// writes `temporary` (in the same folder), syncs it, renames it, syncs the folder.
+/// Replaces the content of `path` so that after a crash it holds either the old or the new bytes,
+/// whole: writes `temporary` (in the same folder), syncs it, renames it, syncs the folder.
 pub fn replace(disk: &dyn Disk, temporary: &Path, path: &Path, content: &[u8]) -> io::Result<()> {
     let file = disk.create(temporary)?;
     file.write_all(content)?;
@@ -145,7 +153,8 @@ pub fn copy_prefix(disk: &dyn Disk, from: &Path, to: &Path, len: u64) -> io::Res
     copy_range(disk, from, to, 0, len)
 }
 
-/// Copies `len` bytes of `from`, beginning at `offset`, to a new file `to` and syncs it (not its folder).
+/// Copies `len` bytes of `from`, beginning at `offset`, to a new file `to` and syncs it (not its
+/// folder).
 pub fn copy_range(
     disk: &dyn Disk,
     from: &Path,

@@ -1,9 +1,10 @@
 //! A disk in memory that remembers, fails and crashes: for tests, of this crate and of others.
 //!
-//! [`SimDisk`] records every *effect* (a write, a sync, a rename…) in order. [`SimDisk::crash`] replays a prefix
-//! of them and answers with the disk as a machine could find it after losing power there: what was synced is
-//! kept, what was not is kept, dropped or torn as [`Unsynced`] says. A failed sync loses the file's unsynced
-//! bytes for good, although the running process still reads them and a later sync says `Ok`: Linux does that.
+//! [`SimDisk`] records every *effect* (a write, a sync, a rename…) in order. [`SimDisk::crash`]
+//! replays a prefix of them and answers with the disk as a machine could find it after losing power
+//! there: what was synced is kept, what was not is kept, dropped or torn as [`Unsynced`] says. A
+//! failed sync loses the file's unsynced bytes for good, although the running process still reads
+//! them and a later sync says `Ok`: Linux does that.
 //!
 //! [`SimDisk::fail`] makes the n-th operation fail. Operations are counted from 1, reads included.
 
@@ -34,7 +35,8 @@ pub enum Fate {
     Dropped,
     /// A prefix survives, cut at any byte (or between names) as the seed says.
     Cut(u64),
-    /// Of bytes: each sector of 512 survives or reads as zeros, as the seed says. Of names: as `Cut`.
+    /// Of bytes: each sector of 512 survives or reads as zeros, as the seed says. Of names: as
+    /// `Cut`.
     Sectors(u64),
 }
 
@@ -131,7 +133,8 @@ impl SimDisk {
         self.0.lock().operations
     }
 
-    /// Makes the `nth` operation from now (1 is the next) fail, and if `latched` all later ones too.
+    /// Makes the `nth` operation from now (1 is the next) fail, and if `latched` all later ones
+    /// too.
     pub fn fail(&self, nth: u64, failure: Failure, latched: bool) {
         let mut state = self.0.lock();
         state.failing = Some((state.operations + nth, failure, latched));
@@ -231,18 +234,14 @@ impl Image {
     }
 
     fn apply_bytes(&mut self, effect: &Effect) {
-        let (file, change): (usize, &dyn Fn(&mut Vec<u8>)) = match effect {
-            Effect::Write(file, bytes) => (*file, &|content| content.extend_from_slice(bytes)),
-            Effect::SetLen(file, len) => {
-                (*file, &|content| content.resize(usize::try_from(*len).unwrap_or(usize::MAX), 0))
-            }
-            _ => return,
-        };
-        while self.files.len() <= file {
+        let (Effect::Write(file, _) | Effect::SetLen(file, _)) = effect else { return };
+        while self.files.len() <= *file {
             self.files.push(Vec::new());
         }
-        if let Some(content) = self.files.get_mut(file) {
-            change(content);
+        match (effect, self.files.get_mut(*file)) {
+            (Effect::Write(_, bytes), Some(content)) => content.extend_from_slice(bytes),
+            (Effect::SetLen(_, len), Some(content)) => content.resize(*len as usize, 0),
+            _ => {}
         }
     }
 }
@@ -353,7 +352,8 @@ impl Replayed {
                 *place = content;
             }
         }
-        // A file whose name survived but none of its bytes is empty; a name in a lost folder is lost.
+        // A file whose name survived but none of its bytes is empty; a name in a lost folder is
+        // lost.
         for node in image.names.values() {
             if let Node::File(file) = node {
                 while image.files.len() <= *file {

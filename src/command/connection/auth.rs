@@ -2,12 +2,11 @@
 
 use super::client::name_is_valid;
 use super::{Answer, CONNECTION, Call, Command, Control, Error, Flag, Handler, Result};
+use crate::admin::info::REDIS_VERSION;
 use crate::base::number;
+use crate::command::error::c_text;
 use crate::resp::{Protocol, Reply};
 use sha2::{Digest, Sha256};
-
-/// The Redis version whose behaviour clients may expect; they gate features on it.
-pub const REDIS_VERSION: &str = "7.2.4";
 
 const FLAGS: &[Flag] =
     &[Flag::NoScript, Flag::Loading, Flag::Stale, Flag::Fast, Flag::NoAuth, Flag::AllowBusy];
@@ -78,9 +77,7 @@ impl<'a> Hello<'a> {
             Some(3) => Protocol::Resp3,
             Some(_) => return Err(Error::text("NOPROTO unsupported protocol version")),
             None => {
-                return Err(Error::text(
-                    "ERR Protocol version is not an integer or out of range",
-                ));
+                return Err(Error::text("ERR Protocol version is not an integer or out of range"));
             }
         });
         let mut at = 2;
@@ -97,7 +94,7 @@ impl<'a> Hello<'a> {
                     at += 2;
                 }
                 _ => {
-                    let option = String::from_utf8_lossy(option);
+                    let option = c_text(option);
                     let text = format!("ERR Syntax error in HELLO option '{option}'");
                     return Err(Error::owned(text));
                 }

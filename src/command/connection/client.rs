@@ -4,6 +4,7 @@
 
 use super::filter::Filter;
 use super::{Action, Answer, CONNECTION, Call, Command, Control, Error, Flag, Handler, Result};
+use crate::command::error::c_text;
 use crate::command::help;
 use crate::resp::Reply;
 use crate::session::Replies;
@@ -51,6 +52,10 @@ pub const CLIENT: Command = Command {
         },
         Command {
             name: "id",
+            example: r#"
+                > CLIENT ID
+                (integer) 1
+            "#,
             summary: "Returns the id of the connection: it counts up and is never used again.",
             since: "5.0.0",
             handler: Handler::Control(id),
@@ -58,6 +63,10 @@ pub const CLIENT: Command = Command {
         },
         Command {
             name: "info",
+            example: r#"
+                > CLIENT INFO ALL
+                (error) ERR wrong number of arguments for 'client|info' command
+            "#,
             summary: "Returns facts about the connection, as a line of CLIENT LIST.",
             since: "6.2.0",
             flags: &[Flag::NoScript, Flag::Loading, Flag::Stale],
@@ -158,13 +167,7 @@ pub const CLIENT: Command = Command {
                 OK
             "#,
             since: "3.2.0",
-            flags: &[
-                Flag::NoScript,
-                Flag::Loading,
-                Flag::Stale,
-                Flag::NoMulti,
-                Flag::AllowBusy,
-            ],
+            flags: &[Flag::NoScript, Flag::Loading, Flag::Stale, Flag::NoMulti, Flag::AllowBusy],
             handler: Handler::Control(reply),
             ..PART
         },
@@ -200,6 +203,10 @@ pub const CLIENT: Command = Command {
         },
         Command {
             name: "help",
+            example: r#"
+                > CLIENT HELP ALL
+                (error) ERR wrong number of arguments for 'client|help' command
+            "#,
             summary: "Prints this help.",
             since: "5.0.0",
             flags: &[Flag::Loading, Flag::Stale],
@@ -308,12 +315,12 @@ fn setinfo<'a>(control: &mut Control<'_>, call: &Call<'a>) -> Result<Answer<'a>>
         () if call.is(2, "LIB-NAME") => &mut session.library_name,
         () if call.is(2, "LIB-VER") => &mut session.library_version,
         () => {
-            let option = String::from_utf8_lossy(option);
+            let option = c_text(option);
             return Err(Error::owned(format!("ERR Unrecognized option '{option}'")));
         }
     };
     if !is_printable(value) {
-        let option = String::from_utf8_lossy(option);
+        let option = c_text(option);
         let text = format!("ERR {option} cannot contain spaces, newlines or special characters.");
         return Err(Error::owned(text));
     }

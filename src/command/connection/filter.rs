@@ -2,6 +2,7 @@
 
 use crate::base::clock::UnixMs;
 use crate::base::number;
+use crate::command::error::c_text;
 use crate::command::{Call, Control, Error, Result};
 use crate::session::Session;
 use crate::session::describe::{CAPABILITIES, FLAGS};
@@ -106,7 +107,7 @@ impl<'a> Traits<'a> {
             b"TYPE" => self.kind = Some(kind(value)?),
             b"USER" if value == b"default" => self.user = Some(value),
             b"USER" => {
-                let user = String::from_utf8_lossy(value);
+                let user = c_text(value);
                 return Err(Error::owned(format!("ERR No such user '{user}'")));
             }
             b"ADDR" => self.address = Some(value),
@@ -171,7 +172,7 @@ fn kind(name: &[u8]) -> Result<Kind> {
         b"SLAVE" | b"REPLICA" => Ok(Kind::Replica),
         b"PUBSUB" => Ok(Kind::Pubsub),
         _ => {
-            let name = String::from_utf8_lossy(name);
+            let name = c_text(name);
             Err(Error::owned(format!("ERR Unknown client type '{name}'")))
         }
     }
@@ -190,9 +191,7 @@ fn database(control: &Control<'_>, value: &[u8], negative: bool) -> Result<u16> 
         .ok_or_else(|| Error::owned(format!("ERR {option} is not an integer or out of range")))?;
     let last = control.databases() - 1;
     let db = u16::try_from(index).ok().filter(|db| usize::from(*db) <= last);
-    db.ok_or_else(|| {
-        Error::owned(format!("ERR {option} number should be between 0 and {last}"))
-    })
+    db.ok_or_else(|| Error::owned(format!("ERR {option} number should be between 0 and {last}")))
 }
 
 /// Checks that a filter has only letters that a connection could have.
@@ -201,6 +200,6 @@ fn letters<'a>(value: &'a [u8], known: &[u8], what: &str, negative: bool) -> Res
         return Ok(value);
     }
     let filter = if negative { format!("NOT-{}", what.to_uppercase()) } else { "provided".into() };
-    let value = String::from_utf8_lossy(value);
+    let value = c_text(value);
     Err(Error::owned(format!("ERR Unknown {what} found in the {filter} filter: {value}")))
 }

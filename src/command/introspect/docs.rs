@@ -137,13 +137,49 @@ fn owned(text: String) -> Reply<'static> {
 /// `timeout`), for which this gives the commoner one.
 fn value_type(name: &str) -> &'static str {
     const INTEGERS: &[&str] = &[
-        "bit", "bits", "client-id", "config-epoch", "count", "cursor", "db", "decrement",
-        "destination-db", "end", "end-slot", "frequency", "idle", "increment", "index", "index1",
-        "index2", "len", "limit", "maxage", "milliseconds", "min-match-len", "not-client-id",
-        "not-db", "numfields", "numkeys", "numlocal", "numreplicas", "offset", "port", "protover",
-        "rank", "seconds", "slot", "start", "start-slot", "stop", "ttl", "version", "weight",
+        "bit",
+        "bits",
+        "client-id",
+        "config-epoch",
+        "count",
+        "cursor",
+        "db",
+        "decrement",
+        "destination-db",
+        "end",
+        "end-slot",
+        "frequency",
+        "idle",
+        "increment",
+        "index",
+        "index1",
+        "index2",
+        "len",
+        "limit",
+        "maxage",
+        "milliseconds",
+        "min-match-len",
+        "not-client-id",
+        "not-db",
+        "numfields",
+        "numkeys",
+        "numlocal",
+        "numreplicas",
+        "offset",
+        "port",
+        "protover",
+        "rank",
+        "seconds",
+        "slot",
+        "start",
+        "start-slot",
+        "stop",
+        "ttl",
+        "version",
+        "weight",
     ];
-    const DOUBLES: &[&str] = &["height", "latitude", "longitude", "radius", "score", "timeout", "width"];
+    const DOUBLES: &[&str] =
+        &["height", "latitude", "longitude", "radius", "score", "timeout", "width"];
     if INTEGERS.contains(&name) {
         "integer"
     } else if DOUBLES.contains(&name) {

@@ -14,9 +14,9 @@ pub fn getkeys<'a>(_: &mut Control<'_>, call: &Call<'a>) -> Result<Answer<'a>> {
 /// COMMAND GETKEYSANDFLAGS: each key with the flags of what the call would do with it.
 pub fn getkeysandflags<'a>(_: &mut Control<'_>, call: &Call<'a>) -> Result<Answer<'a>> {
     let keys = keys_of(&call.args()[2..])?;
-    let pairs = keys.into_iter().map(|(key, access)| {
-        Reply::Array(vec![Reply::Bulk(key), statuses(access.flag_names())])
-    });
+    let pairs = keys
+        .into_iter()
+        .map(|(key, access)| Reply::Array(vec![Reply::Bulk(key), statuses(access.flag_names())]));
     Ok(Reply::Array(pairs.collect()).into())
 }
 

@@ -33,8 +33,6 @@ pub const COMMANDS: &[Command] = &[Command {
     arity: Some(-1),
     complexity: "O(N) where N is the number of commands",
     example: r#"
-        > COMMAND COUNT EXTRA
-        (error) ERR wrong number of arguments for 'command|count' command
         > COMMAND NOSUCH
         (error) ERR unknown subcommand 'NOSUCH'. Try COMMAND HELP.
     "#,
@@ -43,6 +41,10 @@ pub const COMMANDS: &[Command] = &[Command {
     subcommands: &[
         Command {
             name: "count",
+            example: r#"
+                > COMMAND COUNT ALL
+                (error) ERR wrong number of arguments for 'command|count' command
+            "#,
             summary: "Returns how many commands there are, subcommands not counted.",
             since: "2.8.13",
             handler: Handler::Control(count),
@@ -157,6 +159,10 @@ pub const COMMANDS: &[Command] = &[Command {
         },
         Command {
             name: "help",
+            example: r#"
+                > COMMAND HELP ALL
+                (error) ERR wrong number of arguments for 'command|help' command
+            "#,
             summary: "Prints this help.",
             since: "5.0.0",
             handler: Handler::Control(help::help),

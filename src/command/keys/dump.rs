@@ -25,6 +25,7 @@ pub(super) const DUMP: Command = Command {
     since: "2.6.0",
     complexity: "O(1) to access the key and additional O(N*M)",
     keys: &[Keys::One(1, Access::Read)],
+    tips: &["nondeterministic_output"],
     handler: Handler::Read(dump),
     ..GENERIC
 };

@@ -3,8 +3,9 @@
 //! The four forms differ in the unit and in what the number counts from; all of them are written to the log as
 //! `PEXPIREAT`, or as `DEL` if the time has come already.
 
-use super::{GENERIC, c_text};
+use super::GENERIC;
 use crate::base::clock::UnixMs;
+use crate::command::error::c_text;
 use crate::command::{Access, Call, Command, Error, Flag, Handler, Keys, Result};
 use crate::keyspace::Tx;
 use crate::keyspace::record::{Delete, ExpireAt, Persist};
@@ -33,6 +34,7 @@ pub(super) const EXPIRE: Command = Command {
         let now = tx.now();
         expire(tx, call, 1000, now)
     }),
+    touches: Some(true),
     ..GENERIC
 };
 
@@ -105,6 +107,7 @@ pub(super) const PERSIST: Command = Command {
     keys: &[Keys::One(1, Access::Update)],
     flags: &[Flag::Fast],
     handler: Handler::Write(persist),
+    touches: Some(true),
     ..GENERIC
 };
 

@@ -2,7 +2,7 @@
 
 use super::GENERIC;
 use crate::command::{Access, Call, Command, Error, Flag, Handler, Keys, Result};
-use crate::keyspace::{Entry, StringRef, View, value};
+use crate::keyspace::{View, value};
 use crate::resp::Reply;
 
 pub(super) const EXISTS: Command = Command {
@@ -18,6 +18,7 @@ pub(super) const EXISTS: Command = Command {
     complexity: "O(N)",
     keys: &[Keys::From(1, 1, Access::Metadata)],
     flags: &[Flag::Fast],
+    tips: &["request_policy:multi_shard", "response_policy:agg_sum"],
     handler: Handler::Read(count_existing),
     ..GENERIC
 };
@@ -79,8 +80,11 @@ const ENCODING: Command = Command {
     "#,
     since: "2.2.3",
     keys: &[Keys::One(2, Access::Metadata)],
+    tips: &["nondeterministic_output"],
     handler: Handler::Read(|view, call| {
-        Ok(view.entry(call.key(2)).map_or(Reply::Null, |entry| Reply::Bulk(encoding(&entry))))
+        Ok(view
+            .entry(call.key(2))
+            .map_or(Reply::Null, |entry| Reply::Bulk(entry.encoding().as_bytes())))
     }),
     ..GENERIC
 };
@@ -94,6 +98,7 @@ const FREQ: Command = Command {
         (nil)
     "#,
     since: "4.0.0",
+    tips: &["nondeterministic_output"],
     handler: Handler::Read(freq),
     ..ENCODING
 };
@@ -109,6 +114,7 @@ const IDLETIME: Command = Command {
         > OBJECT IDLETIME one
         (integer) 3
     "#,
+    tips: &["nondeterministic_output"],
     handler: Handler::Read(idle_time),
     ..ENCODING
 };
@@ -123,6 +129,7 @@ const REFCOUNT: Command = Command {
         > OBJECT REFCOUNT one
         (integer) 1
     "#,
+    tips: &["nondeterministic_output"],
     handler: Handler::Read(|view, call| {
         Ok(if view.exists(call.key(2)) { Reply::Int(1) } else { Reply::Null })
     }),
@@ -132,6 +139,24 @@ const REFCOUNT: Command = Command {
 const HELP: Command = Command {
     name: "help",
     summary: "Explains the subcommands.",
+    example: r#"
+        > OBJECT HELP
+         1) OBJECT <subcommand> [<arg> [value] [opt] ...]. Subcommands are:
+         2) ENCODING <key>
+         3)     Return the kind of internal representation used in order to store the value
+         4)     associated with a <key>.
+         5) FREQ <key>
+         6)     Return the access frequency index of the <key>. The returned integer is
+         7)     proportional to the logarithm of the recent access frequency of the key.
+         8) IDLETIME <key>
+         9)     Return the idle time of the <key>, that is the approximated number of
+        10)     seconds elapsed since the last access to the key.
+        11) REFCOUNT <key>
+        12)     Return the number of references of the value associated with the specified
+        13)     <key>.
+        14) HELP
+        15)     Print this help.
+    "#,
     since: "6.2.0",
     flags: &[Flag::Loading, Flag::Stale],
     handler: Handler::Control(|_, _| {
@@ -183,29 +208,4 @@ fn idle_time<'a>(view: View<'a>, call: &Call<'a>) -> Result<Reply<'a>> {
     let Some(entry) = view.entry(call.key(2)) else { return Ok(Reply::Null) };
     let now = value::lru_clock(view.now().0);
     Ok(Reply::Int(value::idle_seconds(entry.clock(), now).cast_signed()))
-}
-
-/// The name that Valkey gives to the form in which it would keep the value.
-fn encoding<'a>(entry: &Entry<'_>) -> &'a [u8] {
-    match entry.string() {
-        Some(StringRef::Int(_)) => b"int",
-        Some(text) if !entry.changed_in_place() && is_embedded(entry, text.len()) => b"embstr",
-        _ => b"raw",
-    }
-}
-
-/// Whether Valkey 9.1 would keep a string in one block with its key and its expiry: if that takes
-/// at most 128 bytes. The parts were measured on the real server, at many lengths.
-fn is_embedded(entry: &Entry<'_>, length: usize) -> bool {
-    const BLOCK_BYTES_MAX: usize = 128;
-    /// Type, encoding, clock, reference count.
-    const HEADER: usize = 8;
-    const EXPIRY: usize = 8;
-    /// Length, allocation and type before a string, and the zero byte behind it.
-    const AROUND_VALUE: usize = 4;
-    let key = entry.key().len();
-    // One byte says where the key's text begins; short strings have a shorter header.
-    let around_key = 1 + if key < 32 { 2 } else { AROUND_VALUE };
-    let expiry = if entry.expiry().is_some() { EXPIRY } else { 0 };
-    HEADER + around_key + key + expiry + AROUND_VALUE + length <= BLOCK_BYTES_MAX
 }

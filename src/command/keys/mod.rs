@@ -55,9 +55,3 @@ pub const COMMANDS: &[Command] = &[
 
 /// What the entries have in common.
 const GENERIC: Command = Command { group: Group::Generic, ..DEFAULT };
-
-/// Bytes from outside as C prints them into an error: up to the first NUL byte.
-fn c_text(bytes: &[u8]) -> std::borrow::Cow<'_, str> {
-    let end = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
-    String::from_utf8_lossy(bytes.get(..end).unwrap_or_default())
-}

@@ -23,6 +23,7 @@ pub(super) const DEL: Command = Command {
     "#,
     complexity: "O(N)",
     keys: &[Keys::From(1, 1, Access::Remove)],
+    tips: &["request_policy:multi_shard", "response_policy:agg_sum"],
     handler: Handler::Write(del),
     ..GENERIC
 };
@@ -42,6 +43,7 @@ pub(super) const UNLINK: Command = Command {
     complexity: "O(1)",
     keys: &[Keys::From(1, 1, Access::Remove)],
     flags: &[Flag::Fast],
+    tips: &["request_policy:multi_shard", "response_policy:agg_sum"],
     handler: Handler::Write(del),
     ..GENERIC
 };

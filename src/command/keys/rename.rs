@@ -67,6 +67,7 @@ pub(super) const COPY: Command = Command {
     keys: &[Keys::One(1, Access::Read), Keys::One(2, Access::Overwrite)],
     flags: &[Flag::DenyOom],
     handler: Handler::Write(copy),
+    touches: Some(true),
     ..GENERIC
 };
 

@@ -19,6 +19,7 @@ pub(super) const TTL: Command = Command {
     "#,
     keys: &[Keys::One(1, Access::Read)],
     flags: &[Flag::Fast],
+    tips: &["nondeterministic_output"],
     touches: Some(false),
     handler: Handler::Read(|view, call| Ok(left(view, call).map_or_else(none, seconds))),
     ..GENERIC
@@ -35,6 +36,7 @@ pub(super) const PTTL: Command = Command {
         (integer) 1500
     "#,
     since: "2.6.0",
+    tips: &["nondeterministic_output"],
     handler: Handler::Read(|view, call| Ok(left(view, call).map_or_else(none, milliseconds))),
     ..TTL
 };
@@ -50,6 +52,7 @@ pub(super) const EXPIRETIME: Command = Command {
         (integer) 33177117420
     "#,
     since: "7.0.0",
+    tips: &[],
     handler: Handler::Read(|view, call| Ok(at(view, call).map_or_else(none, seconds))),
     ..TTL
 };
@@ -65,6 +68,7 @@ pub(super) const PEXPIRETIME: Command = Command {
         (integer) 33177117420000
     "#,
     since: "7.0.0",
+    tips: &[],
     handler: Handler::Read(|view, call| Ok(at(view, call).map_or_else(none, milliseconds))),
     ..TTL
 };

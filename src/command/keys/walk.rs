@@ -1,7 +1,8 @@
 //! KEYS, SCAN and RANDOMKEY: commands that find keys nobody has named.
 
-use super::{GENERIC, c_text};
+use super::GENERIC;
 use crate::base::glob;
+use crate::command::error::c_text;
 use crate::command::{Call, Command, Error, Handler, Result};
 use crate::keyspace::{Entry, View};
 use crate::resp::reply::BulksKind;
@@ -22,6 +23,7 @@ pub(super) const KEYS: Command = Command {
     "#,
     complexity: "O(N)",
     categories: &["dangerous"],
+    tips: &["request_policy:all_shards", "nondeterministic_output_order"],
     handler: Handler::Read(keys),
     cost: Some(keys_cost),
     ..GENERIC
@@ -39,6 +41,7 @@ pub(super) const SCAN: Command = Command {
         2) 1) "visits"
     "#,
     since: "2.8.0",
+    tips: &["nondeterministic_output", "request_policy:special", "response_policy:special"],
     handler: Handler::Read(scan),
     ..GENERIC
 };
@@ -54,6 +57,7 @@ pub(super) const RANDOMKEY: Command = Command {
         > RANDOMKEY
         "only"
     "#,
+    tips: &["request_policy:all_shards", "response_policy:special", "nondeterministic_output"],
     handler: Handler::Read(random_key),
     ..GENERIC
 };

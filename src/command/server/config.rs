@@ -1,7 +1,7 @@
 //! CONFIG: the settings, over [`crate::admin::config`].
 
-use super::{ADMIN, SERVER, help};
-use crate::command::{Action, Answer, Call, Command, Control, Error, Flag, Handler, Result};
+use super::{ADMIN, SERVER};
+use crate::command::{Action, Answer, Call, Command, Control, Error, Flag, Handler, Result, help};
 use crate::resp::Reply;
 
 pub(super) const CONFIG: Command = Command {
@@ -52,6 +52,7 @@ const SET: Command = Command {
     since: "2.0.0",
     complexity: "O(N)",
     flags: ADMIN,
+    tips: &["request_policy:all_nodes", "response_policy:all_succeeded"],
     handler: Handler::Control(set),
     ..SERVER
 };
@@ -77,6 +78,7 @@ const RESETSTAT: Command = Command {
     "#,
     since: "2.0.0",
     flags: ADMIN,
+    tips: &["request_policy:all_nodes", "response_policy:all_succeeded"],
     handler: Handler::Control(resetstat),
     ..SERVER
 };
@@ -99,6 +101,7 @@ const REWRITE: Command = Command {
     "#,
     since: "2.8.0",
     flags: ADMIN,
+    tips: &["request_policy:all_nodes", "response_policy:all_succeeded"],
     handler: Handler::Control(rewrite),
     ..SERVER
 };
@@ -113,22 +116,22 @@ fn rewrite<'a>(control: &mut Control<'_>, _: &Call<'a>) -> Result<Answer<'a>> {
 const HELP: Command = Command {
     name: "help",
     summary: "Returns how the subcommands are used.",
+    example: r#"
+        > CONFIG HELP
+         1) CONFIG <subcommand> [<arg> [value] [opt] ...]. Subcommands are:
+         2) GET parameter [parameter ...]
+         3)     Returns the parameters whose names match a pattern, with their values.
+         4) HELP
+         5)     Returns how the subcommands are used.
+         6) RESETSTAT
+         7)     Sets the counters that INFO shows to zero.
+         8) REWRITE
+         9)     Writes the present settings to the configuration file, keeping its comments.
+        10) SET parameter value [parameter value ...]
+        11)     Sets parameters: all of them, or none if one cannot be set.
+    "#,
     since: "5.0.0",
     flags: &[Flag::Loading, Flag::Stale],
-    handler: Handler::Control(|_, _| Ok(help(HELP_LINES))),
+    handler: Handler::Control(help::help),
     ..SERVER
 };
-
-const HELP_LINES: &[&str] = &[
-    "CONFIG <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
-    "GET <pattern>",
-    "    Return parameters matching the glob-like <pattern> and their values.",
-    "SET <directive> <value>",
-    "    Set the configuration <directive> to <value>.",
-    "RESETSTAT",
-    "    Reset statistics reported by the INFO command.",
-    "REWRITE",
-    "    Rewrite the configuration file.",
-    "HELP",
-    "    Print this help.",
-];

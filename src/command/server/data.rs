@@ -18,6 +18,7 @@ pub(super) const DBSIZE: Command = Command {
     "#,
     categories: &["keyspace"],
     flags: &[Flag::Fast],
+    tips: &["request_policy:all_shards", "response_policy:agg_sum"],
     handler: Handler::Read(dbsize),
     ..SERVER
 };
@@ -42,6 +43,7 @@ pub(super) const FLUSHALL: Command = Command {
     "#,
     complexity: "O(N)",
     categories: &["keyspace", "dangerous"],
+    tips: &["request_policy:all_shards", "response_policy:all_succeeded"],
     handler: Handler::Write(flushall),
     ..SERVER
 };
@@ -67,6 +69,7 @@ pub(super) const FLUSHDB: Command = Command {
     "#,
     complexity: "O(N)",
     categories: &["keyspace", "dangerous"],
+    tips: &["request_policy:all_shards", "response_policy:all_succeeded"],
     handler: Handler::Write(flushdb),
     ..SERVER
 };

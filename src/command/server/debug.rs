@@ -1,7 +1,8 @@
 //! DEBUG: for tests and for finding faults. `enable-debug-command` says who may.
 
-use super::{ADMIN, SERVER, help};
+use super::{ADMIN, SERVER};
 use crate::base::number;
+use crate::command::error::c_text;
 use crate::command::{Action, Answer, Call, Command, Control, Error, Handler, Result};
 use crate::keyspace::digest::{self, Digest};
 use crate::keyspace::{Key, StringRef, value};
@@ -12,7 +13,6 @@ use std::borrow::Cow;
 pub(super) const DEBUG: Command = Command {
     name: "debug",
     summary: "Helps to test and debug the server.",
-    syntax: "<subcommand> [argument ...]",
     example: r#"
         > DEBUG SLEEP 0
         (error) ERR DEBUG command not allowed. If the enable-debug-command option is set to "local", you can run it from a local connection, otherwise you need to set this option in the configuration file, and then restart the server.
@@ -39,7 +39,7 @@ const SUBCOMMANDS: &[Subcommand] = &[
     ("DIGEST", 2..=2, |_, _| Ok(Answer::Do(Action::Digest))),
     ("DIGEST-VALUE", 2..=ANY, digest_value),
     ("ERROR", 3..=3, error),
-    ("HELP", 2..=2, |_, _| Ok(help(HELP_LINES))),
+    ("HELP", 2..=2, help),
     ("LOADAOF", 2..=2, |_, _| Ok(Answer::Do(Action::LoadLog))),
     ("LOG", 3..=3, log),
     ("OBJECT", 3..=4, object),
@@ -58,7 +58,7 @@ fn debug<'a>(control: &mut Control<'_>, call: &Call<'a>) -> Result<Answer<'a>> {
     match subcommands.find(|(name, takes, _)| call.is(1, name) && takes.contains(&call.len())) {
         Some((_, _, run)) => run(control, call),
         None => {
-            let name = String::from_utf8_lossy(call.arg(1));
+            let name = c_text(call.arg(1));
             let text = "unknown subcommand or wrong number of arguments for";
             Err(Error::owned(format!("ERR {text} '{name}'. Try DEBUG HELP.")))
         }
@@ -186,6 +186,10 @@ fn sleep<'a>(_: &mut Control<'_>, call: &Call<'a>) -> Result<Answer<'a>> {
     const SECONDS_MAX: f64 = 1e6;
     let seconds = number::parse_f64(call.arg(2)).filter(|seconds| seconds.is_finite());
     Ok(Answer::Do(Action::Sleep(seconds.unwrap_or(0.0).clamp(0.0, SECONDS_MAX))))
+}
+
+fn help<'a>(_: &mut Control<'_>, _: &Call<'a>) -> Result<Answer<'a>> {
+    Ok(Reply::Array(HELP_LINES.iter().copied().map(Reply::Simple).collect()).into())
 }
 
 const HELP_LINES: &[&str] = &[

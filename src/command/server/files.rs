@@ -7,6 +7,10 @@ use crate::resp::Reply;
 pub(super) const SAVE: Command = Command {
     name: "save",
     summary: "Writes an RDB file and answers when it is on the disk.",
+    example: r#"
+        > SAVE now
+        (error) ERR wrong number of arguments for 'save' command
+    "#,
     complexity: "O(N)",
     flags: &[Flag::Admin, Flag::NoScript, Flag::NoAsyncLoading, Flag::NoMulti],
     handler: Handler::Control(save),
@@ -21,6 +25,10 @@ pub(super) const BGSAVE: Command = Command {
     name: "bgsave",
     summary: "Begins to write an RDB file beside everything else, or cancels that.",
     syntax: "[SCHEDULE | CANCEL]",
+    example: r#"
+        > BGSAVE CANCEL
+        (error) ERR Background saving is currently not in progress or scheduled
+    "#,
     flags: &[Flag::Admin, Flag::NoScript, Flag::NoAsyncLoading],
     handler: Handler::Control(bgsave),
     ..SERVER
@@ -38,8 +46,13 @@ fn bgsave<'a>(_: &mut Control<'_>, call: &Call<'a>) -> Result<Answer<'a>> {
 pub(super) const LASTSAVE: Command = Command {
     name: "lastsave",
     summary: "Returns the unix time, in seconds, of the last successful save.",
+    example: r#"
+        > LASTSAVE
+        (integer) 0
+    "#,
     categories: &["admin", "dangerous"],
-    flags: &[Flag::Loading, Flag::Stale, Flag::Fast],
+    flags: &[Flag::Loading, Flag::Stale, Flag::Fast, Flag::ShowsFacts],
+    tips: &["nondeterministic_output"],
     handler: Handler::Control(lastsave),
     ..SERVER
 };
@@ -51,6 +64,10 @@ fn lastsave<'a>(control: &mut Control<'_>, _: &Call<'a>) -> Result<Answer<'a>> {
 pub(super) const BGREWRITEAOF: Command = Command {
     name: "bgrewriteaof",
     summary: "Begins to write a new base of the log, beside everything else.",
+    example: r#"
+        > BGREWRITEAOF now
+        (error) ERR wrong number of arguments for 'bgrewriteaof' command
+    "#,
     flags: &[Flag::Admin, Flag::NoScript, Flag::NoAsyncLoading],
     handler: Handler::Control(bgrewriteaof),
     ..SERVER
@@ -63,7 +80,7 @@ fn bgrewriteaof<'a>(_: &mut Control<'_>, _: &Call<'a>) -> Result<Answer<'a>> {
 pub(super) const SHUTDOWN: Command = Command {
     name: "shutdown",
     summary: "Ends the server, after saving if there are save points or SAVE is given.",
-    syntax: "[[NOSAVE | SAVE] [NOW] [FORCE] | ABORT]",
+    syntax: "[[NOSAVE | SAVE] [NOW] [FORCE] [SAFE] [FAILOVER] | ABORT]",
     example: r#"
         > SHUTDOWN SAVE NOSAVE
         (error) ERR syntax error
@@ -84,20 +101,23 @@ pub(super) const SHUTDOWN: Command = Command {
     ..SERVER
 };
 
+/// SAFE and FAILOVER concern the nodes of a cluster, and are taken without effect, as Valkey does outside of one.
 fn shutdown<'a>(_: &mut Control<'_>, call: &Call<'a>) -> Result<Answer<'a>> {
-    let (mut yes, mut no, mut now, mut force, mut abort) = (false, false, false, false, false);
+    let (mut yes, mut no, mut now, mut force) = (false, false, false, false);
+    let (mut of_clusters, mut abort) = (false, false);
     for n in 1..call.len() {
         let option = match () {
             () if call.is(n, "SAVE") => &mut yes,
             () if call.is(n, "NOSAVE") => &mut no,
             () if call.is(n, "NOW") => &mut now,
             () if call.is(n, "FORCE") => &mut force,
+            () if call.is(n, "SAFE") || call.is(n, "FAILOVER") => &mut of_clusters,
             () if call.is(n, "ABORT") => &mut abort,
             () => return Err(Error::Syntax),
         };
         *option = true;
     }
-    if (yes && no) || (abort && (yes || no || now || force)) {
+    if (yes && no) || (abort && (yes || no || now || force || of_clusters)) {
         return Err(Error::Syntax);
     }
     if abort {

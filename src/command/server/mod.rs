@@ -17,8 +17,7 @@ mod state;
 #[cfg(test)]
 mod tests;
 
-use super::{Answer, Command, DEFAULT, Flag, Group};
-use crate::resp::Reply;
+use super::{Command, DEFAULT, Flag, Group};
 
 /// What the entries of this group have in common.
 const SERVER: Command = Command { group: Group::Server, ..DEFAULT };
@@ -44,8 +43,3 @@ pub const COMMANDS: &[Command] = &[
     data::SWAPDB,
     state::TIME,
 ];
-
-/// A help text: lines as statuses.
-fn help(lines: &'static [&'static str]) -> Answer<'static> {
-    Reply::Array(lines.iter().copied().map(Reply::Simple).collect()).into()
-}

@@ -1,10 +1,12 @@
 //! INFO, TIME, MEMORY, LOLWUT: what the server says about itself.
 
-use super::{SERVER, help};
+use super::SERVER;
 use crate::admin::info::{self, REDIS_VERSION};
 use crate::base::number;
 use crate::command::table::{self, Resolved};
-use crate::command::{Access, Answer, Call, Command, Control, Error, Flag, Handler, Keys, Result};
+use crate::command::{
+    Access, Answer, Call, Command, Control, Error, Flag, Handler, Keys, Result, help,
+};
 use crate::keyspace::{Entry, StringRef, View};
 use crate::paged::INLINE_MAX;
 use crate::resp::Reply;
@@ -22,7 +24,8 @@ pub(super) const INFO: Command = Command {
         "# Keyspace\r\ndb0:keys=1,expires=0\r\n"
     "##,
     categories: &["dangerous"],
-    flags: &[Flag::Loading, Flag::Stale],
+    flags: &[Flag::Loading, Flag::Stale, Flag::ShowsFacts],
+    tips: &["nondeterministic_output", "request_policy:all_shards", "response_policy:special"],
     handler: Handler::Control(info),
     ..SERVER
 };
@@ -63,6 +66,7 @@ pub(super) const TIME: Command = Command {
     "#,
     since: "2.6.0",
     flags: &[Flag::Loading, Flag::Stale, Flag::Fast],
+    tips: &["nondeterministic_output"],
     handler: Handler::Control(time),
     ..SERVER
 };
@@ -143,25 +147,28 @@ fn entry_bytes(entry: &Entry<'_>) -> usize {
 const MEMORY_HELP: Command = Command {
     name: "help",
     summary: "Returns how the subcommands are used.",
+    example: r#"
+        > MEMORY HELP
+        1) MEMORY <subcommand> [<arg> [value] [opt] ...]. Subcommands are:
+        2) HELP
+        3)     Returns how the subcommands are used.
+        4) USAGE key [SAMPLES count]
+        5)     Returns the bytes that a key takes with its value.
+    "#,
     since: "4.0.0",
     flags: &[Flag::Loading, Flag::Stale],
-    handler: Handler::Control(|_, _| Ok(help(HELP_LINES))),
+    handler: Handler::Control(help::help),
     ..SERVER
 };
-
-const HELP_LINES: &[&str] = &[
-    "MEMORY <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
-    "USAGE <key> [SAMPLES <count>]",
-    "    Return memory in bytes used by <key> and its value. Nested values are",
-    "    sampled up to <count> times (default: 5, 0 means sample all).",
-    "HELP",
-    "    Print this help.",
-];
 
 pub(super) const LOLWUT: Command = Command {
     name: "lolwut",
     summary: "Draws something and says the version.",
     syntax: "[VERSION version]",
+    example: r#"
+        > LOLWUT VERSION seven
+        (error) ERR value is not an integer or out of range
+    "#,
     since: "5.0.0",
     flags: &[Flag::Fast],
     handler: Handler::Read(lolwut),

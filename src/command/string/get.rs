@@ -49,6 +49,7 @@ pub(super) const MGET: Command = Command {
     complexity: "O(N)",
     keys: &[Keys::Range(1, -1, 1, Access::Read)],
     flags: &[Flag::Fast],
+    tips: &["request_policy:multi_shard"],
     handler: Handler::Read(mget),
     ..STRING
 };
@@ -86,6 +87,7 @@ pub(super) const STRLEN: Command = Command {
         (integer) 5
     "#,
     since: "2.2.0",
+    touches: Some(true),
     keys: &[Keys::One(1, Access::Metadata)],
     flags: &[Flag::Fast],
     handler: Handler::Read(strlen),

@@ -206,6 +206,7 @@ pub(super) const MSET: Command = Command {
     complexity: "O(N)",
     keys: &[Keys::Range(1, -1, 2, Access::Overwrite)],
     flags: &[Flag::DenyOom],
+    tips: &["request_policy:multi_shard", "response_policy:all_succeeded"],
     handler: Handler::Write(mset),
     ..STRING
 };
@@ -228,6 +229,8 @@ pub(super) const MSETNX: Command = Command {
         log:
     "#,
     keys: &[Keys::Range(1, -1, 2, Access::OverwriteInsert)],
+    // Not MSET's hints: all or none cannot be split between nodes.
+    tips: &[],
     handler: Handler::Write(msetnx),
     ..MSET
 };
@@ -262,6 +265,7 @@ pub(super) const MSETEX: Command = Command {
     complexity: "O(N)",
     keys: &[Keys::Counted(1, 2, Access::Overwrite)],
     flags: &[Flag::DenyOom],
+    tips: &["request_policy:multi_shard", "response_policy:all_succeeded"],
     handler: Handler::Write(msetex),
     ..STRING
 };

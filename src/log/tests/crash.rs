@@ -1,5 +1,5 @@
-//! Crash at every effect, with what was not synced kept, dropped or torn; fail every operation in turn; and
-//! the bugs put in on purpose, which this harness must see.
+//! Crash at every effect, with what was not synced kept, dropped or torn; fail every operation in
+//! turn; and the bugs put in on purpose, which this harness must see.
 
 use super::*;
 use crate::base::disk::testing::{EIO, ENOSPC, Effect, Failure, Fate, Unsynced};
@@ -54,16 +54,16 @@ impl Run {
             }
             self.log.append(&group(self.next), 0);
             self.next += 1;
-            if self.next % 4 != 0 {
+            if !self.next.is_multiple_of(4) {
                 self.log.write_step();
             }
-            if self.next % 5 == 0 {
+            if self.next.is_multiple_of(5) {
                 self.log.sync_step();
             }
-            if self.next % 11 == 0 {
+            if self.next.is_multiple_of(11) {
                 self.log.seal_step();
             }
-            if self.next % 40 == 0 {
+            if self.next.is_multiple_of(40) {
                 let (path, at) = self.snapshot();
                 // A failure here is not one of the log: it goes on, or it has latched.
                 let _ = path.map(|path| self.log.install_base(&path, at));
@@ -92,7 +92,8 @@ impl Run {
 
 /// Recovers a disk and says what is wrong with the result.
 fn verify(disk: &SimDisk, settings: &Settings, acked: Lsn) -> Result<Lsn, String> {
-    let (recovered, engine) = recovered(disk, settings).map_err(|error| format!("refused: {error}"))?;
+    let (recovered, engine) =
+        recovered(disk, settings).map_err(|error| format!("refused: {error}"))?;
     let (expected, ends) = whole();
     let last = recovered.last_lsn;
     if last < acked {
@@ -209,7 +210,8 @@ fn any_operation_of_a_restart_may_fail() {
     }
 }
 
-/// Runs the workload with the n-th operation failing, for every n, then heals or restarts, and crashes.
+/// Runs the workload with the n-th operation failing, for every n, then heals or restarts, and
+/// crashes.
 fn failures(settings: &Settings, failure: Failure, latched: bool, groups: u64) -> Vec<String> {
     let mut found = Vec::new();
     for nth in 1.. {
@@ -244,8 +246,8 @@ fn failures(settings: &Settings, failure: Failure, latched: bool, groups: u64) -
     found
 }
 
-/// The cause is gone: an even run is healed while it runs, an odd one killed and started again on what the
-/// page cache still shows. Then the power goes.
+/// The cause is gone: an even run is healed while it runs, an odd one killed and started again on
+/// what the page cache still shows. Then the power goes.
 fn after_failure(mut run: Run, settings: &Settings, nth: u64) -> Vec<String> {
     run.disk.repair();
     if run.log.failure().is_none() {
@@ -253,18 +255,30 @@ fn after_failure(mut run: Run, settings: &Settings, nth: u64) -> Vec<String> {
     }
     let mut found = Vec::new();
     let unsynced = Unsynced { bytes: Fate::Dropped, names: Fate::Dropped };
-    let mut check = |disk: &SimDisk, acked: Lsn, when: &str| {
+    let check = |found: &mut Vec<String>, disk: &SimDisk, acked: Lsn, when: &str| {
         let image = disk.crash(disk.effects(), unsynced);
         if let Err(problem) = verify(&image, settings, acked) {
             found.push(format!("{problem}; {when}, operation {nth} had failed"));
         }
     };
-    check(&run.disk, run.acked_at(usize::MAX), "latched");
+    check(&mut found, &run.disk, run.acked_at(usize::MAX), "latched");
     let acked = if nth % 2 == 0 {
         let (path, at) = run.snapshot();
+        let before = run.disk.effects();
+        let promised = run.acked_at(usize::MAX);
         run.log.heal(&path.unwrap(), at).unwrap();
         assert_eq!(run.log.positions().synced, at);
-        check(&run.disk, at, "healed");
+        // Every boundary inside the healing, in some of the runs.
+        let inside = if nth.is_multiple_of(6) { before..run.disk.effects() } else { 0..0 };
+        for effects in inside {
+            for unsynced in fates(effects as u64) {
+                if let Err(problem) = verify(&run.disk.crash(effects, unsynced), settings, promised)
+                {
+                    found.push(format!("{problem}; healing, operation {nth} had failed"));
+                }
+            }
+        }
+        check(&mut found, &run.disk, at, "healed");
         run.work(20);
         run.log.sync_step();
         assert!(run.log.failure().is_none(), "healed: {:?}", run.log.failure());
@@ -280,7 +294,7 @@ fn after_failure(mut run: Run, settings: &Settings, nth: u64) -> Vec<String> {
         run = again;
         run.acked_at(usize::MAX)
     };
-    check(&run.disk, acked, "running again");
+    check(&mut found, &run.disk, acked, "running again");
     found.extend(believed_syncs(&run.disk));
     found
 }

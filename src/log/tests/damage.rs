@@ -1,5 +1,5 @@
-//! Truncation at every byte, every bit flipped, blocks overwritten, files missing or swapped: detected or
-//! harmless, never served.
+//! Truncation at every byte, every bit flipped, blocks overwritten, files missing or swapped:
+//! detected or harmless, never served.
 
 use super::*;
 use crate::base::disk::testing::SimDisk;
@@ -216,7 +216,8 @@ fn a_folder_with_files_missing_or_swapped_is_refused() {
 
 #[test]
 fn a_client_cannot_forge_a_batch() {
-    // A value that holds what looks like later batches claims durability in a torn tail: not believed.
+    // A value that holds what looks like later batches claims durability in a torn tail: not
+    // believed.
     let disk = SimDisk::new(&dir());
     let log = begin(&disk, &small_settings(), 1);
     let mut forged = Vec::new();

@@ -1,8 +1,9 @@
-//! The log's promises, on a simulated disk: a workload, an oracle, and what must hold after any crash.
+//! The log's promises, on a simulated disk: a workload, an oracle, and what must hold after any
+//! crash.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
 
@@ -11,6 +12,7 @@ use crate::base::disk::testing::SimDisk;
 
 mod crash;
 mod damage;
+mod random;
 mod running;
 mod stock;
 
@@ -76,12 +78,14 @@ fn stream(groups: u64) -> &'static [u8] {
     &bytes[..ends[groups as usize] as usize]
 }
 
-/// The engine of these tests: its state is the stream it was given. A snapshot is `SNAPSHOT <lsn> <stream>`.
+/// The engine of these tests: its state is the stream it was given. A snapshot is `SNAPSHOT <lsn>
+/// <stream>`.
 #[derive(Default)]
 struct Engine {
     disk: Option<SimDisk>,
     stream: Vec<u8>,
-    /// The first record after a segment's opener is the file-only SELECT: what begins so is not counted.
+    /// The first record after a segment's opener is the file-only SELECT: what begins so is not
+    /// counted.
     selects: u64,
     preamble: Vec<u8>,
     bases: Vec<PathBuf>,

@@ -74,6 +74,45 @@ fn a_reader_starts_anywhere_in_files_and_tail() {
     assert!(matches!(log.reader(end.advance(1)), Err(ReadError::Gone(_))));
 }
 
+#[test]
+fn a_reader_sends_nothing_from_damaged_files() {
+    let disk = SimDisk::new(&dir());
+    let settings = Settings { backlog_bytes: 0, segment_bytes: 600, ..small_settings() };
+    let log = begin(&disk, &settings, 1);
+    for n in 0..9 {
+        commit(&log, n);
+    }
+    let expected = stream(9);
+    let path =
+        disk.all_files().into_keys().find(|path| path.ends_with("appendonly.aof.1.incr.aof"));
+    let path = path.unwrap();
+    let good = disk.content(&path).unwrap();
+    let mut refused = 0;
+    for byte in 0..good.len() {
+        let mut bad = good.clone();
+        bad[byte] ^= 0x10;
+        disk.create(&path).unwrap().write_all(&bad).unwrap();
+        let mut reader = log.reader(Lsn(0)).unwrap();
+        let end = log.positions().written;
+        loop {
+            let at = reader.at().0 as usize;
+            match reader.next(end, 50) {
+                Ok(part) if part.is_empty() => break,
+                Ok(part) => assert!(part == expected[at..at + part.len()], "byte {byte}"),
+                Err(ReadError::Corrupt(_)) => {
+                    refused += 1;
+                    break;
+                }
+                Err(other) => panic!("byte {byte}: {other}"),
+            }
+        }
+    }
+    assert_eq!(refused, good.len() - SEAL.len(), "all but the seal, which no reader needs");
+}
+
+/// The seal of the first segment in the test above.
+const SEAL: &str = "#CC:538:538:538:00000000\r\n";
+
 fn rewrite(disk: &SimDisk, log: &Log, groups: u64) -> Lsn {
     let at = log.roll();
     let path = log.snapshot_path("rewrite");
@@ -155,20 +194,30 @@ fn a_log_in_memory_becomes_one_on_disk() {
     }
     assert!(read(&log, Lsn(0), log.positions().written, 50) == stream(10));
     assert_eq!(disk.all_files().len(), 0);
-    let at = log.roll();
+    let at = log.to_disk();
     let path = log.snapshot_path("first");
     disk.create_dir_all(path.parent().unwrap()).unwrap();
     disk.create(&path).unwrap().write_all(&snapshot(stream(10))).unwrap();
-    log.append(&group(10), 0);
+    // More than a chunk and more than the backlog, while the snapshot is being written.
+    for n in 10..GROUPS / 2 {
+        log.append(&group(n), 0);
+        assert!(!log.write_step(), "there is no file yet");
+    }
+    assert_eq!(log.positions().synced, at);
     log.heal(&path, at).unwrap();
-    for n in 11..20 {
+    log.write_step();
+    let half = GROUPS / 2;
+    for n in half..half + 9 {
         commit(&log, n);
     }
-    log.seal_and_close().unwrap();
+    log.to_memory().unwrap();
+    log.append(&group(half + 9), 0);
+    let Positions { emitted, synced, .. } = log.positions();
+    assert_eq!((emitted, synced), (Lsn(stream(half + 10).len() as u64), emitted));
     let settings = Settings { appendonly: true, ..settings };
     let (again, engine) = recovered(&disk, &settings).unwrap();
-    assert_eq!(again.last_lsn.0, stream(20).len() as u64);
-    assert!(engine.stream == stream(20));
+    assert_eq!(again.last_lsn.0, stream(half + 9).len() as u64);
+    assert!(engine.stream == stream(half + 9));
 }
 
 #[test]
@@ -210,8 +259,8 @@ fn the_tail_is_bounded_but_takes_one_large_group() {
 
 #[test]
 fn space_that_cannot_be_reserved_is_reported_before_a_write_fails() {
-    // The operation after a full segment's manifest is the reservation in the new one: find the run in
-    // which it fails. Nothing else may report a full disk without having latched.
+    // The operation after a full segment's manifest is the reservation in the new one: find the run
+    // in which it fails. Nothing else may report a full disk without having latched.
     let mut reported = 0;
     for nth in 1..60 {
         let disk = SimDisk::new(&dir());

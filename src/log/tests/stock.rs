@@ -1,5 +1,5 @@
-//! The folder between us and stock servers, in both directions and back: foreign commands, taken-over files,
-//! and a real redis-server.
+//! The folder between us and stock servers, in both directions and back: foreign commands,
+//! taken-over files, and a real redis-server.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
@@ -60,7 +60,8 @@ fn a_stock_server_that_appended_to_our_segment_is_seen() {
     }
     let ours = log.positions().synced;
     drop(log);
-    let current = disk.all_files().into_keys().rfind(|path| path.extension().is_some_and(|e| e == "aof"));
+    let current =
+        disk.all_files().into_keys().rfind(|path| path.extension().is_some_and(|e| e == "aof"));
     let foreign = [&b"#TS:1700000002\r\n"[..], &command(&["SELECT", "0"]), &group(9)].concat();
     disk.open_append(&current.unwrap()).unwrap().write_all(&foreign).unwrap();
     let (recovered, engine) = self::recovered(&disk, &settings).unwrap();
@@ -192,14 +193,18 @@ fn redis_server_loads_our_folder_appends_to_it_and_we_load_that() {
     for n in 0..40 {
         commit(&log, n);
     }
-    // A tail that is torn inside an annotation or a record is for us to cut; stock gets a clean one.
+    // A tail that is torn inside an annotation or a record is for us to cut; stock gets a clean
+    // one.
     assert!(log.info().segments > 2);
     let ours = log.positions().synced;
     log.seal_and_close().unwrap();
     let manifest = dir.join("appendonlydir/appendonly.aof.manifest");
     let check = Command::new("redis-check-aof").arg(&manifest).output().unwrap();
     let said = String::from_utf8_lossy(&check.stdout);
-    assert!(check.status.success() && said.contains("All AOF files and manifest are valid"), "{said}");
+    assert!(
+        check.status.success() && said.contains("All AOF files and manifest are valid"),
+        "{said}"
+    );
 
     let mut stock = Stock::start(dir);
     assert_eq!(stock.ask(&["DBSIZE"]), ":40");

@@ -1,0 +1,82 @@
+//! The rows: one workload a file.
+
+mod always;
+mod bgsave;
+mod cpu;
+mod expiry;
+mod grow;
+mod instructions;
+mod keys;
+mod load;
+mod memory;
+mod threads;
+
+use crate::Result;
+use crate::bench::Bench;
+use crate::figure::Figure;
+use std::io::Error;
+
+/// A workload.
+pub struct Row {
+    /// What it is called on the command line.
+    pub name: &'static str,
+    /// What it measures.
+    pub about: &'static str,
+    /// Measures it.
+    pub run: fn(&Bench) -> Result<Vec<Figure>>,
+}
+
+/// All rows, in the order in which they run.
+pub const ROWS: &[Row] = &[
+    Row {
+        name: "cpu",
+        about: "server's CPU per request, 50 connections, 16 B values, 1 million keys; server and generator on one core",
+        run: cpu::small,
+    },
+    Row {
+        name: "big",
+        about: "the same over all keys, uniform, 32 B values: memory latency shows",
+        run: cpu::big,
+    },
+    Row {
+        name: "threads",
+        about: "io-threads 2, generator with 2 threads, all on all cores, pipeline 16",
+        run: threads::run,
+    },
+    Row { name: "memory", about: "resident bytes per key, 16 B keys", run: memory::run },
+    Row {
+        name: "bgsave",
+        about: "BGSAVE of all keys with 32 B values, idle and while SETs overwrite them",
+        run: bgsave::run,
+    },
+    Row {
+        name: "load",
+        about: "seconds from start to the first PONG with a dump.rdb of all keys with 32 B values",
+        run: load::run,
+    },
+    Row { name: "always", about: "appendfsync always, SET, pipeline 1", run: always::run },
+    Row { name: "keys", about: "KEYS * over all keys beside GETs", run: keys::run },
+    Row { name: "grow", about: "growing from no key to all keys", run: grow::run },
+    Row {
+        name: "expiry",
+        about: "how late keys go: a tenth of the keys expires within 5 seconds (1 million keys at most)",
+        run: expiry::run,
+    },
+    Row {
+        name: "instructions",
+        about: "instructions per SET, log on (everysec) against off, by callgrind",
+        run: instructions::run,
+    },
+];
+
+/// The rows of these names; all if there are none.
+pub fn named(names: &[String]) -> Result<Vec<&'static Row>> {
+    if names.is_empty() {
+        return Ok(ROWS.iter().collect());
+    }
+    let find = |name: &String| {
+        let unknown = || Error::other(format!("there is no row {name}; --list names them"));
+        ROWS.iter().find(|row| row.name == name).ok_or_else(unknown)
+    };
+    names.iter().map(find).collect()
+}

@@ -1,0 +1,252 @@
+//! Requests from a fuzzer's bytes: the command table's names and syntaxes, with arguments from small domains, so
+//! that calls meet on the same keys and numbers lie where behaviour changes.
+
+use crate::command::Handler;
+use crate::command::syntax::{self, Argument, Kind};
+use crate::command::table::{self, Resolved};
+use crate::rdb::StringValue;
+use crate::rdb::dump::encode_string;
+use std::sync::LazyLock;
+
+/// Decisions, drawn from bytes. When they are used up every decision is the first choice, which ends all loops.
+pub(super) struct Choices<'a>(&'a [u8]);
+
+impl<'a> Choices<'a> {
+    pub(super) fn new(bytes: &'a [u8]) -> Self {
+        Choices(bytes)
+    }
+
+    pub(super) fn are_left(&self) -> bool {
+        !self.0.is_empty()
+    }
+
+    pub(super) fn byte(&mut self) -> u8 {
+        self.0.split_off_first().copied().unwrap_or_default()
+    }
+
+    /// A number below `bound`.
+    pub(super) fn below(&mut self, bound: usize) -> usize {
+        let number = match bound {
+            0..=256 => usize::from(self.byte()),
+            _ => usize::from(u16::from_le_bytes([self.byte(), self.byte()])),
+        };
+        number % bound.max(1)
+    }
+
+    fn one_in(&mut self, n: usize) -> bool {
+        self.below(n) == n - 1
+    }
+
+    pub(super) fn pick<T: Copy>(&mut self, from: &[T]) -> T {
+        from[self.below(from.len())]
+    }
+}
+
+/// Not drawn: they work on files or end the process, or their arguments have nothing to do with data.
+const EXCLUDED: &[&str] =
+    &["bgrewriteaof", "bgsave", "config|rewrite", "config|set", "debug", "save", "shutdown"];
+
+/// A command and its syntax, read once.
+type Drawn = (&'static Resolved, Vec<Argument<'static>>);
+
+/// Commands on data, and all others.
+static COMMANDS: LazyLock<[Vec<Drawn>; 2]> = LazyLock::new(|| {
+    let all = table::all().iter().flat_map(|command| {
+        let itself = (!command.is_container()).then_some(command);
+        itself.into_iter().chain(&command.subcommands)
+    });
+    let drawn = all.filter(|command| !EXCLUDED.contains(&command.full_name));
+    let drawn = drawn.map(|command| (command, syntax::parse(command.syntax)));
+    let is_on_data = |(command, _): &Drawn| !matches!(command.handler, Handler::Control(_));
+    let (data, others) = drawn.partition(is_on_data);
+    [data, others]
+});
+
+/// A call of a command on data, or of another one.
+pub(super) fn request(on_data: bool, choices: &mut Choices<'_>) -> Vec<Vec<u8>> {
+    let commands = &COMMANDS[usize::from(!on_data)];
+    let (command, arguments) = &commands[choices.below(commands.len())];
+    let mut words: Vec<Vec<u8>> =
+        command.full_name.split('|').map(|word| word.as_bytes().to_vec()).collect();
+    for argument in arguments {
+        put(argument, choices, &mut words);
+    }
+    if choices.one_in(16) {
+        distort(choices, &mut words);
+    }
+    words
+}
+
+/// A key of the small domain, or one of 256 that fill pages.
+pub(super) fn key(choices: &mut Choices<'_>) -> Vec<u8> {
+    match choices.below(16) {
+        n @ 0..=5 => vec![b'a' + n as u8],
+        6 => Vec::new(),
+        7 => vec![0, 0xff, b'\r', b'\n'],
+        // The longest key that lies in a page, and the shortest that does not.
+        8 => vec![b'k'; 512],
+        9 => vec![b'k'; 513],
+        _ => numbered_key(choices.byte()),
+    }
+}
+
+/// One of 256 keys.
+pub(super) fn numbered_key(n: u8) -> Vec<u8> {
+    format!("k:{n}").into_bytes()
+}
+
+/// Any value.
+pub(super) fn value(choices: &mut Choices<'_>) -> Vec<u8> {
+    match choices.below(12) {
+        0 => Vec::new(),
+        1 => b"hello world".to_vec(),
+        2 => b"hello there, wild world".to_vec(),
+        3 => vec![choices.byte(), 0, choices.byte()],
+        // The longest value that lies in a page, and the shortest that does not.
+        4 => vec![b'v'; 512],
+        5 => vec![b'v'; 513],
+        6 => (0..1500u16).flat_map(u16::to_le_bytes).collect(),
+        7 => choices.pick(FLOATS).as_bytes().to_vec(),
+        _ => number(choices),
+    }
+}
+
+fn number(choices: &mut Choices<'_>) -> Vec<u8> {
+    choices.pick(NUMBERS).as_bytes().to_vec()
+}
+
+/// As offsets none of them makes a string long, or is far out of range; as expiry times the last ones lie around the
+/// clock.
+const NUMBERS: &[&str] = &[
+    "0",
+    "1",
+    "2",
+    "3",
+    "-1",
+    "-2",
+    "7",
+    "10",
+    "64",
+    "100",
+    "509",
+    "1000",
+    "2500",
+    "-2500",
+    "01",
+    "+1",
+    " 1",
+    "1.0",
+    "9223372036854775807",
+    "-9223372036854775808",
+    "9223372036854775808",
+    "9223372036854775",
+    "9223372036854776",
+    "4294967296",
+    "1700000000",
+    "1700000010",
+    "1700000000000",
+    "1700000000001",
+    "1700000010000",
+    "1699999999999",
+];
+
+const FLOATS: &[&str] = &[
+    "0.1",
+    "-0.1",
+    "1.5",
+    "3.0e3",
+    "1e17",
+    "1e-17",
+    "5e300",
+    "inf",
+    "-inf",
+    "nan",
+    "0x1p3",
+    "1e",
+    "0.30000000000000004",
+    "-0",
+];
+
+const PATTERNS: &[&str] = &["*", "a*", "[^a]*", "?", "k:*", "k:[1-3]?", "\\*", "[", ""];
+
+fn put(argument: &Argument<'_>, choices: &mut Choices<'_>, words: &mut Vec<Vec<u8>>) {
+    if argument.optional && choices.below(2) == 0 {
+        return;
+    }
+    let times = if argument.multiple { 1 + choices.below(4) } else { 1 };
+    for n in 0..times {
+        if let Some(token) = argument.token
+            && (n == 0 || argument.multiple_token)
+        {
+            words.push(cased(token, choices));
+        }
+        match &argument.kind {
+            Kind::Token => {}
+            Kind::Value(name) => words.push(named(name, choices)),
+            Kind::Block(parts) => parts.iter().for_each(|part| put(part, choices, words)),
+            Kind::OneOf(parts) => put(&parts[choices.below(parts.len())], choices, words),
+        }
+    }
+}
+
+fn cased(token: &str, choices: &mut Choices<'_>) -> Vec<u8> {
+    match token {
+        "\"\"" => Vec::new(),
+        _ if choices.one_in(8) => token.to_ascii_lowercase().into_bytes(),
+        _ => token.as_bytes().to_vec(),
+    }
+}
+
+/// An argument by what the syntax calls it.
+fn named(name: &str, choices: &mut Choices<'_>) -> Vec<u8> {
+    let has = |words: &[&str]| words.iter().any(|word| name.contains(word));
+    if choices.one_in(24) {
+        return if choices.below(2) == 0 { value(choices) } else { key(choices) };
+    }
+    match name {
+        "numkeys" | "protover" => choices.pick(&["1", "2", "3", "0", "-1", "4"]).into(),
+        "pattern" => choices.pick(PATTERNS).into(),
+        "serialized-value" => payload(choices),
+        "type" => choices.pick(&["string", "list", "STRING", "none"]).into(),
+        "command" | "command-name" => {
+            let commands = &COMMANDS[0];
+            commands[choices.below(commands.len())].0.full_name.into()
+        }
+        "increment" | "decrement" if choices.one_in(2) => choices.pick(FLOATS).into(),
+        "index" | "index1" | "index2" | "db" | "destination-db" => {
+            choices.pick(&["0", "1", "2", "15", "16", "-1", "x"]).into()
+        }
+        _ if has(&["key", "source", "destination"]) => key(choices),
+        _ if has(&[
+            "seconds", "time", "ttl", "crement", "offset", "start", "end", "count", "len",
+        ]) || has(&["cursor", "idle", "freq", "client-id", "version", "bit"]) =>
+        {
+            number(choices)
+        }
+        _ => value(choices),
+    }
+}
+
+/// A payload as DUMP gives them, sometimes with a wrong byte.
+fn payload(choices: &mut Choices<'_>) -> Vec<u8> {
+    let bytes = value(choices);
+    let mut payload = Vec::new();
+    let integer = crate::base::number::parse_i64(&bytes);
+    let value = integer.map_or(StringValue::Bytes(&bytes), StringValue::Int);
+    encode_string(value, choices.below(2) == 0, &mut payload);
+    if choices.one_in(8) {
+        let at = choices.below(payload.len());
+        payload[at] ^= choices.byte();
+    }
+    payload
+}
+
+/// What no syntax allows: a word less, one more, or another one.
+fn distort(choices: &mut Choices<'_>, words: &mut Vec<Vec<u8>>) {
+    let last = words.len() - 1;
+    match choices.below(3) {
+        0 if last > 0 => drop(words.pop()),
+        1 => words[choices.below(last + 1)] = value(choices),
+        _ => words.push(value(choices)),
+    }
+}

@@ -1,0 +1,309 @@
+//! Draws requests from the grammar: mostly valid, sometimes spoiled, the rarely drawn options first.
+
+use super::domain::Domain;
+use super::grammar::{Form, Grammar, all_tokens};
+use super::policy::Compare;
+use coolcache::command::Group;
+use coolcache::command::syntax::{Argument, Kind};
+use std::collections::HashMap;
+
+/// A request with what is known of it.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// Its words.
+    pub words: Vec<Vec<u8>>,
+    /// Index of its form; none if it is of no command.
+    pub form: Option<usize>,
+    /// How the replies are compared.
+    pub compare: Compare,
+    /// The tokens in it, if it was not spoiled.
+    pub tokens: Vec<&'static str>,
+    /// Whether it is answered (CLIENT REPLY may say it is not).
+    pub answered: bool,
+}
+
+/// Draws requests.
+pub struct Generator<'g> {
+    grammar: &'g Grammar,
+    /// The values.
+    pub domain: Domain,
+    /// Forms as often as they are to be drawn.
+    lots: Vec<usize>,
+    /// How often each token of each form was drawn.
+    drawn: HashMap<(usize, &'static str), u64>,
+    /// How often each form was answered by an error.
+    errors: Vec<u64>,
+}
+
+/// What came so often is not rare any more.
+const RARE: u64 = 60;
+
+/// A request under construction.
+#[derive(Default)]
+struct Draft {
+    words: Vec<Vec<u8>>,
+    tokens: Vec<&'static str>,
+    /// Where a count of what follows is to be filled in.
+    count_at: Option<usize>,
+}
+
+impl<'g> Generator<'g> {
+    /// A generator whose draws follow from `seed`.
+    pub fn new(grammar: &'g Grammar, seed: u64) -> Generator<'g> {
+        let forms = grammar.forms.iter().enumerate();
+        let lots = forms.flat_map(|(n, form)| std::iter::repeat_n(n, lots_of(form))).collect();
+        let errors = vec![0; grammar.forms.len()];
+        Generator { grammar, domain: Domain::new(seed), lots, drawn: HashMap::new(), errors }
+    }
+
+    /// Learns that a request was answered by an error: as long as a form had few, it is spoiled more often.
+    pub fn had_error(&mut self, request: &Request) {
+        if let Some(form) = request.form {
+            self.errors[form] += 1;
+        }
+    }
+
+    /// The next requests, appended: usually one, more where they belong together.
+    pub fn draw(&mut self, requests: &mut Vec<Request>) {
+        if self.domain.percent(1) {
+            requests.push(self.of_no_command());
+            return;
+        }
+        let form = self.lots[self.domain.rng.index(self.lots.len())];
+        let request = self.request(form);
+        match self.grammar.forms[form].name.as_str() {
+            "client|reply" => self.silence(request, requests),
+            "randomkey" => {
+                let keys = self.plain("keys", &[b"*"], Compare::Unordered);
+                requests.extend([request, keys]);
+            }
+            _ => requests.push(request),
+        }
+    }
+
+    /// A request given in full.
+    pub fn plain(&self, name: &str, arguments: &[&[u8]], compare: Compare) -> Request {
+        let form = self.grammar.form(name);
+        let words = self.grammar.forms[form].words.iter().map(|word| word.as_bytes());
+        let words = words.chain(arguments.iter().copied()).map(<[u8]>::to_vec).collect();
+        Request { words, form: Some(form), compare, tokens: Vec::new(), answered: true }
+    }
+
+    fn request(&mut self, n: usize) -> Request {
+        let grammar = self.grammar;
+        let form = &grammar.forms[n];
+        let mut draft = Draft::default();
+        draft.words.extend(form.words.iter().map(|word| self.cased(word)));
+        match form.name.as_str() {
+            "command|getkeys" | "command|getkeysandflags" => self.another(&mut draft),
+            "config|set" => self.parameters(&mut draft),
+            _ => self.sequence(n, &form.arguments, &mut draft),
+        }
+        if form.name == "client|kill" {
+            // Whatever else it says, this matches nobody.
+            draft.words.extend([b"LADDR".to_vec(), b"192.0.2.9:9".to_vec()]);
+        } else if is_safe_spoiled(&form.name) {
+            let percent = if self.errors[n] < RARE { 30 } else { 5 };
+            if self.domain.percent(percent) {
+                self.spoil(form, &mut draft);
+            }
+        }
+        let Draft { words, tokens, .. } = draft;
+        Request { words, form: Some(n), compare: form.compare, tokens, answered: true }
+    }
+
+    fn sequence(&mut self, n: usize, arguments: &'g [Argument<'static>], draft: &mut Draft) {
+        let required = arguments.iter().take_while(|argument| !argument.optional).count();
+        let (first, options) = arguments.split_at(required);
+        first.iter().for_each(|argument| self.argument(n, argument, draft));
+        let mut options: Vec<_> = options.iter().collect();
+        let movable = |argument: &&Argument<'_>| {
+            argument.optional
+                && !matches!(argument.kind, Kind::Block(_) if argument.token.is_none())
+        };
+        if options.iter().all(movable) && self.domain.percent(50) {
+            for last in (1..options.len()).rev() {
+                options.swap(last, self.domain.rng.index(last + 1));
+            }
+        }
+        options.into_iter().for_each(|argument| self.argument(n, argument, draft));
+    }
+
+    fn argument(&mut self, n: usize, argument: &'g Argument<'static>, draft: &mut Draft) {
+        if argument.optional && !self.includes(n, argument) {
+            return;
+        }
+        let mut times = 1;
+        while argument.multiple && times < 6 && self.domain.percent(50) {
+            times += 1;
+        }
+        if let Some(at) = draft.count_at.take() {
+            let count = if self.domain.percent(95) { times } else { self.domain.rng.index(5) };
+            draft.words[at] = count.to_string().into_bytes();
+        }
+        for time in 0..times {
+            if let Some(token) = argument.token
+                && (time == 0 || argument.multiple_token)
+            {
+                let word = self.cased(token);
+                draft.words.push(word);
+                draft.tokens.push(token);
+                *self.drawn.entry((n, token)).or_default() += 1;
+            }
+            self.kind(n, &argument.kind, draft);
+        }
+    }
+
+    fn kind(&mut self, n: usize, kind: &'g Kind<'static>, draft: &mut Draft) {
+        match kind {
+            Kind::Token => {}
+            Kind::Value("numkeys") => {
+                draft.count_at = Some(draft.words.len());
+                draft.words.push(Vec::new());
+            }
+            Kind::Value(name) => {
+                let value = self.domain.value(&self.grammar.forms[n].name, name);
+                draft.words.push(value);
+            }
+            Kind::Block(parts) => self.sequence(n, parts, draft),
+            Kind::OneOf(choices) => {
+                let rarest = choices.iter().min_by_key(|choice| self.times_drawn(n, choice));
+                let rarest = rarest.filter(|_| self.domain.percent(50));
+                let any = &choices[self.domain.rng.index(choices.len())];
+                self.argument(n, rarest.unwrap_or(any), draft);
+            }
+        }
+    }
+
+    /// Whether an optional argument comes: of many options few at a time, the rarely drawn ones more often.
+    fn includes(&mut self, n: usize, argument: &Argument<'static>) -> bool {
+        let options = self.grammar.forms[n].options.max(1) as u64;
+        let percent = (200 / options).clamp(4, 40);
+        let is_rare = self.times_drawn(n, argument) < RARE;
+        self.domain.percent(if is_rare { percent * 2 } else { percent })
+    }
+
+    /// How often an argument was drawn: the rarest of its tokens.
+    fn times_drawn(&self, n: usize, argument: &Argument<'static>) -> u64 {
+        if let Some(token) = argument.token {
+            return self.drawn.get(&(n, token)).copied().unwrap_or(0);
+        }
+        match &argument.kind {
+            Kind::Block(parts) | Kind::OneOf(parts) => {
+                parts.iter().map(|part| self.times_drawn(n, part)).min().unwrap_or(0)
+            }
+            Kind::Token | Kind::Value(_) => u64::MAX,
+        }
+    }
+
+    /// The words of another request, as an argument.
+    fn another(&mut self, draft: &mut Draft) {
+        let form = self.lots[self.domain.rng.index(self.lots.len())];
+        if self.grammar.forms[form].name.starts_with("command|") {
+            draft.words.push(b"nosuchcommand".to_vec());
+            return;
+        }
+        let words = self.request(form).words;
+        draft.words.extend(words);
+    }
+
+    fn parameters(&mut self, draft: &mut Draft) {
+        loop {
+            let (name, value) = self.domain.parameter();
+            draft.words.extend([name, value]);
+            if self.domain.percent(80) {
+                return;
+            }
+        }
+    }
+
+    /// A word in its own, upper or mixed case.
+    fn cased(&mut self, word: &str) -> Vec<u8> {
+        match self.domain.rng.below(20) {
+            0 => word.to_ascii_uppercase().into_bytes(),
+            1 => word.to_ascii_lowercase().into_bytes(),
+            2 => {
+                let mut bytes = word.as_bytes().to_vec();
+                bytes[0] ^= if bytes[0].is_ascii_alphabetic() { 0x20 } else { 0 };
+                bytes
+            }
+            _ => word.as_bytes().to_vec(),
+        }
+    }
+
+    /// Makes a request wrong: an argument missing, one too many, one of the wrong kind, one twice.
+    fn spoil(&mut self, form: &Form, draft: &mut Draft) {
+        draft.tokens.clear();
+        let (head, len) = (form.words.len(), draft.words.len());
+        let junk = self.domain.junk();
+        if len == head {
+            draft.words.push(junk);
+            return;
+        }
+        let at = head + self.domain.rng.index(len - head);
+        match self.domain.rng.below(6) {
+            // Of what takes any number of arguments only none is too few.
+            0 => draft.words.truncate(head),
+            5 => draft.words.truncate(at),
+            1 => draft.words.push(junk),
+            2 => {
+                let last = draft.words[at..].to_vec();
+                draft.words.extend(last);
+            }
+            3 => drop(draft.words.remove(at)),
+            _ => draft.words[at] = junk,
+        }
+    }
+
+    fn of_no_command(&mut self) -> Request {
+        const NAMES: &[&[u8]] = &[b"nosuch", b"", b"GETT", b"client", b"object", b"a\r\nb", b"'q'"];
+        let mut words = vec![NAMES[self.domain.rng.index(NAMES.len())].to_vec()];
+        for _ in 0..self.domain.rng.below(4) {
+            // Not empty, or GET or the like would follow `client`.
+            words.push(b"nosuch".to_vec());
+            words.push(self.domain.string());
+        }
+        let compare = Compare::Equal;
+        Request { words, form: None, compare, tokens: Vec::new(), answered: true }
+    }
+
+    /// CLIENT REPLY with what it silences, and replies on again.
+    fn silence(&mut self, reply: Request, requests: &mut Vec<Request>) {
+        let switch = reply.words.get(2).map(|word| word.to_ascii_uppercase());
+        let switch = switch.unwrap_or_default();
+        if !matches!(switch.as_slice(), b"OFF" | b"SKIP") || reply.words.len() != 3 {
+            requests.push(reply);
+            return;
+        }
+        let (key, value) = (self.domain.key(), self.domain.string());
+        let unheard = self.plain("setnx", &[&key, &value], Compare::Equal);
+        requests.push(Request { answered: false, ..reply });
+        requests.push(Request { answered: false, ..unheard });
+        if switch == b"OFF" {
+            requests.push(self.plain("client|reply", &[b"ON"], Compare::Equal));
+        }
+    }
+}
+
+/// How often a form is drawn, compared with others: what touches data most, what empties it least.
+fn lots_of(form: &Form) -> usize {
+    let mut tokens = Vec::new();
+    all_tokens(&form.arguments, &mut tokens);
+    match (form.group, form.name.as_str()) {
+        (_, "flushall" | "flushdb") => 8,
+        (_, "debug|reload" | "debug|digest") => 4,
+        (_, "set" | "getex" | "msetex" | "restore" | "scan") => 60,
+        (_, "object|idletime" | "object|encoding") => 80,
+        (_, "debug|protocol") => 50,
+        (Group::String | Group::Generic, _) => 30,
+        (Group::Cluster, _) => 5 + 2 * tokens.len(),
+        _ => 20 + 2 * tokens.len(),
+    }
+}
+
+/// Whether any change of a request leaves it harmless to the run.
+fn is_safe_spoiled(name: &str) -> bool {
+    // CLIENT REPLY would change who answers, DEBUG has dangerous subcommands, CONFIG SET dangerous parameters.
+    // HELLO with two names is the one thing that Redis 7.0 leaves half done.
+    !matches!(name, "client|reply" | "client|kill" | "config|set" | "hello") && !name.starts_with("debug|")
+}

@@ -1,0 +1,253 @@
+//! What is not sent, how replies are compared, and which differences stay: each with its reason.
+
+use super::Kind;
+use super::run::Case;
+use coolcache::resp::OwnedReply;
+
+/// Commands that are not sent, with the reason. A container's name stands for all its subcommands.
+const SKIPPED: &[(&str, &str)] = &[
+    ("bgrewriteaof", "answers by what runs in the background at the moment"),
+    ("bgsave", "answers by what runs in the background at the moment"),
+    ("command", "lists all commands, and the servers have different ones"),
+    ("command|count", "counts all commands, and the servers have different ones"),
+    ("command|docs", "our summaries are our own; a unit test compares the rest with the reference"),
+    ("command|info", "a unit test compares it with the reference, whose version is fixed"),
+    ("command|list", "lists all commands, and the servers have different ones"),
+    ("info", "facts about the server itself"),
+    ("lolwut", "art"),
+    ("module|list", "Valkey 9.1 has its Lua engine as a module"),
+    ("module|load", "would load a file; refused, which a transcript shows"),
+    ("module|loadex", "would load a file; refused, which a transcript shows"),
+    ("quit", "ends the connection; tests/it has it"),
+    ("save", "takes long under load; DEBUG RELOAD saves too, and reads back what was saved"),
+    ("shutdown", "ends the server; tests/it has it"),
+    ("debug", "its subcommands are not in the table: MORE_FORMS has those that can be compared"),
+    ("cluster|help", "help texts list what the server has"),
+    ("client|help", "help texts list what the server has"),
+    ("command|help", "help texts list what the server has"),
+    ("config|help", "help texts list what the server has"),
+    ("memory|help", "help texts list what the server has"),
+    ("module|help", "help texts list what the server has"),
+    ("object|help", "help texts list what the server has"),
+];
+
+/// Forms that the table does not know.
+pub const MORE_FORMS: &[(&str, &str)] = &[
+    ("debug|digest", ""),
+    ("debug|digest-value", "key [key ...]"),
+    ("debug|error", "error-text"),
+    ("debug|log", "message"),
+    (
+        "debug|protocol",
+        // Not PUSH: a push is no reply, so there would be none to count.
+        "<STRING | INTEGER | DOUBLE | BIGNUM | NULL | ARRAY | SET | MAP | ATTRIB | VERBATIM | TRUE | FALSE>",
+    ),
+    ("debug|reload", ""),
+    ("debug|set-active-expire", "on-off"),
+];
+
+/// Whether a command is in the skip list.
+pub fn is_skipped(name: &str) -> bool {
+    SKIPPED.iter().any(|(skipped, _)| *skipped == name)
+}
+
+/// How two replies to the same request are compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Compare {
+    /// They are equal.
+    Equal,
+    /// They have the same elements, in any order.
+    Unordered,
+    /// Integers may differ by so much: they count from a time that each server takes for itself.
+    Near(i64),
+    /// Only their kind is equal: the content is the server's own.
+    Kind,
+    /// The cursor is followed to the end, and all that it brought is equal as a set.
+    Iterated,
+    /// A key that KEYS, sent next, lists.
+    Member,
+    /// A DUMP payload: it holds the same value, and is kept for RESTORE. Compressed strings may differ in their
+    /// bytes, and versions do.
+    Payload,
+}
+
+/// How a command's replies are compared.
+pub fn compare(name: &str) -> Compare {
+    /// The servers get the same command within this time.
+    const APART_S: i64 = 60;
+    match name {
+        "keys" | "config|get" => Compare::Unordered,
+        "ttl" | "expiretime" | "object|idletime" => Compare::Near(APART_S),
+        "pttl" | "pexpiretime" => Compare::Near(APART_S * 1000),
+        "scan" => Compare::Iterated,
+        "randomkey" => Compare::Member,
+        "dump" => Compare::Payload,
+        "client|id" | "client|info" | "client|list" | "hello" | "lastsave" | "memory|usage"
+        | "time" => Compare::Kind,
+        _ => Compare::Equal,
+    }
+}
+
+/// A difference that stays.
+pub struct Divergence {
+    /// Which peer differs.
+    pub peer: Kind,
+    /// Whether a difference is this one.
+    pub is: fn(&Case<'_>) -> bool,
+    /// Why it stays.
+    pub reason: &'static str,
+}
+
+/// The differences that stay. Each must be seen in a long run, or it is no longer needed.
+pub const DIVERGENCES: &[Divergence] = &[
+    Divergence { peer: Kind::Redis, is: is_lossy, reason: LOSSY },
+    Divergence { peer: Kind::Valkey, is: is_lossy, reason: LOSSY },
+    Divergence { peer: Kind::Redis, is: is_int_after_float, reason: INT_AFTER_FLOAT },
+    Divergence { peer: Kind::Valkey, is: is_int_after_float, reason: INT_AFTER_FLOAT },
+    Divergence {
+        peer: Kind::Redis,
+        is: |case| {
+            matches!(case.name, "readonly" | "readwrite" | "cluster|keyslot")
+                && is_error(case.theirs, b"ERR This instance has cluster support disabled")
+        },
+        reason: "Redis 7.0 refuses these without a cluster; Valkey 9.1 and we answer them",
+    },
+    Divergence {
+        peer: Kind::Redis,
+        is: |case| {
+            matches!(case.name, "client|kill" | "client|list") && (any(case.ours) || any(case.theirs))
+        },
+        reason: "Redis 7.0 takes one id behind ID and no word twice, and checks filters otherwise",
+    },
+    Divergence {
+        peer: Kind::Redis,
+        is: |case| {
+            case.name == "scan"
+                && case.words.get(1).is_some_and(|cursor| matches!(cursor.as_slice(), b"" | b"-1"))
+        },
+        reason: "Redis 7.0 takes an empty or negative cursor; to Valkey 9.1 and us it is invalid",
+    },
+    Divergence {
+        peer: Kind::Redis,
+        is: |case| {
+            let name = case.name;
+            is_error(case.theirs, b"ERR wrong number of arguments for")
+                && (name == "cluster|replicate" || name.starts_with("command|getkeys"))
+        },
+        reason: "Redis 7.0 has another arity",
+    },
+    Divergence {
+        peer: Kind::Redis,
+        is: |case| case.name == "hello" && any(case.ours) && any(case.theirs),
+        reason: "Redis 7.0 looks at HELLO's password before its name; Valkey 9.1 and we after",
+    },
+    Divergence { peer: Kind::Redis, is: is_idle, reason: IDLE },
+    Divergence { peer: Kind::Valkey, is: is_idle, reason: IDLE },
+    Divergence {
+        peer: Kind::Redis,
+        is: |case| case.name == "client|getname",
+        reason: "Redis 7.0 follows HELLO's options one by one: a name stays that comes before a mistake",
+    },
+    Divergence {
+        peer: Kind::Redis,
+        is: |case| case.name == "scan" && is_error(case.ours, b"ERR unknown type name"),
+        reason: "Redis 7.0 finds nothing of a type it does not know; Valkey 9.1 and we refuse it",
+    },
+    Divergence {
+        peer: Kind::Redis,
+        is: is_embedded,
+        reason: "Valkey 9.1 and we call embstr what lies beside its key, Redis 7.0 up to 44 bytes",
+    },
+    Divergence {
+        peer: Kind::Valkey,
+        is: is_unknown_yet,
+        reason: "COMMAND GETKEYS of a command that we do not have yet",
+    },
+    Divergence {
+        peer: Kind::Redis,
+        is: is_unknown_yet,
+        reason: "COMMAND GETKEYS of a command that we do not have yet",
+    },
+    Divergence {
+        peer: Kind::Valkey,
+        is: is_embedded,
+        reason: "to Valkey 9.1 a value that was raw under a longer key stays raw when renamed",
+    },
+    Divergence {
+        peer: Kind::Redis,
+        is: |case| {
+            case.name == "getex" && *case.theirs == OwnedReply::Null && is_error(case.ours, b"ERR ")
+        },
+        reason: "Redis 7.0 reads GETEX's time only if the key is there; Valkey 9.1 and we always do",
+    },
+    Divergence {
+        peer: Kind::Redis,
+        is: |case| {
+            case.name == "object|refcount"
+                && (case.ours, case.theirs) == (&OwnedReply::Int(1), &OwnedReply::Int(0x7FFF_FFFF))
+        },
+        reason: "Redis 7.0 shares small integers; Valkey 9.1 and we keep them in the entry",
+    },
+];
+
+const INT_AFTER_FLOAT: &str = "INCRBYFLOAT is logged as the SET of its sum, so that the live server and one that \
+    replays its log have the same encodings: a whole sum is an int";
+
+fn is_int_after_float(case: &Case<'_>) -> bool {
+    let is = |reply: &OwnedReply, text: &[u8]| matches!(reply, OwnedReply::Bulk(b) if b == text);
+    let is_text = is(case.theirs, b"embstr") || is(case.theirs, b"raw");
+    case.name == "object|encoding" && is(case.ours, b"int") && is_text
+}
+
+const LOSSY: &str = "our errors are texts: bytes of a request that are not UTF-8 come back as U+FFFD";
+
+fn is_lossy(case: &Case<'_>) -> bool {
+    match (case.ours, case.theirs) {
+        (OwnedReply::Error(ours), OwnedReply::Error(theirs)) => {
+            String::from_utf8(theirs.clone()).is_err()
+                && ours.as_slice() == String::from_utf8_lossy(theirs).as_bytes()
+        }
+        _ => false,
+    }
+}
+
+const IDLE: &str = "a write that fails (INCR of a text), or that finds a key in its way (MSETNX, COPY's \
+    destination), has used the key for the peers, not for us";
+
+fn is_idle(case: &Case<'_>) -> bool {
+    let (OwnedReply::Int(ours), OwnedReply::Int(theirs)) = (case.ours, case.theirs) else {
+        return false;
+    };
+    case.name == "object|idletime" && *theirs >= 0 && ours > theirs
+}
+
+fn is_unknown_yet(case: &Case<'_>) -> bool {
+    let known = ["failover", "slaves", "replicas"];
+    let names = case.words.get(2).is_some_and(|word| {
+        known.iter().any(|known| word.eq_ignore_ascii_case(known.as_bytes()))
+    });
+    names && case.name.starts_with("command|getkeys")
+        && is_error(case.ours, b"ERR Invalid command specified")
+}
+
+/// Ours follows from key and value alone.
+fn is_embedded(case: &Case<'_>) -> bool {
+    let is = |reply: &OwnedReply| {
+        matches!(reply, OwnedReply::Bulk(name) if matches!(name.as_slice(), b"embstr" | b"raw"))
+    };
+    case.name == "object|encoding" && is(case.ours) && is(case.theirs)
+}
+
+/// Whether a reply is an error.
+fn any(reply: &OwnedReply) -> bool {
+    matches!(reply, OwnedReply::Error(_))
+}
+
+/// Whether a reply is an error that begins so.
+fn is_error(reply: &OwnedReply, start: &[u8]) -> bool {
+    matches!(reply, OwnedReply::Error(text) if text.starts_with(start))
+}
+
+/// Reply kinds that a command gives too rarely to be seen as often as the others, with the reason.
+pub const RARE: &[(&str, &str, &str)] = &[];
+
