@@ -109,13 +109,8 @@ impl Tail {
 
     /// Marks the end as a place where the segment ends.
     pub fn roll(&mut self) -> Lsn {
-        if self.open.is_empty() && self.chunks.len() > self.written {
-            if let Some(chunk) = self.chunks.back_mut() {
-                chunk.roll = true;
-            }
-        } else {
-            self.close(true);
-        }
+        // A chunk of its own, even if it is empty: the writer may hold copies of those before it, without the mark.
+        self.close(true);
         self.end()
     }
 

@@ -1,1 +1,115 @@
-//! (to come)
+//! `appendfsync always`: what waits for the disk, and what does not.
+
+use crate::support::{Connection, coolcache, encoded, has, log_bytes};
+use std::io::{BufRead, BufReader, ErrorKind};
+use std::process::{Child, Command, Stdio};
+
+/// When a reply is here, its record is in the file.
+#[test]
+fn a_write_is_answered_after_its_record_is_in_the_file() {
+    let (dir, server) = coolcache(&["--appendfsync", "always", "--log-segment-bytes", "16kb"]);
+    let (mut connection, mut other) = (server.connect(), server.connect());
+    for n in 0..300 {
+        let (key, value) = (format!("key:{n}"), format!("value:{n}"));
+        let request: [&[u8]; 3] = [b"SET", key.as_bytes(), value.as_bytes()];
+        // The other's read of it waits as well, whichever is answered first.
+        connection.request(&request).unwrap();
+        let mut seen = other.try_call(&[b"GET", key.as_bytes()]).unwrap();
+        if seen == b"$-1\r\n" {
+            assert_eq!(connection.try_receive().unwrap(), b"+OK\r\n");
+            seen = other.try_call(&[b"GET", key.as_bytes()]).unwrap();
+            assert!(has(&log_bytes(dir.path()), &encoded(&request)), "{key} was acknowledged");
+        } else {
+            assert!(has(&log_bytes(dir.path()), &encoded(&request)), "{key} was read");
+            assert_eq!(connection.try_receive().unwrap(), b"+OK\r\n");
+        }
+        assert!(has(&seen, value.as_bytes()));
+    }
+}
+
+#[test]
+fn the_policy_can_be_changed_while_it_runs() {
+    let (dir, server) = coolcache(&["--appendfsync", "no"]);
+    let mut connection = server.connect();
+    for policy in ["always", "everysec", "no", "always"] {
+        assert_eq!(connection.call(&format!("CONFIG SET appendfsync {policy}")), "+OK\r\n");
+        assert_eq!(connection.call(&format!("SET policy {policy}")), "+OK\r\n");
+        assert_eq!(connection.call("GET policy"), format!("${}\r\n{policy}\r\n", policy.len()));
+    }
+    assert!(has(&log_bytes(dir.path()), &encoded(&[b"SET", b"policy", b"always"])));
+}
+
+/// Makes each fdatasync of a process take a second longer.
+struct SlowSync(Child);
+
+impl SlowSync {
+    fn attach(pid: u32) -> Result<SlowSync, String> {
+        let mut strace = Command::new("strace");
+        strace.args(["-f", "-e", "trace=fdatasync", "-e", "inject=fdatasync:delay_enter=1000000"]);
+        strace.arg("-p").arg(pid.to_string()).stderr(Stdio::piped()).stdin(Stdio::null());
+        let mut child = strace.spawn().map_err(|error| format!("strace: {error}"))?;
+        let mut line = String::new();
+        let mut said = BufReader::new(child.stderr.take().expect("it is piped"));
+        said.read_line(&mut line).map_err(|error| error.to_string())?;
+        // Whatever it says later must not fill the pipe.
+        std::thread::spawn(move || said.lines().for_each(drop));
+        let attached = SlowSync(child);
+        if line.contains("attached") { Ok(attached) } else { Err(line) }
+    }
+}
+
+impl Drop for SlowSync {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _gone = self.0.kill();
+        self.0.wait().expect("strace can be waited for");
+    }
+}
+
+/// Whether a connection has nothing to receive right now.
+fn is_silent(connection: &Connection) -> bool {
+    connection.stream.set_nonblocking(true).unwrap();
+    let peeked = connection.stream.peek(&mut [0]);
+    connection.stream.set_nonblocking(false).unwrap();
+    matches!(peeked, Err(error) if error.kind() == ErrorKind::WouldBlock)
+}
+
+#[test]
+fn a_read_of_a_quiet_key_does_not_wait_for_the_disk() {
+    let (_dir, server) = coolcache(&["--appendfsync", "always"]);
+    let [mut writer, mut reader, mut same] = [(); 3].map(|()| server.connect());
+    assert_eq!(writer.call("SET quiet value"), "+OK\r\n");
+    assert_eq!(writer.call("SET busy 0"), "+OK\r\n");
+    let slow = match SlowSync::attach(server.child.id()) {
+        Ok(slow) => slow,
+        Err(reason) => return println!("skipped: cannot slow fdatasync down: {reason}"),
+    };
+    let mut seen = false;
+    // On a machine that stands still for a second the sync may be over first: then once more.
+    for attempt in 1..=5 {
+        writer.request(&[b"SET", b"busy", attempt.to_string().as_bytes()]).unwrap();
+        same.request(&[b"GET", b"busy"]).unwrap();
+        assert_eq!(reader.call("GET quiet"), "$5\r\nvalue\r\n");
+        assert_eq!(reader.call("PING"), "+PONG\r\n");
+        let waiting = is_silent(&writer);
+        assert_eq!(writer.try_receive().unwrap(), b"+OK\r\n");
+        same.try_receive().unwrap();
+        if waiting {
+            // And a read of the busy key waits, once the write has run.
+            writer.request(&[b"INCR", b"busy"]).unwrap();
+            assert_eq!(reader.call("PING"), "+PONG\r\n");
+            let value = format!("$1\r\n{}\r\n", attempt + 1);
+            same.request(&[b"GET", b"busy"]).unwrap();
+            assert_eq!(reader.call("GET quiet"), "$5\r\nvalue\r\n");
+            seen |= is_silent(&writer) && is_silent(&same);
+            let read = String::from_utf8(same.try_receive().unwrap()).unwrap();
+            assert!(!seen || read == value, "{read:?}, not {value:?}");
+            assert_eq!(writer.try_receive().unwrap(), format!(":{}\r\n", attempt + 1).as_bytes());
+        }
+        if seen {
+            break;
+        }
+    }
+    drop(slow);
+    assert!(seen, "no read was answered while a write waited");
+}

@@ -1,1 +1,228 @@
-//! (to come)
+//! Files and clients of the real thing: redis-server 7.0, redis-cli, redis-benchmark, redis-check-*.
+
+use crate::support::{Connection, Kind, Server, segments, wait_until};
+use std::path::Path;
+use std::process::{Command, Output};
+
+const OURS: &[&str] = &["--save", "", "--enable-debug-command", "yes"];
+const THEIRS: &[&str] = &["--save", "", "--appendonly", "yes", "--enable-debug-command", "yes"];
+
+/// Strings of every encoding, with and without expiry, in several databases.
+fn fill(connection: &mut Connection, round: usize) {
+    for db in [0, 5, 15] {
+        assert_eq!(connection.call(&format!("SELECT {db}")), "+OK\r\n");
+        for n in 0..60 {
+            let key = format!("{round}:key:{n}");
+            let long = format!("{n} abcabcabc ").repeat(n * 7 % 90);
+            let at = (4_000_000_000_000_u64 + n as u64).to_string();
+            let int = (n as i64 * 1_234_567_891 - 5).to_string();
+            let arguments: &[&[u8]] = match n % 4 {
+                0 => &[b"SET", key.as_bytes(), int.as_bytes()],
+                1 => &[b"SET", key.as_bytes(), long.as_bytes()],
+                2 => &[b"SET", key.as_bytes(), b"\x00\xff\r\n#CC:", b"PXAT", at.as_bytes()],
+                _ => &[b"APPEND", key.as_bytes(), int.as_bytes()],
+            };
+            assert!(!connection.try_call(arguments).unwrap().starts_with(b"-"));
+        }
+        assert_eq!(connection.call(&format!("DEL {round}:key:0 {round}:key:1")), ":2\r\n");
+        assert_eq!(connection.call(&format!("RENAME {round}:key:2 {round}:renamed")), "+OK\r\n");
+        assert_eq!(connection.call(&format!("PERSIST {round}:key:6")), ":1\r\n");
+        assert_eq!(connection.call(&format!("INCRBYFLOAT {round}:key:4 0.5"))[..1], *"$");
+    }
+    assert_eq!(connection.call("SELECT 0"), "+OK\r\n");
+}
+
+fn digest(server: &Server) -> String {
+    let digest = server.connect().call("DEBUG DIGEST");
+    assert!(digest.starts_with('+') && !digest.starts_with("+0000"), "{digest}");
+    digest
+}
+
+fn run(program: &str, arguments: &[&str]) -> Output {
+    let output = Command::new(program).args(arguments).output();
+    output.unwrap_or_else(|error| panic!("{program} does not run ({error}): installed?"))
+}
+
+fn assert_accepts(program: &str, file: &Path) {
+    let output = run(program, &[file.to_str().unwrap()]);
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{program} {}: {text}", file.display());
+}
+
+fn manifest(dir: &Path) -> std::path::PathBuf {
+    dir.join("appendonlydir/appendonly.aof.manifest")
+}
+
+/// There and back: each loads what the other wrote, appends, and is killed or stopped.
+#[test]
+fn one_folder_two_servers() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut ours = Server::start(Kind::CoolCache, dir.path(), OURS);
+    fill(&mut ours.connect(), 1);
+    let mut before = digest(&ours);
+    assert_eq!(ours.terminate(), Some(0));
+    for round in 2..5 {
+        assert_accepts("redis-check-aof", &manifest(dir.path()));
+        let mut theirs = Server::start(Kind::Redis, dir.path(), THEIRS);
+        assert_eq!(digest(&theirs), before, "round {round}: theirs of ours");
+        fill(&mut theirs.connect(), round * 10);
+        before = digest(&theirs);
+        theirs.connect().request(&[b"SHUTDOWN"]).unwrap();
+        theirs.child.wait().unwrap();
+        let mut ours = Server::start(Kind::CoolCache, dir.path(), OURS);
+        assert_eq!(digest(&ours), before, "round {round}: ours of theirs");
+        fill(&mut ours.connect(), round * 10 + 1);
+        before = digest(&ours);
+        if round == 3 {
+            let mut connection = ours.connect();
+            assert!(connection.call("BGREWRITEAOF").starts_with("+Background"));
+            wait_until("it is done", || connection.info("aof_rewrites") == "1");
+        }
+        assert_eq!(ours.terminate(), Some(0));
+    }
+}
+
+#[test]
+fn our_folder_after_kill_9_loads_in_redis() {
+    let dir = tempfile::tempdir().unwrap();
+    let arguments = [OURS, &["--appendfsync", "always", "--log-segment-bytes", "16kb"]].concat();
+    let mut ours = Server::start(Kind::CoolCache, dir.path(), &arguments);
+    fill(&mut ours.connect(), 1);
+    let before = digest(&ours);
+    ours.kill();
+    assert!(segments(dir.path()).len() > 1, "several segments");
+    assert_accepts("redis-check-aof", &manifest(dir.path()));
+    let theirs = Server::start(Kind::Redis, dir.path(), THEIRS);
+    assert_eq!(digest(&theirs), before);
+    drop(theirs);
+    let ours = Server::start(Kind::CoolCache, dir.path(), &arguments);
+    assert_eq!(digest(&ours), before);
+}
+
+#[test]
+fn their_folder_loads_here() {
+    for preamble in ["yes", "no"] {
+        let dir = tempfile::tempdir().unwrap();
+        let arguments = [THEIRS, &["--aof-use-rdb-preamble", preamble]].concat();
+        let mut theirs = Server::start(Kind::Redis, dir.path(), &arguments);
+        let mut connection = theirs.connect();
+        fill(&mut connection, 1);
+        assert!(connection.call("BGREWRITEAOF").starts_with("+Background"));
+        wait_until("it is done", || {
+            connection.info("aof_rewrite_in_progress") == "0"
+                && connection.info("aof_rewrite_scheduled") == "0"
+        });
+        fill(&mut connection, 2);
+        let before = digest(&theirs);
+        connection.request(&[b"SHUTDOWN"]).unwrap();
+        theirs.child.wait().unwrap();
+        let mut ours = Server::start(Kind::CoolCache, dir.path(), OURS);
+        assert_eq!(digest(&ours), before, "preamble {preamble}");
+        fill(&mut ours.connect(), 3);
+        let after = digest(&ours);
+        ours.kill();
+        ours.restart();
+        assert_eq!(digest(&ours), after, "preamble {preamble}");
+    }
+}
+
+#[test]
+fn rdb_files_both_ways() {
+    let (first, second) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let plain = ["--save", "", "--enable-debug-command", "yes", "--appendonly", "no"];
+    let ours = Server::start(Kind::CoolCache, first.path(), &plain);
+    fill(&mut ours.connect(), 1);
+    let before = digest(&ours);
+    assert_eq!(ours.connect().call("SAVE"), "+OK\r\n");
+    let dump = first.path().join("dump.rdb");
+    assert_accepts("redis-check-rdb", &dump);
+    std::fs::copy(&dump, second.path().join("dump.rdb")).unwrap();
+    let theirs = Server::start(Kind::Redis, second.path(), &plain);
+    assert_eq!(digest(&theirs), before);
+    fill(&mut theirs.connect(), 2);
+    let after = digest(&theirs);
+    assert_eq!(theirs.connect().call("SAVE"), "+OK\r\n");
+    for arguments in [&plain[..], OURS] {
+        let third = tempfile::tempdir().unwrap();
+        std::fs::copy(second.path().join("dump.rdb"), third.path().join("dump.rdb")).unwrap();
+        let mut ours = Server::start(Kind::CoolCache, third.path(), arguments);
+        assert_eq!(digest(&ours), after);
+        ours.kill_and_restart();
+        assert_eq!(digest(&ours), after);
+    }
+}
+
+/// The append-only file of Redis before 7: one file in the data folder.
+#[test]
+fn a_single_file_of_the_old_form_is_taken_over() {
+    let commands = b"*2\r\n$6\r\nSELECT\r\n$1\r\n3\r\n*3\r\n$3\r\nSET\r\n$3\r\nold\r\n$5\r\nvalue\r\n\
+        *1\r\n$5\r\nMULTI\r\n*2\r\n$4\r\nINCR\r\n$1\r\nn\r\n*2\r\n$4\r\nINCR\r\n$1\r\nn\r\n*1\r\n$4\r\nEXEC\r\n\
+        *5\r\n$3\r\nSET\r\n$1\r\nt\r\n$1\r\nx\r\n$4\r\nPXAT\r\n$13\r\n4000000000000\r\n";
+    for preamble in [false, true] {
+        let dir = tempfile::tempdir().unwrap();
+        let mut file = Vec::new();
+        if preamble {
+            let other = tempfile::tempdir().unwrap();
+            let theirs = Server::start(Kind::Redis, other.path(), &["--save", ""]);
+            assert_eq!(theirs.connect().call("SET from preamble"), "+OK\r\n");
+            assert_eq!(theirs.connect().call("SAVE"), "+OK\r\n");
+            file = std::fs::read(other.path().join("dump.rdb")).unwrap();
+        }
+        file.extend_from_slice(commands);
+        std::fs::write(dir.path().join("appendonly.aof"), &file).unwrap();
+        let mut ours = Server::start(Kind::CoolCache, dir.path(), OURS);
+        for _ in 0..2 {
+            let mut connection = ours.connect();
+            let expected = if preamble { "$8\r\npreamble\r\n" } else { "$-1\r\n" };
+            assert_eq!(connection.call("GET from"), expected);
+            assert_eq!(connection.call("SELECT 3"), "+OK\r\n");
+            assert_eq!(connection.call("GET old"), "$5\r\nvalue\r\n");
+            assert_eq!(connection.call("GET n"), "$1\r\n2\r\n");
+            assert_eq!(connection.call("PEXPIRETIME t"), ":4000000000000\r\n");
+            assert_eq!(connection.call("DBSIZE"), ":3\r\n");
+            ours.kill_and_restart();
+        }
+        assert!(manifest(dir.path()).exists());
+    }
+}
+
+#[test]
+fn redis_cli_works() {
+    let dir = tempfile::tempdir().unwrap();
+    let ours = Server::start(Kind::CoolCache, dir.path(), OURS);
+    let port = ours.port.to_string();
+    let ask = |arguments: &[&str]| {
+        let output = run("redis-cli", &[&["-p", &port], arguments].concat());
+        assert!(output.status.success(), "{arguments:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    assert_eq!(ask(&["SET", "key", "a value"]), "OK\n");
+    assert_eq!(ask(&["GET", "key"]), "a value\n");
+    assert_eq!(ask(&["-3", "CONFIG", "GET", "appendonly"]), "appendonly yes\n");
+    assert_eq!(ask(&["-n", "4", "INCR", "n"]), "1\n");
+    assert_eq!(ask(&["--scan"]), "key\n");
+    assert!(ask(&["INFO", "server"]).contains("redis_version:"));
+    assert!(ask(&["COMMAND", "DOCS", "get"]).contains("summary"));
+    let bigkeys = ask(&["--bigkeys"]);
+    assert!(!bigkeys.to_lowercase().contains("error"), "{bigkeys}");
+}
+
+#[test]
+fn redis_benchmark_runs_without_an_error() {
+    let dir = tempfile::tempdir().unwrap();
+    let ours = Server::start(Kind::CoolCache, dir.path(), OURS);
+    let port = ours.port.to_string();
+    for pipeline in ["1", "16"] {
+        let arguments =
+            ["-p", &port, "-q", "-n", "10000", "-t", "ping,set,get,incr,mset", "-P", pipeline];
+        let output = run("redis-benchmark", &arguments);
+        let said = [output.stdout, output.stderr].concat();
+        let text = String::from_utf8_lossy(&said).to_lowercase();
+        assert!(output.status.success(), "{text}");
+        assert!(!text.contains("error") && !text.contains("warning"), "{text}");
+        for name in ["ping_inline", "ping_mbulk", "set", "get", "incr", "mset (10 keys)"] {
+            assert!(text.contains(&format!("{name}: ")), "{name}: {text}");
+        }
+    }
+    assert_eq!(ours.connect().call("GET counter:__rand_int__"), "$5\r\n20000\r\n");
+}

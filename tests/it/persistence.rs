@@ -1,1 +1,345 @@
-//! (to come)
+//! Saves, restarts, rewrites, and disks that fail.
+
+use crate::support::{Connection, DEADLINE, Kind, Server, coolcache, segments, wait_until};
+use std::path::Path;
+use std::process::Command;
+
+/// Some keys of every kind in three databases.
+fn fill(connection: &mut Connection, keys: usize) {
+    for db in [0, 3, 15] {
+        assert_eq!(connection.call(&format!("SELECT {db}")), "+OK\r\n");
+        for n in 0..keys {
+            connection
+                .request(&[b"SET", format!("key:{n}").as_bytes(), &vec![b'v'; n % 300]])
+                .unwrap();
+            connection
+                .request(&[b"SET", format!("int:{n}").as_bytes(), n.to_string().as_bytes()])
+                .unwrap();
+            let at = (4_000_000_000_000 + n).to_string();
+            let key = format!("expiring:{n}");
+            connection.request(&[b"SET", key.as_bytes(), b"x", b"PXAT", at.as_bytes()]).unwrap();
+        }
+        for _ in 0..3 * keys {
+            assert_eq!(connection.try_receive().unwrap(), b"+OK\r\n");
+        }
+    }
+    assert_eq!(connection.call("SELECT 0"), "+OK\r\n");
+}
+
+fn digest(connection: &mut Connection) -> String {
+    connection.call("DEBUG DIGEST")
+}
+
+#[test]
+fn save_bgsave_and_what_info_says() {
+    let (dir, server) = coolcache(&["--appendonly", "no"]);
+    let mut connection = server.connect();
+    fill(&mut connection, 100);
+    assert_eq!(connection.info("rdb_changes_since_last_save"), "900");
+    let started: i64 = connection.call("LASTSAVE")[1..].trim().parse().unwrap();
+    assert_eq!(connection.call("SAVE"), "+OK\r\n");
+    assert_eq!(connection.info("rdb_changes_since_last_save"), "0");
+    assert_eq!(connection.info("rdb_last_bgsave_status"), "ok");
+    assert_eq!(connection.info("rdb_saves"), "1");
+    assert!(connection.call("LASTSAVE")[1..].trim().parse::<i64>().unwrap() >= started);
+    let first = std::fs::read(dir.path().join("dump.rdb")).unwrap();
+    assert_eq!(connection.call("SET more 1"), "+OK\r\n");
+    assert_eq!(connection.call("BGSAVE"), "+Background saving started\r\n");
+    wait_until("it is saved", || connection.info("rdb_saves") == "2");
+    assert_eq!(connection.info("rdb_bgsave_in_progress"), "0");
+    assert_ne!(std::fs::read(dir.path().join("dump.rdb")).unwrap(), first);
+    let names = std::fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name());
+    let temporary = names.filter(|name| name.to_string_lossy().starts_with("temp")).count();
+    assert_eq!(temporary, 0, "no unfinished file stays");
+}
+
+/// A snapshot is of one moment: pairs that are always equal at any moment are equal in it.
+#[test]
+fn bgsave_while_writing_is_of_one_moment() {
+    use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+    let (dir, mut server) = coolcache(&["--appendonly", "no"]);
+    let mut connection = server.connect();
+    fill(&mut connection, 3000);
+    let stop = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut writer = server.connect();
+            for n in (0_u64..).take_while(|_| !stop.load(Relaxed)) {
+                let value = n.to_string();
+                let pair = n % 500;
+                let (left, right) = (format!("left:{pair}"), format!("right:{pair}"));
+                let arguments =
+                    [left.as_bytes(), value.as_bytes(), right.as_bytes(), value.as_bytes()];
+                let request = [&[b"MSET" as &[u8]], &arguments[..]].concat();
+                assert_eq!(writer.try_call(&request).unwrap(), b"+OK\r\n");
+            }
+        });
+        for saves in 1..=3 {
+            assert_eq!(connection.call("BGSAVE"), "+Background saving started\r\n");
+            wait_until("it is saved", || connection.info("rdb_saves") == saves.to_string());
+        }
+        stop.store(true, Relaxed);
+    });
+    assert!(connection.info("rdb_changes_since_last_save").parse::<u64>().is_ok());
+    // Killed: what is there is the last file.
+    server.kill_and_restart();
+    let mut connection = server.connect();
+    for pair in 0..500 {
+        let left = connection.call(&format!("GET left:{pair}"));
+        assert_eq!(left, connection.call(&format!("GET right:{pair}")));
+    }
+    assert_eq!(connection.call("GET int:2999"), "$4\r\n2999\r\n");
+    assert!(dir.path().join("dump.rdb").exists());
+}
+
+#[test]
+fn save_points_save_by_themselves() {
+    let (dir, server) = coolcache(&["--appendonly", "no"]);
+    let mut connection = server.connect();
+    assert_eq!(connection.try_call(&[b"CONFIG", b"SET", b"save", b"1 5"]).unwrap(), b"+OK\r\n");
+    for n in 0..4 {
+        assert_eq!(connection.call(&format!("SET key:{n} x")), "+OK\r\n");
+    }
+    assert_eq!(connection.info("rdb_saves"), "0");
+    assert_eq!(connection.call("SET key:4 x"), "+OK\r\n");
+    wait_until("it saves", || connection.info("rdb_saves") == "1");
+    assert!(dir.path().join("dump.rdb").exists());
+    assert_eq!(connection.info("rdb_changes_since_last_save"), "0");
+}
+
+#[test]
+fn a_save_that_is_overtaken_by_another_does_not_undo_it() {
+    let (_dir, mut server) = coolcache(&["--appendonly", "no"]);
+    let mut connection = server.connect();
+    fill(&mut connection, 3000);
+    assert_eq!(connection.call("BGSAVE"), "+Background saving started\r\n");
+    assert_eq!(connection.call("SET last one"), "+OK\r\n");
+    let before = digest(&mut connection);
+    assert_eq!(connection.call("DEBUG RELOAD"), "+OK\r\n");
+    assert_eq!(digest(&mut connection), before);
+    wait_until("no save runs", || connection.info("rdb_bgsave_in_progress") == "0");
+    assert_eq!(connection.call("BGSAVE"), "+Background saving started\r\n");
+    assert_eq!(connection.call("SET last two"), "+OK\r\n");
+    connection.request(&[b"SHUTDOWN", b"SAVE"]).unwrap();
+    assert_eq!(connection.receive_to_end(), b"");
+    assert_eq!(server.child.wait().unwrap().code(), Some(0));
+    server.restart();
+    assert_eq!(server.connect().call("GET last"), "$3\r\ntwo\r\n");
+}
+
+#[test]
+fn everything_is_there_after_sigterm() {
+    for (appendonly, save) in [("yes", ""), ("no", "3600 1"), ("yes", "3600 1")] {
+        let dir = tempfile::tempdir().unwrap();
+        let arguments =
+            ["--appendonly", appendonly, "--save", save, "--enable-debug-command", "yes"];
+        let mut server = Server::start(Kind::CoolCache, dir.path(), &arguments);
+        let mut connection = server.connect();
+        fill(&mut connection, 200);
+        let before = digest(&mut connection);
+        assert_eq!(server.terminate(), Some(0), "{}", server.log());
+        assert_eq!(dir.path().join("dump.rdb").exists(), !save.is_empty());
+        server.restart();
+        let mut connection = server.connect();
+        assert_eq!(digest(&mut connection), before, "appendonly {appendonly}, save {save:?}");
+    }
+}
+
+#[test]
+fn shutdown_saves_as_it_is_told() {
+    for (words, saved) in [("SHUTDOWN NOSAVE", false), ("SHUTDOWN SAVE", true)] {
+        let (dir, mut server) = coolcache(&["--appendonly", "no"]);
+        let mut connection = server.connect();
+        assert_eq!(connection.call("SET key value"), "+OK\r\n");
+        connection.send(format!("{words}\r\n").as_bytes());
+        assert_eq!(connection.receive_to_end(), b"");
+        assert_eq!(server.child.wait().unwrap().code(), Some(0));
+        assert_eq!(dir.path().join("dump.rdb").exists(), saved);
+        server.restart();
+        let expected = if saved { "$5\r\nvalue\r\n" } else { "$-1\r\n" };
+        assert_eq!(server.connect().call("GET key"), expected);
+    }
+}
+
+/// With the log, NOSAVE loses nothing either.
+#[test]
+fn shutdown_nosave_with_the_log() {
+    let (_dir, mut server) = coolcache(&[]);
+    let mut connection = server.connect();
+    fill(&mut connection, 100);
+    let before = digest(&mut connection);
+    connection.send(b"SHUTDOWN NOSAVE\r\n");
+    assert_eq!(connection.receive_to_end(), b"");
+    assert_eq!(server.child.wait().unwrap().code(), Some(0));
+    server.restart();
+    assert_eq!(digest(&mut server.connect()), before);
+}
+
+#[test]
+fn bgrewriteaof_while_writing() {
+    let (dir, mut server) =
+        coolcache(&["--log-segment-bytes", "64kb", "--log-retention-bytes", "64kb"]);
+    let mut connection = server.connect();
+    for round in 1..=3 {
+        fill(&mut connection, 300);
+        let started = "+Background append only file rewriting started\r\n";
+        assert_eq!(connection.call("BGREWRITEAOF"), started);
+        fill(&mut connection, 100 * round);
+        wait_until("it is done", || connection.info("aof_rewrites") == round.to_string());
+        assert_eq!(connection.info("aof_last_bgrewrite_status"), "ok");
+    }
+    let before = digest(&mut connection);
+    assert_eq!(connection.call("DEBUG LOADAOF"), "+OK\r\n");
+    assert_eq!(digest(&mut connection), before);
+    server.kill_and_restart();
+    assert_eq!(digest(&mut server.connect()), before);
+    let names = std::fs::read_dir(dir.path().join("appendonlydir")).unwrap();
+    let bases = names
+        .filter(|name| name.as_ref().unwrap().file_name().to_string_lossy().ends_with(".base.rdb"));
+    assert_eq!(bases.count(), 1, "earlier bases are gone");
+    assert!(!segments(dir.path()).is_empty());
+}
+
+#[test]
+fn reloads_keep_the_digest() {
+    let (_dir, mut server) = coolcache(&[]);
+    let mut connection = server.connect();
+    fill(&mut connection, 300);
+    let before = digest(&mut connection);
+    for line in ["DEBUG RELOAD", "DEBUG LOADAOF", "DEBUG RELOAD NOSAVE", "DEBUG LOADAOF"] {
+        assert_eq!(connection.call(line), "+OK\r\n", "{line}");
+        assert_eq!(digest(&mut connection), before, "{line}");
+    }
+    assert_eq!(connection.call("SET after reload"), "+OK\r\n");
+    let after = digest(&mut connection);
+    assert_ne!(after, before);
+    assert_eq!(server.terminate(), Some(0));
+    server.restart();
+    assert_eq!(digest(&mut server.connect()), after);
+}
+
+/// A folder that cannot be used, here one whose place a file has.
+#[test]
+fn a_save_that_fails_says_so_and_stops_writes_if_configured() {
+    let (dir, server) = coolcache(&["--appendonly", "no"]);
+    let mut connection = server.connect();
+    assert_eq!(connection.call("SET key value"), "+OK\r\n");
+    // Not even root can put a file where a folder is.
+    std::fs::create_dir_all(dir.path().join("dump.rdb/occupied")).unwrap();
+    assert_eq!(connection.call("SAVE"), "-ERR\r\n");
+    assert_eq!(connection.info("rdb_last_bgsave_status"), "err");
+    // Without save points a failed save stops nobody.
+    assert_eq!(connection.call("SET key other"), "+OK\r\n");
+    assert_eq!(connection.try_call(&[b"CONFIG", b"SET", b"save", b"3600 1"]).unwrap(), b"+OK\r\n");
+    let refused = connection.call("SET key third");
+    assert!(refused.starts_with("-MISCONF Redis is configured to save RDB snapshots"), "{refused}");
+    assert_eq!(connection.call("GET key"), "$5\r\nother\r\n");
+    assert_eq!(connection.call("CONFIG SET stop-writes-on-bgsave-error no"), "+OK\r\n");
+    assert_eq!(connection.call("SET key third"), "+OK\r\n");
+    assert_eq!(connection.call("CONFIG SET stop-writes-on-bgsave-error yes"), "+OK\r\n");
+    assert!(connection.call("SET key fourth").starts_with("-MISCONF"));
+    let failed = connection.call("SHUTDOWN SAVE");
+    assert_eq!(failed, "-ERR Errors trying to SHUTDOWN. Check logs.\r\n");
+    std::fs::remove_dir_all(dir.path().join("dump.rdb")).unwrap();
+    assert_eq!(connection.call("SAVE"), "+OK\r\n");
+    assert_eq!(connection.call("SET key fourth"), "+OK\r\n");
+}
+
+#[test]
+fn a_folder_that_cannot_be_opened_is_refused_at_start() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("appendonlydir"), "not a folder").unwrap();
+    let mut refused = Command::new(env!("CARGO_BIN_EXE_coolcache"));
+    refused.arg("--dir").arg(dir.path()).args(["--port", "0"]);
+    let output = refused.output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(text.contains("appendonlydir"), "{text}");
+}
+
+/// A small file system of memory; unmounted at the end.
+struct SmallDisk(tempfile::TempDir);
+
+impl SmallDisk {
+    fn mount(size: &str) -> Result<SmallDisk, String> {
+        let dir = tempfile::tempdir().map_err(|error| error.to_string())?;
+        let mut mount = Command::new("mount");
+        mount.args(["-t", "tmpfs", "-o", &format!("size={size}"), "none"]).arg(dir.path());
+        match mount.output() {
+            Ok(output) if output.status.success() => Ok(SmallDisk(dir)),
+            Ok(output) => Err(String::from_utf8_lossy(&output.stderr).into_owned()),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        // Lazily: whatever still holds a file open must not keep it.
+        let unmounted = Command::new("umount").arg("-l").arg(self.path()).status();
+        assert!(unmounted.is_ok_and(|status| status.success()), "{:?} stays", self.path());
+    }
+}
+
+#[test]
+fn a_full_disk_refuses_writes_and_heals() {
+    let disk = match SmallDisk::mount("12m") {
+        Ok(disk) => disk,
+        Err(reason) => return println!("skipped: cannot mount a small disk: {reason}"),
+    };
+    let filler = disk.path().join("filler");
+    std::fs::write(&filler, vec![0; 6 << 20]).unwrap();
+    let arguments = [
+        "--save",
+        "",
+        "--appendfsync",
+        "always",
+        "--log-segment-bytes",
+        "1mb",
+        "--auto-aof-rewrite-percentage",
+        "0",
+        "--log-retention-bytes",
+        "64mb",
+    ];
+    let mut server = Server::start(Kind::CoolCache, disk.path(), &arguments);
+    let (mut connection, mut reader) = (server.connect(), server.connect());
+    let value = vec![b'x'; 20_000];
+    let mut acknowledged = 0;
+    let begun = std::time::Instant::now();
+    // The same few keys, so that a snapshot is small.
+    let refusal = loop {
+        assert!(begun.elapsed() < DEADLINE, "the disk does not fill up");
+        let key = format!("key:{}", acknowledged % 20);
+        let text = format!("{acknowledged} ");
+        let reply =
+            connection.try_call(&[b"SET", key.as_bytes(), &[text.as_bytes(), &value].concat()]);
+        match reply.unwrap().as_slice() {
+            b"+OK\r\n" => acknowledged += 1,
+            other => break String::from_utf8_lossy(other).into_owned(),
+        }
+    };
+    assert!(refusal.starts_with("-MISCONF Errors writing to the AOF file"), "{refusal}");
+    assert!(acknowledged > 20, "{acknowledged}");
+    assert!(reader.call("SET other x").starts_with("-MISCONF"));
+    assert!(reader.call("STRLEN key:1").starts_with(":2000"));
+    assert_eq!(reader.call("PING"), "+PONG\r\n");
+    assert_eq!(reader.info("aof_last_write_status"), "err");
+    std::fs::remove_file(&filler).unwrap();
+    wait_until("it heals", || reader.call("SET healed yes") == "+OK\r\n");
+    assert_eq!(reader.info("aof_last_write_status"), "ok");
+    server.kill_and_restart();
+    let mut connection = server.connect();
+    assert_eq!(connection.call("GET healed"), "$3\r\nyes\r\n");
+    for n in acknowledged - 20..acknowledged {
+        let found = connection.call(&format!("GETRANGE key:{} 0 9", n % 20));
+        let number = found.lines().nth(1).unwrap().split(' ').next().unwrap().to_owned();
+        let number: u64 = number.parse().unwrap();
+        // The refused one may be there too.
+        assert!(number == n || number == acknowledged, "key:{}: {number}, not {n}", n % 20);
+    }
+    server.kill();
+}

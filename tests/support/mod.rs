@@ -11,7 +11,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// How long a server may take to answer PING, and a condition to come true.
-pub const DEADLINE: Duration = Duration::from_secs(60);
+pub const DEADLINE: Duration = Duration::from_secs(20);
 
 /// Which server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
