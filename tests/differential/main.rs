@@ -56,7 +56,9 @@ fn compare_with(peer: Kind) {
     let mut theirs = Peer::start(peer, run::CLIENTS);
     let ours = Peer::start(Kind::CoolCache, run::CLIENTS);
     let grammar = Grammar::of_table(&mut theirs);
-    let mut run = Run::new(&grammar, ours, theirs, seed);
+    let often = OFTEN * requests / LONG_RUN;
+    // Some are spoiled, and then do not count.
+    let mut run = Run::new(&grammar, ours, theirs, seed, often * 3 / 2);
     run.send(requests);
 
     println!("{}", run.coverage.table());
@@ -71,7 +73,7 @@ fn compare_with(peer: Kind) {
     let count = run.differences.len();
     let texts = run.differences.join("\n\n");
     assert!(count == 0, "{count} differences from {peer:?}, COOLCACHE_SEED={seed}\n\n{texts}");
-    let gaps = run.coverage.gaps(OFTEN * requests / LONG_RUN);
+    let gaps = run.coverage.gaps(often);
     assert!(gaps.is_empty(), "too rare, COOLCACHE_SEED={seed}:\n{}", gaps.join("\n"));
     let (_, errors) = run.coverage.total();
     assert!(errors < ERRORS_PERCENT_MAX, "{errors:.1} % errors, COOLCACHE_SEED={seed}");

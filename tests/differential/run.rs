@@ -62,8 +62,8 @@ pub struct Run<'g> {
 
 impl<'g> Run<'g> {
     /// A run that has sent nothing yet.
-    pub fn new(grammar: &'g Grammar, ours: Peer, theirs: Peer, seed: u64) -> Run<'g> {
-        let mut generator = Generator::new(grammar, seed);
+    pub fn new(grammar: &'g Grammar, ours: Peer, theirs: Peer, seed: u64, often: u64) -> Run<'g> {
+        let mut generator = Generator::new(grammar, seed, often);
         generator.domain.sets_past = theirs.kind != super::Kind::Redis;
         Run {
             grammar,
