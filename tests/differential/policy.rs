@@ -161,16 +161,6 @@ pub const DIVERGENCES: &[Divergence] = &[
     },
     Divergence {
         peer: Kind::Valkey,
-        is: is_unknown_yet,
-        reason: "COMMAND GETKEYS of a command that we do not have yet",
-    },
-    Divergence {
-        peer: Kind::Redis,
-        is: is_unknown_yet,
-        reason: "COMMAND GETKEYS of a command that we do not have yet",
-    },
-    Divergence {
-        peer: Kind::Valkey,
         is: |case| case.name == "object|idletime" && idle(case).is_some_and(|(a, b)| a < b),
         reason: "under CLIENT NO-TOUCH a value that replaces another keeps its clock in Valkey 9.1; to us it is new",
     },
@@ -231,17 +221,6 @@ fn idle(case: &Case<'_>) -> Option<(i64, i64)> {
         (OwnedReply::Int(ours), OwnedReply::Int(theirs)) => Some((*ours, *theirs)),
         _ => None,
     }
-}
-
-fn is_unknown_yet(case: &Case<'_>) -> bool {
-    let known = ["failover", "slaves", "replicas"];
-    let names = case
-        .words
-        .get(2)
-        .is_some_and(|word| known.iter().any(|known| word.eq_ignore_ascii_case(known.as_bytes())));
-    names
-        && case.name.starts_with("command|getkeys")
-        && is_error(case.ours, b"ERR Invalid command specified")
 }
 
 /// Ours follows from key and value alone.
