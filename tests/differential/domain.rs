@@ -65,7 +65,9 @@ impl Domain {
             ("object|help" | "memory|usage", "count") => self.text(&["0", "5"]),
             ("incrbyfloat", "increment") => self.float(),
             ("restore", "ttl") => self.ttl(),
-            ("restore", "seconds") => self.text(&["0", "1000", "1000", "50000", "50000", "-1", "x"]),
+            ("restore", "seconds") => {
+                self.text(&["0", "1000", "1000", "50000", "50000", "-1", "x"])
+            }
             ("restore", "frequency") => self.text(&["0", "5", "255", "256", "-1", "x"]),
             ("client|kill" | "client|list", _) => self.filter(name),
             (_, "key" | "key1" | "key2" | "newkey" | "source" | "destination") => self.key(),

@@ -1,7 +1,7 @@
 //! Draws requests from the grammar: mostly valid, sometimes spoiled, the rarely drawn options first.
 
 use super::domain::Domain;
-use super::grammar::{Form, Grammar, all_tokens};
+use super::grammar::{Form, Grammar};
 use super::policy::Compare;
 use coolcache::command::Group;
 use coolcache::command::syntax::{Argument, Kind};
@@ -33,10 +33,12 @@ pub struct Generator<'g> {
     drawn: HashMap<(usize, &'static str), u64>,
     /// How often each form was answered by an error.
     errors: Vec<u64>,
+    /// What came so often is not rare any more.
+    often: u64,
 }
 
-/// What came so often is not rare any more.
-const RARE: u64 = 60;
+/// A database that nothing is ever stored in.
+const EMPTY: &[u8] = b"9";
 
 /// A request under construction.
 #[derive(Default)]
@@ -48,12 +50,13 @@ struct Draft {
 }
 
 impl<'g> Generator<'g> {
-    /// A generator whose draws follow from `seed`.
-    pub fn new(grammar: &'g Grammar, seed: u64) -> Generator<'g> {
+    /// A generator whose draws follow from `seed`, and which sees to it that every option and an error of every
+    /// command come `often`.
+    pub fn new(grammar: &'g Grammar, seed: u64, often: u64) -> Generator<'g> {
         let forms = grammar.forms.iter().enumerate();
         let lots = forms.flat_map(|(n, form)| std::iter::repeat_n(n, lots_of(form))).collect();
         let errors = vec![0; grammar.forms.len()];
-        Generator { grammar, domain: Domain::new(seed), lots, drawn: HashMap::new(), errors }
+        Generator { grammar, domain: Domain::new(seed), lots, drawn: HashMap::new(), errors, often }
     }
 
     /// Learns that a request was answered by an error: as long as a form had few, it is spoiled more often.
@@ -69,16 +72,40 @@ impl<'g> Generator<'g> {
             requests.push(self.of_no_command());
             return;
         }
-        let form = self.lots[self.domain.rng.index(self.lots.len())];
+        let form = self.next_form();
         let request = self.request(form);
         match self.grammar.forms[form].name.as_str() {
             "client|reply" => self.silence(request, requests),
             "randomkey" => {
                 let keys = self.plain("keys", &[b"*"], Compare::Unordered);
-                requests.extend([request, keys]);
+                let of_empty = self.domain.percent(10);
+                let select = |db: &[u8]| self.plain("select", &[db], Compare::Equal);
+                if of_empty {
+                    requests.extend([select(EMPTY), request, keys, select(b"0")]);
+                } else {
+                    requests.extend([request, keys]);
+                }
             }
             _ => requests.push(request),
         }
+    }
+
+    /// By lot, but now and then one of which something is rare.
+    fn next_form(&mut self) -> usize {
+        let any = self.lots[self.domain.rng.index(self.lots.len())];
+        if self.domain.percent(85) {
+            return any;
+        }
+        let forms = self.grammar.forms.iter().enumerate();
+        let rare: Vec<usize> =
+            forms.filter(|(n, form)| self.is_rare(*n, form)).map(|(n, _)| n).collect();
+        if rare.is_empty() { any } else { rare[self.domain.rng.index(rare.len())] }
+    }
+
+    fn is_rare(&self, n: usize, form: &Form) -> bool {
+        let mut arguments = form.arguments.iter();
+        arguments.any(|argument| self.times_drawn(n, argument) < self.often)
+            || is_safe_spoiled(&form.name) && self.errors[n] < self.often
     }
 
     /// A request given in full.
@@ -103,7 +130,7 @@ impl<'g> Generator<'g> {
             // Whatever else it says, this matches nobody.
             draft.words.extend([b"LADDR".to_vec(), b"192.0.2.9:9".to_vec()]);
         } else if is_safe_spoiled(&form.name) {
-            let percent = if self.errors[n] < RARE { 30 } else { 5 };
+            let percent = if self.errors[n] < self.often { 40 } else { 5 };
             if self.domain.percent(percent) {
                 self.spoil(form, &mut draft);
             }
@@ -179,20 +206,20 @@ impl<'g> Generator<'g> {
     fn includes(&mut self, n: usize, argument: &Argument<'static>) -> bool {
         let options = self.grammar.forms[n].options.max(1) as u64;
         let percent = (200 / options).clamp(4, 40);
-        let is_rare = self.times_drawn(n, argument) < RARE;
+        let is_rare = self.times_drawn(n, argument) < self.often;
         self.domain.percent(if is_rare { percent * 2 } else { percent })
     }
 
     /// How often an argument was drawn: the rarest of its tokens.
     fn times_drawn(&self, n: usize, argument: &Argument<'static>) -> u64 {
-        if let Some(token) = argument.token {
-            return self.drawn.get(&(n, token)).copied().unwrap_or(0);
-        }
+        let drawn = |token| self.drawn.get(&(n, token)).copied().unwrap_or(0);
+        let own = argument.token.map_or(u64::MAX, drawn);
         match &argument.kind {
             Kind::Block(parts) | Kind::OneOf(parts) => {
-                parts.iter().map(|part| self.times_drawn(n, part)).min().unwrap_or(0)
+                let parts = parts.iter().map(|part| self.times_drawn(n, part));
+                parts.min().map_or(own, |rarest| rarest.min(own))
             }
-            Kind::Token | Kind::Value(_) => u64::MAX,
+            Kind::Token | Kind::Value(_) => own,
         }
     }
 
@@ -287,23 +314,30 @@ impl<'g> Generator<'g> {
 
 /// How often a form is drawn, compared with others: what touches data most, what empties it least.
 fn lots_of(form: &Form) -> usize {
-    let mut tokens = Vec::new();
-    all_tokens(&form.arguments, &mut tokens);
     match (form.group, form.name.as_str()) {
         (_, "flushall" | "flushdb") => 8,
         (_, "debug|reload" | "debug|digest") => 4,
         (_, "set" | "getex" | "msetex" | "restore" | "scan") => 60,
         (_, "object|idletime" | "object|encoding") => 80,
-        (_, "debug|protocol") => 50,
+        (_, "debug|protocol") => 120,
         (Group::String | Group::Generic, _) => 30,
-        (Group::Cluster, _) => 5 + 2 * tokens.len(),
-        _ => 20 + 2 * tokens.len(),
+        (Group::Cluster, _) => 3,
+        _ => 12,
     }
 }
 
-/// Whether any change of a request leaves it harmless to the run.
+/// Whether a request of this form may be spoiled in any way without harm to the run.
 fn is_safe_spoiled(name: &str) -> bool {
-    // CLIENT REPLY would change who answers, DEBUG has dangerous subcommands, CONFIG SET dangerous parameters.
-    // HELLO with two names is the one thing that Redis 7.0 leaves half done.
-    !matches!(name, "client|reply" | "client|kill" | "config|set" | "hello") && !name.starts_with("debug|")
+    match name {
+        // It would change who answers.
+        "client|reply" | "client|kill" => false,
+        // Some parameters are dangerous.
+        "config|set" => false,
+        // HELLO with two names is the one thing that Redis 7.0 leaves half done.
+        "hello" => false,
+        // Without its first word a command in it may become one that we do not have yet.
+        "command|getkeys" | "command|getkeysandflags" => false,
+        // DEBUG has dangerous subcommands.
+        _ => !name.starts_with("debug|"),
+    }
 }

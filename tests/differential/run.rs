@@ -62,8 +62,8 @@ pub struct Run<'g> {
 
 impl<'g> Run<'g> {
     /// A run that has sent nothing yet.
-    pub fn new(grammar: &'g Grammar, ours: Peer, theirs: Peer, seed: u64) -> Run<'g> {
-        let mut generator = Generator::new(grammar, seed);
+    pub fn new(grammar: &'g Grammar, ours: Peer, theirs: Peer, seed: u64, often: u64) -> Run<'g> {
+        let mut generator = Generator::new(grammar, seed, often);
         generator.domain.sets_past = theirs.kind != super::Kind::Redis;
         Run {
             grammar,
@@ -99,7 +99,7 @@ impl<'g> Run<'g> {
 
     /// A pipeline: it begins with the client's protocol, and a SCAN that is to be followed ends it.
     fn pipeline(&mut self, client: usize) -> Vec<Request> {
-        let version: &[u8] = if client % 2 == 0 { b"2" } else { b"3" };
+        let version: &[u8] = if client.is_multiple_of(2) { b"2" } else { b"3" };
         let mut pipeline = vec![self.generator.plain("hello", &[version], Compare::Kind)];
         while pipeline.len() < PIPELINE {
             self.generator.draw(&mut pipeline);
