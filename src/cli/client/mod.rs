@@ -1,8 +1,8 @@
 //! `coolcache-cli`: sends commands to a server and prints the replies.
 //!
-//! It is used as redis-cli is: a command in the arguments ([`Runner`]), commands line by line on
-//! the standard input ([`console`]), or raw protocol for mass insertion ([`pipe`]). It never opens a
-//! shell. Everything blocks: there is one connection and nothing else to do.
+//! It is used as redis-cli is: a command in the arguments (`runner`), commands line by line on the
+//! standard input (`console`), or raw protocol for mass insertion (`pipe`). It never opens a shell.
+//! Everything blocks: there is one connection and nothing else to do.
 
 mod connection;
 mod console;
