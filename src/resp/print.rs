@@ -387,7 +387,8 @@ mod tests {
     fn keys_that_are_no_strings() {
         check(
             "%2 *2 :1 :2 :1 %1 +a :1 :2 ",
-            "1# 1) (integer) 1\n   2) (integer) 2 => (integer) 1\n2# 1# a => (integer) 1 => (integer) 2",
+            "1# 1) (integer) 1\n   2) (integer) 2 => (integer) 1\n\
+             2# 1# a => (integer) 1 => (integer) 2",
             "1\n2 1\na 1 2",
             r#"{"[1,2]":1,"{\"a\":1}":2}"#,
         );

@@ -72,8 +72,8 @@ impl Connection {
         }
     }
 
-    /// Whether the server has closed it. Asked before a request is sent: a request whose reply never
-    /// came is not sent again, since it may have been executed.
+    /// Whether the server has closed it. Asked before a request is sent: a request whose reply
+    /// never came is not sent again, since it may have been executed.
     pub fn is_closed(&self) -> bool {
         let peek = || -> io::Result<usize> {
             self.stream.set_nonblocking(true)?;

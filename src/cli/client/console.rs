@@ -9,8 +9,16 @@ use super::runner::Runner;
 use crate::resp::{Limits, Parsed, parse};
 use std::io::{BufRead, Write};
 
-/// Runs every line of the input; returns whether no reply was an error. With `prompts`, a person
-/// types the lines.
+/// What went wrong in a session.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Trouble {
+    /// A reply was an error, or a line was not understood.
+    pub errors: bool,
+    /// A connection could not be made, or broke.
+    pub failures: bool,
+}
+
+/// Runs every line of the input; returns what went wrong. With `prompts`, a person types the lines.
 ///
 /// What goes wrong with one line, a broken connection too, is told and the next goes on (and
 /// connects again). Only when nothing can be read or shown, it ends.
@@ -18,8 +26,8 @@ pub(super) fn run<W: Write>(
     runner: &mut Runner<W>,
     mut input: impl BufRead,
     prompts: bool,
-) -> Result<bool, Failure> {
-    let mut clean = true;
+) -> Result<Trouble, Failure> {
+    let mut trouble = Trouble::default();
     if prompts && let Err(failure) = runner.connected() {
         failure.report();
     }
@@ -34,24 +42,24 @@ pub(super) fn run<W: Write>(
             if prompts {
                 runner.show(b"\n")?;
             }
-            return Ok(clean);
+            return Ok(trouble);
         }
         let (words, times) = match meaning(&line) {
             Line::Empty => continue,
-            Line::Exit => return Ok(clean),
+            Line::Exit => return Ok(trouble),
             Line::Invalid => {
                 runner.show(b"Invalid argument(s)\n")?;
-                clean = false;
+                trouble.errors = true;
                 continue;
             }
             Line::Command(words, times) => (words, times),
         };
         match runner.run(&words, times) {
-            Ok(succeeded) => clean &= succeeded,
+            Ok(succeeded) => trouble.errors |= !succeeded,
             Err(failure @ (Failure::Output(_) | Failure::Input(_))) => return Err(failure),
             Err(failure) => {
                 failure.report();
-                clean = false;
+                trouble.failures = true;
             }
         }
     }

@@ -1,8 +1,8 @@
 //! `coolcache-cli`: sends commands to a server and prints the replies.
 //!
-//! It is used as redis-cli is: a command in the arguments ([`Runner`]), commands line by line on the
-//! standard input ([`console`]), or raw protocol for mass insertion ([`pipe`]). It never opens a
-//! shell. Everything blocks: there is one connection and nothing else to do.
+//! It is used as redis-cli is: a command in the arguments (`runner`), commands line by line on the
+//! standard input (`console`), or raw protocol for mass insertion (`pipe`). It never opens a shell.
+//! Everything blocks: there is one connection and nothing else to do.
 
 mod connection;
 mod console;
@@ -23,8 +23,8 @@ use std::process::ExitCode;
 
 /// Runs the program with its arguments, the program's name first.
 ///
-/// The code is 0, or 1 if the connection fails; with `-e` also for an error reply, and after
-/// `--pipe` if there was one; 2 for wrong options.
+/// The code is 0; or 1 if the connection fails, with `-e` and after `--pipe` also if a reply was an
+/// error; or 2 for wrong options.
 pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     let parsed = Options::command().try_get_matches_from(arguments).and_then(|matches| {
         let typed = matches.value_source("password") == Some(ValueSource::CommandLine);
@@ -50,7 +50,7 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     }
 }
 
-/// Runs what the options ask for; returns whether no error reply counts as a failure.
+/// Runs what the options ask for; returns whether it went well, as the exit code has it.
 fn run(options: Options) -> Result<bool, Failure> {
     let mut command = options.command_bytes();
     if options.last_from_stdin {
@@ -67,13 +67,13 @@ fn run(options: Options) -> Result<bool, Failure> {
         pipe::say(&format!("errors: {}, replies: {}", tally.errors, tally.replies))?;
         return Ok(tally.errors == 0);
     }
-    let clean = if command.is_empty() {
-        let prompts = io::stdin().is_terminal();
-        console::run(&mut runner, io::stdin().lock(), prompts)?
-    } else {
-        runner.run(&command, times)?
-    };
-    Ok(clean || !errors_fail)
+    if !command.is_empty() {
+        return Ok(runner.run(&command, times)? || !errors_fail);
+    }
+    let prompts = io::stdin().is_terminal();
+    let trouble = console::run(&mut runner, io::stdin().lock(), prompts)?;
+    // A person has seen it.
+    Ok(prompts || !(trouble.failures || trouble.errors && errors_fail))
 }
 
 /// Why the client cannot go on.

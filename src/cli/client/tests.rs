@@ -1,5 +1,6 @@
 //! The client against a server that answers from a list.
 
+use super::console::Trouble;
 use super::options::{Options, Times};
 use super::runner::Runner;
 use super::{Failure, console, pipe};
@@ -53,12 +54,12 @@ fn options(port: u16, more: &str) -> Options {
     Options::parse_from(words.split_whitespace())
 }
 
-/// Runs lines of a console without a terminal; returns what it printed and whether all was clean.
-fn lines(options: Options, input: &str) -> (String, bool) {
+/// Runs lines of a console without a terminal; returns what it printed and what went wrong.
+fn lines(options: Options, input: &str) -> (String, Trouble) {
     let mut out = Vec::new();
     let mut runner = Runner::new(options, false, &mut out);
-    let clean = console::run(&mut runner, input.as_bytes(), false).unwrap();
-    (String::from_utf8(out).unwrap(), clean)
+    let trouble = console::run(&mut runner, input.as_bytes(), false).unwrap();
+    (String::from_utf8(out).unwrap(), trouble)
 }
 
 #[test]
@@ -91,12 +92,12 @@ fn lines_go_on_after_errors_and_a_broken_connection() {
     let input =
         "SELECT 5\n\nNO\nGET \"k\nGET 'a b'\nINCR n\nINCR n\nINFO\nSHUTDOWN\nexit\nINCR n\n";
     // The first INCR gets no reply. It may have been executed, so it is not sent again.
-    let (printed, clean) = lines(options(port, ""), input);
+    let (printed, trouble) = lines(options(port, ""), input);
     let seen = seen.join().unwrap();
     assert_eq!(seen[0], ["AUTH secret", "SELECT 5", "NO", "GET a b", "INCR n"]);
     assert_eq!(seen[1], ["AUTH secret", "SELECT 5", "INCR n", "INFO", "SHUTDOWN"]);
     assert_eq!(printed, "OK\nERR no\n\nInvalid argument(s)\nhi\n2\na:b\r\nc");
-    assert!(!clean);
+    assert_eq!(trouble, Trouble { errors: true, failures: true });
 }
 
 #[test]
@@ -134,9 +135,9 @@ fn a_transaction_shows_in_the_prompt() {
 #[test]
 fn a_command_repeats_until_an_error() {
     let (port, seen) = server(&[&["+OK\r\n", ":1\r\n", ":2\r\n", "-ERR full\r\n"]]);
-    let (printed, clean) = lines(options(port, "--json -2"), "5 INCR n\n");
+    let (printed, trouble) = lines(options(port, "--json -2"), "5 INCR n\n");
     assert_eq!(printed, "1\n2\n{\"error\":\"ERR full\"}\n");
-    assert!(!clean);
+    assert_eq!(trouble, Trouble { errors: true, failures: false });
     assert_eq!(seen.join().unwrap()[0].len(), 4);
 }
 
