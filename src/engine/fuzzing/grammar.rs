@@ -57,7 +57,10 @@ static COMMANDS: LazyLock<[Vec<Drawn>; 2]> = LazyLock::new(|| {
     });
     let drawn = all.filter(|command| !EXCLUDED.contains(&command.full_name));
     let drawn = drawn.map(|command| (command, syntax::parse(command.syntax)));
-    let is_on_data = |(command, _): &Drawn| !matches!(command.handler, Handler::Control(_));
+    // The flushes are among the others, or the keyspace would mostly be empty.
+    let is_on_data = |(command, _): &Drawn| {
+        !matches!(command.handler, Handler::Control(_)) && !command.name.starts_with("flush")
+    };
     let (data, others) = drawn.partition(is_on_data);
     [data, others]
 });
