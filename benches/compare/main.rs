@@ -1,4 +1,5 @@
-//! Starts CoolCache and each peer it finds, runs workloads against each in turn, and prints tables with ratios.
+//! Starts CoolCache and each peer it finds, runs workloads against each in turn, and prints tables
+//! with ratios.
 //!
 //! ```text
 //! cargo bench --bench compare -- [ROW]... [--rounds N] [--keys N] [--quick] [--list] [--dir PATH]

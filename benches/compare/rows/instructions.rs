@@ -1,7 +1,8 @@
 //! What the log costs, in instructions, which do not depend on the machine's load.
 //!
-//! callgrind counts all threads of a build without jemalloc (valgrind brings its own allocator). Starting and
-//! ending are taken out by counting two runs of different length: the figure is the difference a request.
+//! callgrind counts all threads of a build without jemalloc (valgrind brings its own allocator).
+//! Starting and ending are taken out by counting two runs of different length: the figure is the
+//! difference a request.
 
 use crate::Result;
 use crate::bench::Bench;
