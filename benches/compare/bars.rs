@@ -61,7 +61,8 @@ const BARS: &[Bar] = &[
     logged("instructions", "SET pipeline 16", AtMost(1.10, CoolCache)),
 ];
 
-/// The bars of a figure, in words, and whether they are met: `None` if what they need was not measured.
+/// The bars of a figure, in words, and whether they are met: `None` if what they need was not
+/// measured.
 pub fn of(row: &str, figure: &Figure) -> Vec<(String, Option<bool>)> {
     let applies = |bar: &&Bar| bar.row == row && figure.name.starts_with(bar.figure);
     BARS.iter().filter(applies).map(|bar| (words(bar, figure), met(bar, figure))).collect()

@@ -92,7 +92,8 @@ impl Bench {
         versions
     }
 
-    /// Remembers a command for the report; a word that differs from run to run stands for itself in capitals.
+    /// Remembers a command for the report; a word that differs from run to run stands for itself in
+    /// capitals.
     pub fn ran(&self, command: String) {
         let command = command.replace(&*self.dir.path().to_string_lossy(), "DIR");
         let mut commands = self.commands.borrow_mut();

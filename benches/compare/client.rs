@@ -19,8 +19,8 @@ impl Client {
         Ok(Client { stream: BufReader::with_capacity(1 << 16, stream), request: Vec::new() })
     }
 
-    /// Calls, and returns the reply as text: a status, a number, a bulk string. An array is read to its end, and its
-    /// length returned.
+    /// Calls, and returns the reply as text: a status, a number, a bulk string. An array is read to
+    /// its end, and its length returned.
     ///
     /// # Errors
     /// The reply was an error, or the connection broke.
@@ -46,10 +46,15 @@ impl Client {
         value.parse().map_err(|_| Error::other(format!("{field}:{value} is no number")))
     }
 
-    /// CoolCache's longest lock hold since CONFIG RESETSTAT, of any cause, ms of CPU time.
-    pub fn longest_hold_ms(&mut self) -> Result<f64> {
+    /// CoolCache's longest lock hold since CONFIG RESETSTAT, ms of CPU time: of the causes whose
+    /// name begins so.
+    pub fn longest_hold_ms(&mut self, cause: &str) -> Result<f64> {
         let text = self.call(&["INFO", "locks"])?;
-        let longest = text.split(',').filter_map(|field| field.strip_prefix("longest="));
+        let of_cause = |line: &&str| {
+            line.strip_prefix("lock_hold_").is_some_and(|rest| rest.starts_with(cause))
+        };
+        let fields = text.lines().filter(of_cause).flat_map(|line| line.split(','));
+        let longest = fields.filter_map(|field| field.strip_prefix("longest="));
         let longest = longest.filter_map(|us| us.parse::<f64>().ok()).max_by(f64::total_cmp);
         longest.map(|us| us / 1000.0).ok_or_else(|| Error::other("INFO locks has no longest="))
     }

@@ -1,7 +1,8 @@
 //! The floor: a server on epoll that sends back what it receives.
 //!
-//! One thread; a turn receives every ready socket once, then sends to each. It parses nothing and keeps nothing, so
-//! its CPU per request is what the kernel's loopback costs. (redis-benchmark takes an echoed request for a reply.)
+//! One thread; a turn receives every ready socket once, then sends to each. It parses nothing and
+//! keeps nothing, so its CPU per request is what the kernel's loopback costs. (redis-benchmark
+//! takes an echoed request for a reply.)
 
 use crate::Result;
 use mio::net::{TcpListener, TcpStream};

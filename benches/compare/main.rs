@@ -1,14 +1,16 @@
-//! Starts CoolCache and each peer it finds, runs workloads against each in turn, and prints tables with ratios.
+//! Starts CoolCache and each peer it finds, runs workloads against each in turn, and prints tables
+//! with ratios.
 //!
 //! ```text
-//! cargo bench --bench compare -- [ROW]... [--rounds N] [--keys N] [--quick] [--list] [--dir PATH]
+//! cargo bench --bench compare -- [ROW]... [--rounds N] [--keys N] [--seconds S] [--quick] [--list]
 //! ```
 //!
-//! A row is a workload (`rows/`, one file each). Peers are redis-server and Valkey; the load generator is
-//! redis-benchmark; the floor is an echo server on epoll inside this program (`echo.rs`), since on loopback most
-//! of a request is the kernel's and what a server *adds* is its CPU less the floor's. Machines are noisy: every
-//! figure is a median of interleaved rounds with its spread, and what counts is the ratio to a peer in the same
-//! run. What is promised stands in `bars.rs`.
+//! A row is a workload (`rows/`, one file each). Peers are redis-server and Valkey; the load
+//! generator is redis-benchmark; the floor is an echo server on epoll inside this program
+//! (`echo.rs`), since on loopback most of a request is the kernel's and what a server *adds* is its
+//! CPU less the floor's. Machines are noisy: every figure is a median of interleaved rounds with
+//! its spread, and what counts is the ratio to a peer in the same run. What is promised stands in
+//! `bars.rs`.
 
 #![allow(
     clippy::disallowed_methods,
@@ -73,7 +75,8 @@ fn main() -> ExitCode {
     if let Some(port) = options.echo {
         return finish(echo::serve(port));
     }
-    if options.list || !(options.bench || !options.rows.is_empty()) {
+    let asked = options.bench || !options.rows.is_empty();
+    if options.list || !asked {
         // Without --bench it is `cargo test --all-targets` that runs this: nothing to measure then.
         for row in rows::ROWS {
             println!("{:13} {}", row.name, row.about);

@@ -1,4 +1,5 @@
-//! A client in a closed loop, one request at a time, that remembers the longest wait: what somebody else notices.
+//! A client in a closed loop, one request at a time, that remembers the longest wait: what somebody
+//! else notices.
 
 use crate::Result;
 use crate::fill;

@@ -20,8 +20,8 @@ pub fn resident_bytes(pid: u32) -> Result<u64> {
     kilobytes(&format!("/proc/{pid}/status"), "VmRSS:")
 }
 
-/// Bytes that it and its children occupy together, a page that several share counted once (the sum of Pss): a forked
-/// child costs what it or its parent copied.
+/// Bytes that it and its children occupy together, a page that several share counted once (the sum
+/// of Pss): a forked child costs what it or its parent copied.
 pub fn family_bytes(pid: u32) -> Result<u64> {
     let mut sum = kilobytes(&format!("/proc/{pid}/smaps_rollup"), "Pss:")?;
     for child in children(pid)? {

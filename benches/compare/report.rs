@@ -22,7 +22,8 @@ pub fn table(row: &Row, figures: &[Figure]) -> String {
         let mut cells = vec![format!("{} ({})", figure.name, figure.unit)];
         cells.extend(subjects.iter().map(|&subject| cell(figure, subject)));
         cells.extend(ratios.iter().map(|&(of, to)| {
-            figure.ratio(of, to).map_or(String::new(), |ratio| format!("{ratio:.2}"))
+            let ratio = figure.ratio(of, to).filter(|ratio| ratio.is_finite());
+            ratio.map_or(String::new(), |ratio| format!("{ratio:.2}"))
         }));
         let (bars, met): (Vec<_>, Vec<_>) = bars::of(row.name, figure).into_iter().unzip();
         cells.push(bars.join("; "));

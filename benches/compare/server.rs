@@ -189,14 +189,18 @@ impl Server {
         process::resident_bytes(self.pid())
     }
 
+    /// The floor answers with what it was asked; the others not with PONG before they have loaded.
+    fn is_ready(&self, client: &mut Client) -> bool {
+        self.subject == Subject::Floor || client.call(&["PING"]).is_ok_and(|reply| reply == "PONG")
+    }
+
     fn wait_ready(&mut self, begun: Instant) -> Result<()> {
         while begun.elapsed() < Duration::from_secs(START_SECONDS_MAX) {
             if self.child.try_wait()?.is_some() {
                 break;
             }
             if let Ok(mut client) = self.client()
-                // The floor answers with what it was asked; the others not before they have loaded.
-                && (self.subject == Subject::Floor || client.call(&["PING"]).is_ok_and(|r| r == "PONG"))
+                && self.is_ready(&mut client)
             {
                 return Ok(());
             }

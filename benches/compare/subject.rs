@@ -38,11 +38,21 @@ impl Subject {
         matches!(self, Subject::CoolCache | Subject::Logged)
     }
 
-    /// Persistence of this setting, as arguments that all servers understand.
+    /// Persistence of this setting, as arguments that all servers understand. The log is not
+    /// rewritten meanwhile: a rewrite would fall into the runs of one round and not of another.
     pub fn persistence(self) -> &'static [&'static str] {
         match self {
             Subject::Floor => &[],
-            Subject::Logged => &["--save", "", "--appendonly", "yes", "--appendfsync", "everysec"],
+            Subject::Logged => &[
+                "--save",
+                "",
+                "--appendonly",
+                "yes",
+                "--appendfsync",
+                "everysec",
+                "--auto-aof-rewrite-percentage",
+                "0",
+            ],
             _ => &["--save", "", "--appendonly", "no"],
         }
     }

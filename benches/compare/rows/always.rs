@@ -11,7 +11,14 @@ use crate::subject::Subject;
 pub fn run(bench: &Bench) -> Result<Vec<Figure>> {
     let mut servers = Vec::new();
     for subject in bench.found(&[Subject::Logged, Subject::Valkey, Subject::Redis]) {
-        let always = ["--appendonly", "yes", "--appendfsync", "always"];
+        let always = [
+            "--appendonly",
+            "yes",
+            "--appendfsync",
+            "always",
+            "--auto-aof-rewrite-percentage",
+            "0",
+        ];
         let server = bench.launch(subject).with(&always).start()?;
         server.pause()?;
         servers.push(server);

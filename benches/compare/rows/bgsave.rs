@@ -1,4 +1,7 @@
 //! BGSAVE: how long it takes, what it costs in memory, and whom it stalls.
+//!
+//! A save is over when INFO says so: the peers notice the end of their child within 100 ms, which
+//! is in their time.
 
 use crate::Result;
 use crate::bench::Bench;
@@ -14,7 +17,8 @@ use std::io::Error;
 use std::time::{Duration, Instant};
 
 const VALUE_BYTES: usize = 32;
-/// Between two looks at the memory of the server and its child: a look at gigabytes takes milliseconds itself.
+/// Between two looks at the memory of the server and its child: a look at gigabytes takes
+/// milliseconds itself.
 const MEMORY_EVERY: Duration = Duration::from_millis(50);
 
 /// Idle, then under writes.
@@ -30,6 +34,7 @@ pub fn run(bench: &Bench) -> Result<Vec<Figure>> {
     }
     let mut idle = Figures::new("idle");
     let mut busy = Figures::new("under writes");
+    let mut alone = Figures::new("writes without BGSAVE");
     for _ in 0..bench.options.rounds {
         for server in &servers {
             server.resume()?;
@@ -45,20 +50,21 @@ pub fn run(bench: &Bench) -> Result<Vec<Figure>> {
         for server in &servers {
             server.resume()?;
             let writes = load.endless(bench, server)?;
-            // A few overwrites of every key first: memory has found its level before it is compared.
-            std::thread::sleep(Duration::from_secs_f64(bench.options.seconds));
+            // First without the event: memory finds its level before it is compared, too.
+            alone.watch(server, keys, Duration::from_secs_f64(bench.options.seconds))?;
             busy.round(server, keys, true)?;
             drop(writes);
             server.pause()?;
         }
     }
-    Ok([idle.list(), busy.list()].concat())
+    Ok([idle.list(), busy.list(), alone.list()].concat())
 }
 
 /// The figures of one situation.
 struct Figures {
     time: Figure,
     hold: Figure,
+    snapshot: Figure,
     growth: Figure,
     stall: Figure,
 }
@@ -68,12 +74,14 @@ impl Figures {
         Figures {
             time: Figure::new(format!("{situation}, time"), "s"),
             hold: Figure::new(format!("{situation}, longest lock hold"), "ms"),
+            snapshot: Figure::new(format!("{situation}, longest hold to freeze"), "ms"),
             growth: Figure::new(format!("{situation}, memory growth at its peak"), "MB"),
             stall: Figure::new(format!("{situation}, worst GET"), "ms"),
         }
     }
 
-    /// One BGSAVE. Memory is looked at only under writes: looking is work that would slow an idle save.
+    /// One BGSAVE. Memory is looked at only under writes: looking is work that would slow an idle
+    /// save.
     fn round(&mut self, server: &Server, keys: u64, memory: bool) -> Result<()> {
         let mut client = server.client()?;
         let before = process::family_bytes(server.pid())?;
@@ -81,9 +89,7 @@ impl Figures {
         client.call(&["CONFIG", "RESETSTAT"])?;
         let (seconds, peak) = save(server, &mut client, memory)?;
         self.time.add(server.subject, seconds);
-        if server.subject.is_ours() {
-            self.hold.add(server.subject, client.longest_hold_ms()?);
-        }
+        self.holds(server, &mut client)?;
         if let Some(probe) = probe {
             self.stall.add(server.subject, probe.finish()?);
             self.growth.add(server.subject, peak.saturating_sub(before) as f64 / 1e6);
@@ -91,8 +97,27 @@ impl Figures {
         Ok(())
     }
 
+    /// The same time without a BGSAVE.
+    fn watch(&mut self, server: &Server, keys: u64, time: Duration) -> Result<()> {
+        let mut client = server.client()?;
+        let probe = Probe::start(server, Kind::Get, keys)?;
+        client.call(&["CONFIG", "RESETSTAT"])?;
+        std::thread::sleep(time);
+        self.holds(server, &mut client)?;
+        self.stall.add(server.subject, probe.finish()?);
+        Ok(())
+    }
+
+    fn holds(&mut self, server: &Server, client: &mut Client) -> Result<()> {
+        if server.subject.is_ours() {
+            self.hold.add(server.subject, client.longest_hold_ms("")?);
+            self.snapshot.add(server.subject, client.longest_hold_ms("snapshot")?);
+        }
+        Ok(())
+    }
+
     fn list(self) -> Vec<Figure> {
-        let all = [self.time, self.hold, self.growth, self.stall];
+        let all = [self.time, self.hold, self.snapshot, self.growth, self.stall];
         let measured =
             |f: &Figure| Subject::ALL.iter().any(|&subject| !f.samples(subject).is_empty());
         all.into_iter().filter(measured).collect()

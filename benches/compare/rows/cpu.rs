@@ -1,7 +1,8 @@
 //! CPU per request of GET and SET.
 //!
-//! Server and generator share one core, so that the server is saturated and all servers' batches are alike; the
-//! CPU time of the server's threads over the requests it answered does not depend on what the generator costs.
+//! Server and generator share one core, so that the server is saturated and all servers' batches
+//! are alike; the CPU time of the server's threads over the requests it answered does not depend on
+//! what the generator costs.
 
 use crate::Result;
 use crate::bench::Bench;
@@ -11,6 +12,7 @@ use crate::generator::Load;
 use crate::process;
 use crate::server::Server;
 use crate::subject::Subject;
+use std::io::Error;
 
 /// Keys of the small row.
 const SMALL_KEYS: u64 = 1_000_000;
@@ -54,6 +56,14 @@ fn measure(
                 threads: 1,
             };
             figures.extend(cell(bench, &servers, &load)?);
+        }
+    }
+    for server in servers.iter().filter(|server| server.subject != Subject::Floor) {
+        server.resume()?;
+        let misses = server.client()?.info_number("stats", "keyspace_misses")?;
+        if misses != 0 {
+            let name = server.subject.name();
+            return Err(Error::other(format!("{misses} GETs of {name} found no key")));
         }
     }
     Ok(figures)

@@ -1,8 +1,8 @@
 //! How late expired keys are removed when nobody asks for them.
 //!
-//! The server's count of expired keys is polled each millisecond and compared with how many were due by then: the
-//! n-th removal is late by the time between the n-th due instant and the first look that saw n removals. So a
-//! look's own delay, about 1 ms, is in the figure.
+//! The server's count of expired keys is polled each millisecond and compared with how many were
+//! due by then: the n-th removal is late by the time between the n-th due instant and the first
+//! look that saw n removals. So a look's own delay, about 1 ms, is in the figure.
 
 use crate::Result;
 use crate::bench::Bench;

@@ -25,7 +25,7 @@ pub fn run(bench: &Bench) -> Result<Vec<Figure>> {
             time.add(subject, begun.elapsed().as_secs_f64());
             stall.add(subject, probe.finish()?);
             if subject.is_ours() {
-                hold.add(subject, client.longest_hold_ms()?);
+                hold.add(subject, client.longest_hold_ms("")?);
             }
         }
     }

@@ -1,7 +1,8 @@
 //! What the log costs, in instructions, which do not depend on the machine's load.
 //!
-//! callgrind counts all threads of a build without jemalloc (valgrind brings its own allocator). Starting and
-//! ending are taken out by counting two runs of different length: the figure is the difference a request.
+//! callgrind counts all threads of a build without jemalloc (valgrind brings its own allocator).
+//! Starting and ending are taken out by counting two runs of different length: the figure is the
+//! difference a request.
 
 use crate::Result;
 use crate::bench::Bench;
@@ -14,6 +15,9 @@ use std::process::Command;
 
 /// Names a program to count instead of building one.
 const PROGRAM: &str = "COOLCACHE_CALLGRIND";
+
+/// valgrind hides the vDSO, and rustix' own system calls crash looking for it: that build asks libc.
+const FLAGS: &str = "--cfg rustix_use_libc";
 
 /// Per SET, log off and on.
 pub fn run(bench: &Bench) -> Result<Vec<Figure>> {
@@ -40,9 +44,17 @@ fn build(bench: &Bench) -> Result<PathBuf> {
     let target = manifest.join("target/callgrind");
     let profile = if cfg!(debug_assertions) { "dev" } else { "release" };
     let arguments = ["build", "--bin", "coolcache", "--no-default-features", "--profile", profile];
-    bench.ran(format!("cargo {} --target-dir target/callgrind", arguments.join(" ")));
+    bench.ran(format!(
+        "RUSTFLAGS='{FLAGS}' cargo {} --target-dir target/callgrind",
+        arguments.join(" ")
+    ));
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()));
-    command.current_dir(manifest).args(arguments).arg("--target-dir").arg(&target);
+    command
+        .env("RUSTFLAGS", FLAGS)
+        .current_dir(manifest)
+        .args(arguments)
+        .arg("--target-dir")
+        .arg(&target);
     if !command.status()?.success() {
         return Err(Error::other("the build without jemalloc failed"));
     }

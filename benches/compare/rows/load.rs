@@ -1,7 +1,7 @@
 //! Starting with a dump.rdb.
 //!
-//! Each server loads the same two files: ours, and one of redis-server (whose keys lie in an order that is random for
-//! everybody). Both are RDB version 10 or older, which all can read.
+//! Each server loads the same two files: ours, and one of redis-server (whose keys lie in an order
+//! that is random for everybody). Both are RDB version 10 or older, which all can read.
 
 use crate::Result;
 use crate::bench::Bench;

@@ -1,7 +1,7 @@
 //! Resident bytes per key.
 //!
-//! What the server occupies after the keys have come and its memory has settled, less what it occupied before. It is
-//! the same in every round, so there is one.
+//! What the server occupies after the keys have come and its memory has settled, less what it
+//! occupied before. It is the same in every round, so there is one.
 
 use crate::Result;
 use crate::bench::Bench;
