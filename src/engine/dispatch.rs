@@ -16,7 +16,9 @@ use crate::admin::ClientId;
 use crate::base::clock::UnixMs;
 use crate::command::error::c_text;
 use crate::command::table::{Found, Resolved};
-use crate::command::{Access, Answer, Call, Control, Error, Flag, Handler, Keys, ReadFn};
+use crate::command::{
+    Access, Answer, Call, Control, ControlFn, Error, Flag, Handler, Keys, ReadFn, WriteFn,
+};
 use crate::keyspace::value::lru_clock;
 use crate::keyspace::{Db, Key, Tx};
 use crate::log::Lsn;
@@ -140,6 +142,9 @@ impl Engine {
             Ok(command) => command,
             Err(error) => return self.refuse(client, &error, out),
         };
+        if matches!(command.handler, Handler::Write(_)) && !self.journal.has_room() {
+            return Done::now(Flow::Park);
+        }
         let session = self.admin.clients.session(client);
         session.commands += 1;
         session.last_command = command.full_name;
@@ -151,41 +156,8 @@ impl Engine {
             .with_seed(self.round_seed ^ self.admin.stats.commands_processed);
         let done = match command.handler {
             Handler::Read(read) => self.run_read(client, db, &call, read, out),
-            Handler::Write(_) if !self.journal.has_room() => return Done::now(Flow::Park),
-            Handler::Write(write) => {
-                let protocol = self.admin.clients.session(client).protocol;
-                let records_before = self.batch.len();
-                let mut tx = Tx::begin(&mut self.keyspace, &mut self.batch, db, self.now);
-                let reply = write(&mut tx, &call);
-                drop(tx);
-                let has_looked = reply.is_ok();
-                let reply = reply.unwrap_or_else(|error| self.failed(command, &error));
-                encode(&reply, protocol, out);
-                if has_looked {
-                    self.touch_after_write(client, db, &call, records_before);
-                }
-                Done { flow: Flow::Next, hold: self.after_write(&call, db, records_before) }
-            }
-            Handler::Control(control) => {
-                if command.flags.contains(&Flag::ShowsFacts) {
-                    self.refresh_facts();
-                }
-                let mut window = Control {
-                    admin: &mut self.admin,
-                    client,
-                    keyspace: &self.keyspace,
-                    now: self.now,
-                };
-                match control(&mut window, &call) {
-                    Ok(Answer::Now(reply)) => self.reply(client, &reply, out),
-                    Ok(Answer::Silent) => Done::now(Flow::Next),
-                    Ok(Answer::Do(action)) => self.act(client, action, out),
-                    Err(error) => {
-                        let reply = self.failed(command, &error);
-                        self.reply(client, &reply, out)
-                    }
-                }
-            }
+            Handler::Write(write) => self.run_write(client, db, &call, write, out),
+            Handler::Control(control) => self.run_control(client, &call, control, out),
             // `find` gives a container only without a subcommand, which its arity refuses.
             Handler::Container => self.refuse(client, &Error::Arity(command.full_name.into()), out),
         };
@@ -193,6 +165,52 @@ impl Engine {
             self.silence(client, mark, out);
         }
         done
+    }
+
+    #[inline]
+    fn run_write(
+        &mut self,
+        client: ClientId,
+        db: Db,
+        call: &Call<'_>,
+        write: WriteFn,
+        out: &mut Out,
+    ) -> Done {
+        let protocol = self.admin.clients.session(client).protocol;
+        let records_before = self.batch.len();
+        let mut tx = Tx::begin(&mut self.keyspace, &mut self.batch, db, self.now);
+        let reply = write(&mut tx, call);
+        drop(tx);
+        let has_looked = reply.is_ok();
+        let reply = reply.unwrap_or_else(|error| self.failed(call.command, &error));
+        encode(&reply, protocol, out);
+        if has_looked {
+            self.touch_after_write(client, db, call, records_before);
+        }
+        Done { flow: Flow::Next, hold: self.after_write(call, db, records_before) }
+    }
+
+    fn run_control(
+        &mut self,
+        client: ClientId,
+        call: &Call<'_>,
+        control: ControlFn,
+        out: &mut Out,
+    ) -> Done {
+        if call.command.flags.contains(&Flag::ShowsFacts) {
+            self.refresh_facts();
+        }
+        let mut window =
+            Control { admin: &mut self.admin, client, keyspace: &self.keyspace, now: self.now };
+        match control(&mut window, call) {
+            Ok(Answer::Now(reply)) => self.reply(client, &reply, out),
+            Ok(Answer::Silent) => Done::now(Flow::Next),
+            Ok(Answer::Do(action)) => self.act(client, action, out),
+            Err(error) => {
+                let reply = self.failed(call.command, &error);
+                self.reply(client, &reply, out)
+            }
+        }
     }
 
     #[inline]
