@@ -9,10 +9,10 @@ use super::{Engine, Shared, replay};
 use crate::admin::{Cause, Config};
 use crate::base::clock::{self, Monotonic, UnixMs};
 use crate::base::disk::{self, Disk, File};
+use crate::keyspace::value::Object;
 use crate::keyspace::{Db, Frozen, Keyspace};
 use crate::log::{LogError, Lsn};
 use crate::paged::{Frozen as FrozenTable, Value};
-use crate::keyspace::value::Object;
 use crate::rdb::{Hint, StringValue, Writer, WriterOptions};
 use crate::resp::{Out, Protocol, Reply, encode};
 use std::io::{self, Write};
@@ -186,7 +186,7 @@ impl Engine {
         let keys_done = Arc::new(AtomicU64::new(0));
         let claim = Arc::new(Claim::default());
         self.snapshots.begun += 1;
-                let running = Running {
+        let running = Running {
             begun: clock::monotonic(),
             changes: self.snapshots.changes_since_save,
             keys_done: keys_done.clone(),
@@ -198,7 +198,18 @@ impl Engine {
         let options =
             WriterOptions { compression: config.rdbcompression(), checksum: config.rdbchecksum() };
         let frozen = self.keyspace.freeze();
-        (Job { frozen, options, aux, disk: self.disk.clone(), keys_done, claim, number: self.snapshots.begun }, running)
+        (
+            Job {
+                frozen,
+                options,
+                aux,
+                disk: self.disk.clone(),
+                keys_done,
+                claim,
+                number: self.snapshots.begun,
+            },
+            running,
+        )
     }
 
     /// Begins a background save. `waiting` is told when it is done (SAVE).
@@ -335,9 +346,8 @@ impl Engine {
         if self.rewrite_is_due() {
             self.begin_or_log(Engine::begin_rewrite);
         }
-        let healing_due = |last: Option<Monotonic>| {
-            last.is_none_or(|last| monotonic.since(last) >= HEAL_AFTER)
-        };
+        let healing_due =
+            |last: Option<Monotonic>| last.is_none_or(|last| monotonic.since(last) >= HEAL_AFTER);
         if self.journal.failure().is_some()
             && self.snapshots.rewrite.is_none()
             && healing_due(self.snapshots.last_heal)
@@ -356,9 +366,12 @@ impl Engine {
             || snapshots.last_try.is_none_or(|last| monotonic.since(last) >= RETRY_AFTER);
         let since = now.seconds().saturating_sub(snapshots.last_save);
         retry
-            && self.admin.config.save_points().iter().any(|point| {
-                snapshots.changes_since_save >= point.changes && since > point.seconds
-            })
+            && self
+                .admin
+                .config
+                .save_points()
+                .iter()
+                .any(|point| snapshots.changes_since_save >= point.changes && since > point.seconds)
     }
 
     fn rewrite_is_due(&self) -> bool {
@@ -392,12 +405,7 @@ enum RewriteError {
     Log(#[from] LogError),
 }
 
-fn rewrite(
-    log: &crate::log::Log,
-    job: Job,
-    path: &Path,
-    at: Lsn,
-) -> Result<(), RewriteError> {
+fn rewrite(log: &crate::log::Log, job: Job, path: &Path, at: Lsn) -> Result<(), RewriteError> {
     let healing = log.failure().is_some();
     write_file(job, path)?;
     if healing {
