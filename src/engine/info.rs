@@ -46,7 +46,7 @@ impl Engine {
         facts.lsn_synced = synced.0;
         facts.log_enabled = self.admin.config.appendonly();
         facts.port = self.admin.config.port();
-        facts.log_failure = self.journal.failure();
+        facts.log_failure = self.journal.refusal();
         if let Some(log) = self.journal.log() {
             let info = log.info();
             facts.replication_id = log.ids().current;

@@ -105,6 +105,12 @@ impl Journal {
         self.log().and_then(|log| log.failure()).map(|failed| failed.error.clone())
     }
 
+    /// Why writes are refused, as text: the log has failed, or the disk has no room for more than was accepted.
+    pub(super) fn refusal(&self) -> Option<String> {
+        let full = self.log().is_some_and(|log| log.disk_full());
+        self.failure().or_else(|| full.then(|| "No space left on device".to_owned()))
+    }
+
     /// Whether replies wait for the disk.
     #[inline]
     pub(super) fn holds_replies(&self) -> bool {

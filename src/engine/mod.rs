@@ -219,7 +219,7 @@ impl Engine {
 
     /// Finds out whether writes must be refused, and why: once a round, since it rarely changes.
     fn refresh_gate(&mut self) {
-        self.gate = if let Some(failure) = self.journal.failure() {
+        self.gate = if let Some(failure) = self.journal.refusal() {
             Some(Error::owned(format!("MISCONF Errors writing to the AOF file: {failure}")))
         } else if self.snapshots.forbid_writes(&self.admin.config) {
             Some(Error::text(snapshot::MISCONF))

@@ -9,17 +9,17 @@ use super::{Engine, Shared, replay};
 use crate::admin::{Cause, Config};
 use crate::base::clock::{self, Monotonic, UnixMs};
 use crate::base::disk::{self, Disk, File};
+use crate::keyspace::value::Object;
 use crate::keyspace::{Db, Frozen, Keyspace};
 use crate::log::{LogError, Lsn};
 use crate::paged::{Frozen as FrozenTable, Value};
-use crate::keyspace::value::Object;
 use crate::rdb::{Hint, StringValue, Writer, WriterOptions};
 use crate::resp::{Out, Protocol, Reply, encode};
 use std::io::{self, Write};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering::Relaxed, Ordering::SeqCst};
 use std::time::Duration;
 
 /// The refusal of writes after a failed save.
@@ -50,6 +50,8 @@ pub(super) struct Snapshots {
     pub last_save_ok: bool,
     pub last_save_time: Option<Duration>,
     pub saves: u64,
+    /// Snapshots begun, of every kind.
+    begun: u64,
     last_try: Option<Monotonic>,
     pub last_rewrite_ok: bool,
     pub last_rewrite_time: Option<Duration>,
@@ -73,6 +75,7 @@ impl Default for Snapshots {
             last_save_ok: true,
             last_save_time: None,
             saves: 0,
+            begun: 0,
             last_try: None,
             last_rewrite_ok: true,
             last_rewrite_time: None,
@@ -94,8 +97,8 @@ pub(super) struct Running {
     pub keys_total: u64,
     /// SAVE waits for it.
     waiting: Vec<(Address, Protocol)>,
-    /// BGSAVE CANCEL.
-    cancelled: Arc<std::sync::atomic::AtomicBool>,
+    /// Whether its file may still take its place.
+    claim: Arc<Claim>,
 }
 
 impl Running {
@@ -121,7 +124,47 @@ struct Job {
     aux: Vec<(&'static str, Vec<u8>)>,
     disk: Arc<dyn Disk>,
     keys_done: Arc<AtomicU64>,
-    cancelled: Arc<std::sync::atomic::AtomicBool>,
+    claim: Arc<Claim>,
+    /// Tells its file from those of other saves.
+    number: u64,
+}
+
+/// Who goes first: the writing thread that puts its file in its place, or who cancels it (BGSAVE CANCEL, or a
+/// save of a later moment, which the older file must not replace).
+#[derive(Default)]
+struct Claim(AtomicU8);
+
+impl Claim {
+    const OPEN: u8 = 0;
+    const CANCELLED: u8 = 1;
+    const PLACING: u8 = 2;
+    const PLACED: u8 = 3;
+
+    fn is_cancelled(&self) -> bool {
+        self.0.load(SeqCst) == Claim::CANCELLED
+    }
+
+    /// Returns whether it came in time.
+    fn cancel(&self) -> bool {
+        self.0.compare_exchange(Claim::OPEN, Claim::CANCELLED, SeqCst, SeqCst).is_ok()
+    }
+
+    /// Cancels, or waits until the file is in its place: a rename and a sync of the folder.
+    fn settle(&self) {
+        while !self.cancel() && self.0.load(SeqCst) == Claim::PLACING {
+            clock::pause(Duration::from_millis(1));
+        }
+    }
+
+    /// Runs `place` unless it was cancelled.
+    fn place(&self, place: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
+        if self.0.compare_exchange(Claim::OPEN, Claim::PLACING, SeqCst, SeqCst).is_err() {
+            return Err(io::Error::other("cancelled"));
+        }
+        let placed = place();
+        self.0.store(Claim::PLACED, SeqCst);
+        placed
+    }
 }
 
 impl Engine {
@@ -141,20 +184,32 @@ impl Engine {
             aux.push(("repl-offset", lsn.to_string().into_bytes()));
         }
         let keys_done = Arc::new(AtomicU64::new(0));
-        let cancelled = Arc::new(std::sync::atomic::AtomicBool::new(false));
-                let running = Running {
+        let claim = Arc::new(Claim::default());
+        self.snapshots.begun += 1;
+        let running = Running {
             begun: clock::monotonic(),
             changes: self.snapshots.changes_since_save,
             keys_done: keys_done.clone(),
             keys_total: self.total_keys() as u64,
             waiting: Vec::new(),
-            cancelled: cancelled.clone(),
+            claim: claim.clone(),
         };
         let config = &self.admin.config;
         let options =
             WriterOptions { compression: config.rdbcompression(), checksum: config.rdbchecksum() };
         let frozen = self.keyspace.freeze();
-        (Job { frozen, options, aux, disk: self.disk.clone(), keys_done, cancelled }, running)
+        (
+            Job {
+                frozen,
+                options,
+                aux,
+                disk: self.disk.clone(),
+                keys_done,
+                claim,
+                number: self.snapshots.begun,
+            },
+            running,
+        )
     }
 
     /// Begins a background save. `waiting` is told when it is done (SAVE).
@@ -188,7 +243,7 @@ impl Engine {
                 self.snapshots.saves += 1;
                 Reply::Ok
             }
-            Err(error) if running.cancelled.load(Relaxed) => {
+            Err(error) if running.claim.is_cancelled() => {
                 tracing::warn!(%error, "the save was cancelled");
                 Reply::Error("ERR the save was cancelled".into())
             }
@@ -209,10 +264,7 @@ impl Engine {
     /// Cancels a running save. Returns whether there was one.
     pub(super) fn cancel_save(&mut self) -> bool {
         self.snapshots.save_scheduled = false;
-        self.snapshots.save.as_ref().is_some_and(|running| {
-            running.cancelled.store(true, Relaxed);
-            true
-        })
+        self.snapshots.save.as_ref().is_some_and(|running| running.claim.cancel())
     }
 
     /// Begins a new base for the log; it heals the log if that has failed.
@@ -261,6 +313,12 @@ impl Engine {
     /// Saves now, on the calling thread: DEBUG RELOAD and shutdown.
     pub(super) fn save_now(&mut self) -> io::Result<u64> {
         self.commit();
+        // A save that runs is of an earlier moment: it must not replace this one.
+        if let Some(running) = &mut self.snapshots.save {
+            running.claim.settle();
+            // They are saved by then, either way.
+            running.changes = 0;
+        }
         let (job, running) = self.prepare(false);
         let bytes = save_to(job, &self.admin.config.rdb_path())?;
         self.snapshots.changes_since_save -= running.changes;
@@ -288,9 +346,8 @@ impl Engine {
         if self.rewrite_is_due() {
             self.begin_or_log(Engine::begin_rewrite);
         }
-        let healing_due = |last: Option<Monotonic>| {
-            last.is_none_or(|last| monotonic.since(last) >= HEAL_AFTER)
-        };
+        let healing_due =
+            |last: Option<Monotonic>| last.is_none_or(|last| monotonic.since(last) >= HEAL_AFTER);
         if self.journal.failure().is_some()
             && self.snapshots.rewrite.is_none()
             && healing_due(self.snapshots.last_heal)
@@ -309,9 +366,12 @@ impl Engine {
             || snapshots.last_try.is_none_or(|last| monotonic.since(last) >= RETRY_AFTER);
         let since = now.seconds().saturating_sub(snapshots.last_save);
         retry
-            && self.admin.config.save_points().iter().any(|point| {
-                snapshots.changes_since_save >= point.changes && since > point.seconds
-            })
+            && self
+                .admin
+                .config
+                .save_points()
+                .iter()
+                .any(|point| snapshots.changes_since_save >= point.changes && since > point.seconds)
     }
 
     fn rewrite_is_due(&self) -> bool {
@@ -345,12 +405,7 @@ enum RewriteError {
     Log(#[from] LogError),
 }
 
-fn rewrite(
-    log: &crate::log::Log,
-    job: Job,
-    path: &Path,
-    at: Lsn,
-) -> Result<(), RewriteError> {
+fn rewrite(log: &crate::log::Log, job: Job, path: &Path, at: Lsn) -> Result<(), RewriteError> {
     let healing = log.failure().is_some();
     write_file(job, path)?;
     if healing {
@@ -365,10 +420,13 @@ fn rewrite(
 /// Writes a snapshot beside `path`, then gives it the name: the old file stays whole until the new one is.
 fn save_to(job: Job, path: &Path) -> io::Result<u64> {
     let disk = job.disk.clone();
-    let temporary = temporary_of(path);
+    let temporary = temporary_of(path, job.number);
+    let claim = job.claim.clone();
     let outcome = write_file(job, &temporary).and_then(|bytes| {
-        disk.rename(&temporary, path)?;
-        disk.sync_dir(&disk::folder_of(path))?;
+        claim.place(|| {
+            disk.rename(&temporary, path)?;
+            disk.sync_dir(&disk::folder_of(path))
+        })?;
         Ok(bytes)
     });
     if outcome.is_err()
@@ -380,14 +438,14 @@ fn save_to(job: Job, path: &Path) -> io::Result<u64> {
     outcome
 }
 
-fn temporary_of(path: &Path) -> PathBuf {
-    let name = format!("temp-{}.rdb", std::process::id());
+fn temporary_of(path: &Path, number: u64) -> PathBuf {
+    let name = format!("temp-{}-{number}.rdb", std::process::id());
     disk::folder_of(path).join(name)
 }
 
 fn write_file(job: Job, path: &Path) -> io::Result<u64> {
     let file = job.disk.create(path)?;
-    let out = FileWriter { file: file.clone(), cancelled: job.cancelled };
+    let out = FileWriter { file: file.clone(), claim: job.claim };
     let aux: Vec<(&str, &[u8])> =
         job.aux.iter().map(|(name, value)| (*name, value.as_slice())).collect();
     let mut writer = Writer::begin(out, &job.options, &aux)?;
@@ -447,12 +505,12 @@ pub(super) fn to_vec(keyspace: &Keyspace) -> io::Result<Vec<u8>> {
 /// A file of [`crate::base::disk`] as a byte sink; fails once the save is cancelled.
 struct FileWriter {
     file: Arc<dyn File>,
-    cancelled: Arc<std::sync::atomic::AtomicBool>,
+    claim: Arc<Claim>,
 }
 
 impl Write for FileWriter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.cancelled.load(Relaxed) {
+        if self.claim.is_cancelled() {
             return Err(io::Error::other("cancelled"));
         }
         self.file.write_all(bytes)?;

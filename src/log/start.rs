@@ -130,7 +130,7 @@ impl Shared {
     /// failed sync the bytes that are still read may exist in memory only, and syncing the same
     /// file again would report success over them.
     pub(super) fn rewrite(&self, path: &Path, good: u64) -> std::io::Result<()> {
-        let temporary = self.folder.temporary("rewrite");
+        let temporary = self.folder.temporary("cut");
         copy_prefix(&*self.disk, path, &temporary, good)?;
         self.disk.rename(&temporary, path)?;
         self.sync_folder()

@@ -4,13 +4,14 @@
 //!
 //! | request | so that |
 //! |---|---|
-//! | `SET c:first n`, later `SET c:second n` | a later write is never there without the earlier one |
+//! | `SET c:first n`, later `SET c:second n` | the later is never there without the earlier |
 //! | `MSET c:left n c:right n` | one call is whole or absent |
 //! | `INCR c:count` | what changes a value is applied once |
 //! | `SET c:key:k n` for three k, by chance | no single value is lost |
 //! | `GET` of one of another client's keys | what was read is not lost either |
 //!
-//! Even clients wait for each reply; odd ones send a step's requests at once, and several steps ahead.
+//! Even clients wait for each reply; odd ones send a step's requests at once, and several steps
+//! ahead.
 
 use crate::support::Connection;
 use std::collections::HashMap;

@@ -1,17 +1,20 @@
-//! Real processes killed with SIGKILL at random moments under load, and an oracle that knows what was promised.
+//! Real processes killed with SIGKILL at random moments under load, and an oracle that knows what
+//! was promised.
 //!
 //! | file | says |
 //! |---|---|
 //! | `load` | clients with keys of their own, and the journal of what the server told them |
 //! | `oracle` | what a journal allows to be found after the crash |
 //!
-//! A killed process loses what it had in memory and nothing that it had given to the kernel: the page cache
-//! survives. So this finds acknowledged writes that had not been *written*, batches that tear calls apart, and
-//! recoveries that forget; an acknowledgement before *fsync*, or a folder that is not synced, only the simulated disk
-//! sees (`src/log/tests/crash.rs`).
+//! A killed process loses what it had in memory and nothing that it had given to the kernel: the
+//! page cache survives. So this finds acknowledged writes that had not been *written*, batches that
+//! tear calls apart, and recoveries that forget; an acknowledgement before *fsync*, or a folder
+//! that is not synced, only the simulated disk sees (`src/log/tests/crash.rs`).
 //!
-//! `COOLCACHE_CRASH_KILLS` is the number of kills per policy (a few by default), `COOLCACHE_CRASH_SEED` the seed,
-//! which is printed.
+//! `COOLCACHE_CRASH_KILLS` is the number of kills per policy (a few by default),
+//! `COOLCACHE_CRASH_SEED` the seed, which is printed.
+
+#![allow(clippy::disallowed_methods, reason = "real processes, killed after a real time")]
 
 #[path = "../support/mod.rs"]
 mod support;
@@ -89,14 +92,15 @@ fn always_loses_nothing_acknowledged_or_read() {
     kill_in_a_loop("always", Promise::Everything);
 }
 
-/// The kernel survives, so what was written is there; what counts is that it is a prefix of what was executed.
+/// The kernel survives, so what was written is there; what counts is that it is a prefix of what
+/// was executed.
 #[test]
 fn everysec_recovers_a_prefix() {
     kill_in_a_loop("everysec", Promise::Prefix);
 }
 
-/// An oracle that finds nothing shows nothing, so it is given a crash that did lose something: the end of the
-/// last segment is cut off between kill and restart.
+/// An oracle that finds nothing shows nothing, so it is given a crash that did lose something: the
+/// end of the last segment is cut off between kill and restart.
 #[test]
 fn the_oracle_sees_a_cut_log() {
     let dir = tempfile::tempdir().expect("a folder");
@@ -109,8 +113,8 @@ fn the_oracle_sees_a_cut_log() {
     let last = segments(dir.path()).pop().expect("there is a segment");
     let length = std::fs::metadata(&last).expect("it can be asked").len();
     let file = std::fs::OpenOptions::new().write(true).open(&last).expect("it can be written");
-    // Half of it: far more than the requests under way when it was killed. What the rest of the file claims to
-    // be durable is there, so recovery takes it for a torn tail.
+    // Half of it: far more than the requests under way when it was killed. What the rest of the
+    // file claims to be durable is there, so recovery takes it for a torn tail.
     file.set_len(length / 2).expect("it can be cut");
     if let Some(server) = Server::try_start(Kind::CoolCache, dir.path(), &arguments) {
         let found = oracle::check(&mut server.connect(), &mut journal, Promise::Everything);
@@ -121,7 +125,8 @@ fn the_oracle_sees_a_cut_log() {
     }
 }
 
-/// The same for what ties records together: half of an MSET, and a later write without the earlier one.
+/// The same for what ties records together: half of an MSET, and a later write without the earlier
+/// one.
 #[test]
 fn the_oracle_sees_a_state_that_is_no_prefix() {
     let dir = tempfile::tempdir().expect("a folder");

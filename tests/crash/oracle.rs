@@ -32,12 +32,12 @@ impl Findings {
     }
 }
 
-/// Compares what the server has with what the journal knows, and sets the journal to what was found: the next
-/// load goes on from there.
+/// Compares what the server has with what the journal knows, and sets the journal to what was
+/// found: the next load goes on from there.
 pub fn check(connection: &mut Connection, journal: &mut Journal, promise: Promise) -> Findings {
     let mut lost = std::mem::take(&mut journal.surprises);
     let mut keys: Vec<_> = journal.keys.iter_mut().collect();
-    keys.sort_by(|(left, _), (right, _)| left.cmp(right));
+    keys.sort_by_key(|(key, _)| *key);
     for (key, known) in keys {
         let reply = connection.try_call(&[b"GET", key.as_bytes()]).expect("the server answers");
         let found = sequence_of(&reply);
@@ -57,9 +57,9 @@ pub fn check(connection: &mut Connection, journal: &mut Journal, promise: Promis
     Findings { lost, acknowledged: journal.acknowledged, read: journal.read }
 }
 
-/// What ties one client's keys together. Its steps are executed in order, so in every prefix the keys, in the
-/// order in which a step writes them, never rise. (Steps that were sent and lost leave gaps in the numbers, so that
-/// is all.)
+/// What ties one client's keys together. Its steps are executed in order, so in every prefix the
+/// keys, in the order in which a step writes them, never rise. (Steps that were sent and lost leave
+/// gaps in the numbers, so that is all.)
 fn order_of(client: usize, journal: &Journal) -> Vec<String> {
     let of = |name: &str| {
         let known = journal.keys.get(&format!("{client}:{name}"));

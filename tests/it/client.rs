@@ -18,7 +18,7 @@ fn commands_of_every_kind_of_reply() {
         assert_eq!(connection.get::<_, Option<String>>("none").unwrap(), None);
         assert_eq!(connection.incr::<_, _, i64>("count", 41).unwrap(), 41);
         assert_eq!(connection.incr::<_, _, f64>("real", 1.5).unwrap(), 1.5);
-        assert_eq!(connection.exists::<_, bool>("count").unwrap(), true);
+        assert!(connection.exists::<_, bool>("count").unwrap());
         let values: Vec<Option<String>> = connection.mget(&["key", "none", "count"]).unwrap();
         assert_eq!(values, [Some("value".to_owned()), None, Some("41".to_owned())]);
         let _: () = connection.set_ex("short", "lived", 100).unwrap();

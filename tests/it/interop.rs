@@ -1,6 +1,7 @@
-//! Files and clients of the real thing: redis-server 7.0, redis-cli, redis-benchmark, redis-check-*.
+//! Files and clients of the real thing: redis-server 7.0, redis-cli, redis-benchmark,
+//! redis-check-*.
 
-use crate::support::{Connection, Kind, Server, segments, wait_until};
+use crate::support::{Connection, Kind, Server, encoded, segments, wait_until};
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -155,9 +156,15 @@ fn rdb_files_both_ways() {
 /// The append-only file of Redis before 7: one file in the data folder.
 #[test]
 fn a_single_file_of_the_old_form_is_taken_over() {
-    let commands = b"*2\r\n$6\r\nSELECT\r\n$1\r\n3\r\n*3\r\n$3\r\nSET\r\n$3\r\nold\r\n$5\r\nvalue\r\n\
-        *1\r\n$5\r\nMULTI\r\n*2\r\n$4\r\nINCR\r\n$1\r\nn\r\n*2\r\n$4\r\nINCR\r\n$1\r\nn\r\n*1\r\n$4\r\nEXEC\r\n\
-        *5\r\n$3\r\nSET\r\n$1\r\nt\r\n$1\r\nx\r\n$4\r\nPXAT\r\n$13\r\n4000000000000\r\n";
+    let commands: [&[&[u8]]; 7] = [
+        &[b"SELECT", b"3"],
+        &[b"SET", b"old", b"value"],
+        &[b"MULTI"],
+        &[b"INCR", b"n"],
+        &[b"INCR", b"n"],
+        &[b"EXEC"],
+        &[b"SET", b"t", b"x", b"PXAT", b"4000000000000"],
+    ];
     for preamble in [false, true] {
         let dir = tempfile::tempdir().unwrap();
         let mut file = Vec::new();
@@ -168,7 +175,7 @@ fn a_single_file_of_the_old_form_is_taken_over() {
             assert_eq!(theirs.connect().call("SAVE"), "+OK\r\n");
             file = std::fs::read(other.path().join("dump.rdb")).unwrap();
         }
-        file.extend_from_slice(commands);
+        file.extend(commands.map(encoded).concat());
         std::fs::write(dir.path().join("appendonly.aof"), &file).unwrap();
         let mut ours = Server::start(Kind::CoolCache, dir.path(), OURS);
         for _ in 0..2 {

@@ -1,4 +1,8 @@
-//! Integration tests: the server as a process, spoken to over sockets, its files looked at from outside.
+//! Integration tests: the server as a process, spoken to over sockets, its files looked at from
+//! outside.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on ends there")]
+#![allow(clippy::disallowed_methods, reason = "deadlines and pauses of real processes")]
 
 #[path = "../support/mod.rs"]
 mod support;

@@ -287,12 +287,12 @@ impl Drop for SmallDisk {
 
 #[test]
 fn a_full_disk_refuses_writes_and_heals() {
-    let disk = match SmallDisk::mount("12m") {
+    let disk = match SmallDisk::mount("64m") {
         Ok(disk) => disk,
         Err(reason) => return println!("skipped: cannot mount a small disk: {reason}"),
     };
     let filler = disk.path().join("filler");
-    std::fs::write(&filler, vec![0; 6 << 20]).unwrap();
+    std::fs::write(&filler, vec![0; 30 << 20]).unwrap();
     let arguments = [
         "--save",
         "",

@@ -4,7 +4,8 @@ use crate::support::{Connection, DEADLINE, Kind, Server, coolcache, encoded};
 
 const IN_MEMORY: &[&str] = &["--appendonly", "no"];
 
-/// Returns once the server has read what was sent to it before: it answers others in order of arrival.
+/// Returns once the server has read what was sent to it before: it answers others in order of
+/// arrival.
 fn let_it_read(other: &mut Connection) {
     assert_eq!(other.call("PING"), "+PONG\r\n");
     assert_eq!(other.call("PING"), "+PONG\r\n");
@@ -72,8 +73,8 @@ fn inline_requests() {
     }
 }
 
-/// Quotes are taken out of an inline request in place. One that was parsed but could not run yet, since the one
-/// before it waits, is parsed again.
+/// Quotes are taken out of an inline request in place. One that was parsed but could not run yet,
+/// since the one before it waits, is parsed again.
 #[test]
 fn quoted_inline_requests_behind_one_that_waits() {
     let (_dir, server) = coolcache(IN_MEMORY);
@@ -86,7 +87,8 @@ fn quoted_inline_requests_behind_one_that_waits() {
     }
 }
 
-/// Many connections whose pipelines have a request that waits for another thread: each goes on afterwards.
+/// Many connections whose pipelines have a request that waits for another thread: each goes on
+/// afterwards.
 #[test]
 fn requests_behind_one_that_waits_are_not_forgotten() {
     let (_dir, server) = coolcache(&["--appendonly", "no", "--io-threads", "1"]);
