@@ -66,8 +66,8 @@ pub enum Compare {
     Iterated,
     /// A key that KEYS, sent next, lists.
     Member,
-    /// A DUMP payload: it holds the same value, and is kept for RESTORE. Compressed strings may differ in their
-    /// bytes, and versions do.
+    /// A DUMP payload: it holds the same value, and is kept for RESTORE. Compressed strings may
+    /// differ in their bytes, and versions do.
     Payload,
 }
 
