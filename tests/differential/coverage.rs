@@ -85,7 +85,8 @@ impl<'g> Coverage<'g> {
         )
     }
 
-    /// Tokens and kinds of reply that came less often than `least`, but for those that are known to be rare.
+    /// Tokens and kinds of reply that came less often than `least`, but for those that are known to
+    /// be rare.
     pub fn gaps(&self, least: u64) -> Vec<String> {
         let mut gaps = Vec::new();
         for (name, row) in &self.rows {

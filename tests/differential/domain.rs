@@ -1,4 +1,5 @@
-//! The arguments' values: few and small, so that commands meet each other, with the edges among them.
+//! The arguments' values: few and small, so that commands meet each other, with the edges among
+//! them.
 
 use coolcache::base::rng::Rng;
 
@@ -11,8 +12,9 @@ pub struct Domain {
     pub rng: Rng,
     /// DUMP payloads that were answered.
     pub payloads: Vec<Vec<u8>>,
-    /// Whether a value may be set with an expiry that is past. Redis 7.0 keeps such a key until it looks at it, and
-    /// counts it in DBSIZE and DEBUG DIGEST until then; Valkey, except for MSETEX, and we do not store it.
+    /// Whether a value may be set with an expiry that is past. Redis 7.0 keeps such a key until it
+    /// looks at it, and counts it in DBSIZE and DEBUG DIGEST until then; Valkey, except for MSETEX,
+    /// and we do not store it.
     pub sets_past: bool,
     /// How many times from now were drawn.
     times: u64,
@@ -184,8 +186,9 @@ impl Domain {
         }
     }
 
-    /// Far in the future, or past, or invalid: nothing expires during a run. Times from now are all different,
-    /// and differ by more than a run takes, so that GT and LT are decided alike in both servers.
+    /// Far in the future, or past, or invalid: nothing expires during a run. Times from now are all
+    /// different, and differ by more than a run takes, so that GT and LT are decided alike in both
+    /// servers.
     fn time(&mut self, units_per_second: u64, absolute: bool) -> Vec<u8> {
         let edges = ["0", "-1", "9223372036854775807", "9223372036854775", "-9223372036854775808"];
         match self.rng.below(20) {
@@ -212,8 +215,8 @@ impl Domain {
         }
         let absolute = self.percent(50);
         let time = self.time(1000, absolute);
-        // Not the largest: the peers add it to the clock without looking, and it overflows. Nor the past times,
-        // which without ABSTTL would be the near future.
+        // Not the largest: the peers add it to the clock without looking, and it overflows. Nor the
+        // past times, which without ABSTTL would be the near future.
         let is_odd = matches!(time.as_slice(), b"9223372036854775807" | b"1" | b"1000");
         if is_odd { b"0".to_vec() } else { time }
     }
@@ -247,7 +250,8 @@ impl Domain {
         }
     }
 
-    /// What is in no domain, for spoiling a request. Never a time in the near future, nor one that overflows.
+    /// What is in no domain, for spoiling a request. Never a time in the near future, nor one that
+    /// overflows.
     pub fn junk(&mut self) -> Vec<u8> {
         self.text(&["x", "", "NX", "-1", "1.5", "9223372036854775808", "\u{fffd}\r\n", "EX", "GET"])
     }
@@ -262,7 +266,8 @@ const PARAMETERS: &[(&str, &[&str])] = &[
     ("rdbcompression", &["yes", "yes", "YES", "no", "maybe"]),
     ("stop-writes-on-bgsave-error", &["yes", "no", "0"]),
     ("no-appendfsync-on-rewrite", &["yes", "no"]),
-    // Not `always`: together with the one above we refuse it, for it would acknowledge what is not on the disk.
+    // Not `always`: together with the one above we refuse it, for it would acknowledge what is not
+    // on the disk.
     ("appendfsync", &["everysec", "no", "never"]),
     ("auto-aof-rewrite-percentage", &["100", "50", "-1", "5%"]),
     ("auto-aof-rewrite-min-size", &["64mb", "1k", "2GB", "-1", "1x"]),

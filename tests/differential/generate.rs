@@ -1,4 +1,5 @@
-//! Draws requests from the grammar: mostly valid, sometimes spoiled, the rarely drawn options first.
+//! Draws requests from the grammar: mostly valid, sometimes spoiled, the rarely drawn options
+//! first.
 
 use super::domain::Domain;
 use super::grammar::{Form, Grammar};
@@ -50,8 +51,8 @@ struct Draft {
 }
 
 impl<'g> Generator<'g> {
-    /// A generator whose draws follow from `seed`, and which sees to it that every option and an error of every
-    /// command come `often`.
+    /// A generator whose draws follow from `seed`, and which sees to it that every option and an
+    /// error of every command come `often`.
     pub fn new(grammar: &'g Grammar, seed: u64, often: u64) -> Generator<'g> {
         let forms = grammar.forms.iter().enumerate();
         let lots = forms.flat_map(|(n, form)| std::iter::repeat_n(n, lots_of(form))).collect();
@@ -59,7 +60,8 @@ impl<'g> Generator<'g> {
         Generator { grammar, domain: Domain::new(seed), lots, drawn: HashMap::new(), errors, often }
     }
 
-    /// Learns that a request was answered by an error: as long as a form had few, it is spoiled more often.
+    /// Learns that a request was answered by an error: as long as a form had few, it is spoiled
+    /// more often.
     pub fn had_error(&mut self, request: &Request) {
         if let Some(form) = request.form {
             self.errors[form] += 1;
@@ -202,7 +204,8 @@ impl<'g> Generator<'g> {
         }
     }
 
-    /// Whether an optional argument comes: of many options few at a time, the rarely drawn ones more often.
+    /// Whether an optional argument comes: of many options few at a time, the rarely drawn ones
+    /// more often.
     fn includes(&mut self, n: usize, argument: &Argument<'static>) -> bool {
         let options = self.grammar.forms[n].options.max(1) as u64;
         let percent = (200 / options).clamp(4, 40);

@@ -1,4 +1,5 @@
-//! What can be sent: a form per command and subcommand, its arguments read from the entry in the command table.
+//! What can be sent: a form per command and subcommand, its arguments read from the entry in the
+//! command table.
 
 use super::policy::{self, Compare};
 use super::server::Peer;

@@ -10,7 +10,8 @@
 //! | `policy` | what is not sent, and which differences stay, with the reasons |
 //! | `coverage` | what was sent and seen |
 //!
-//! `COOLCACHE_DIFFERENTIAL_COMMANDS` says how many requests (20,000), `COOLCACHE_SEED` repeats a run.
+//! `COOLCACHE_DIFFERENTIAL_COMMANDS` says how many requests (20,000), `COOLCACHE_SEED` repeats a
+//! run.
 
 #[path = "../support/mod.rs"]
 mod support;
@@ -31,7 +32,8 @@ use support::Kind;
 
 /// Requests of a run, where the environment does not say.
 const REQUESTS: u64 = 20_000;
-/// Of so many requests, every option and kind of reply comes at least [`OFTEN`] times; of fewer, fewer times.
+/// Of so many requests, every option and kind of reply comes at least [`OFTEN`] times; of fewer,
+/// fewer times.
 const LONG_RUN: u64 = 100_000;
 const OFTEN: u64 = 50;
 /// Of so many requests, the rarest listed divergence is seen.
