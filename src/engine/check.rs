@@ -17,8 +17,11 @@ use super::{Engine, replay};
 use crate::admin::{Admin, ClientId, Config};
 use crate::base::clock::UnixMs;
 use crate::base::disk::RealDisk;
+use crate::keyspace::Db;
 use crate::keyspace::digest::{self, Digest};
 use crate::resp::{Decoded, Limits, Mark, OwnedReply, Parsed, Protocol, decode, parse, print};
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 /// The clock at the beginning of a transcript, unix ms.
@@ -206,6 +209,7 @@ pub fn check_laws(local: &Local) {
     }
     again.engine.commit();
     assert_eq!(again.digest(), local.digest(), "replaying the records gives another keyspace");
+    assert_eq!(expiries(&again), expiries(local), "replaying the records gives other expiry times");
     let plain = |records: Vec<Vec<Vec<u8>>>| -> Vec<Vec<Vec<u8>>> {
         records.into_iter().filter(|record| !is_bracket(record)).collect()
     };
@@ -215,6 +219,21 @@ pub fn check_laws(local: &Local) {
     let mut loaded = Local::default();
     replay::rdb(&mut loaded.engine, &file).expect("our own RDB loads");
     assert_eq!(loaded.digest(), local.digest(), "an RDB file loads as another keyspace");
+    assert_eq!(expiries(&loaded), expiries(local), "an RDB file loads with other expiry times");
+}
+
+/// When each key expires (0: never), by database: the digest only tells whether.
+fn expiries(local: &Local) -> BTreeMap<(usize, Vec<u8>), u64> {
+    let keyspace = &local.engine.keyspace;
+    let mut expiries = BTreeMap::new();
+    for n in 0..keyspace.databases() {
+        // It never breaks off.
+        let _whole = keyspace.table(Db(n as u16)).walk(|entry| {
+            expiries.insert((n, entry.key.to_vec()), entry.expiry);
+            ControlFlow::Continue(())
+        });
+    }
+    expiries
 }
 
 /// Splits record bytes into commands.

@@ -13,7 +13,7 @@ use super::outbox::Address;
 use super::round::{Group, Outcome, Replies, Request, Round};
 use super::{Engine, actions};
 use crate::admin::ClientId;
-use crate::base::clock::UnixMs;
+use crate::base::clock::{self, Monotonic, UnixMs};
 use crate::command::error::c_text;
 use crate::command::table::{Found, Resolved};
 use crate::command::{
@@ -24,6 +24,7 @@ use crate::keyspace::{Db, Key, Tx};
 use crate::log::Lsn;
 use crate::resp::{Out, Reply, encode};
 use crate::session::Replies as Wanted;
+use std::time::Duration;
 
 /// What happens to a connection after one of its requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,7 +56,7 @@ impl Engine {
     pub(super) fn begin_round(&mut self, now: UnixMs) {
         self.now = now;
         self.keyspace.set_clock(lru_clock(now.0));
-        self.round_seed = self.rng.u64();
+        self.round = Pace::begin(self.rng.u64());
         self.refresh_gate();
     }
 
@@ -88,10 +89,15 @@ impl Engine {
         session.query_buffer_bytes = group.query_buffer_bytes as usize;
         session.output_bytes = group.output_bytes;
         self.admin.stats.net_input_bytes += u64::from(group.bytes_in);
-        let (mut ran, mut hold, mut flow) = (0, Lsn::default(), Flow::Next);
+        let (mut ran, mut replies) = (0, 0);
+        let (mut hold, mut flow) = (Lsn::default(), Flow::Next);
         let begin = out.mark();
+        let mut end = begin;
         if !session.closing {
             for request in requests_of(round, group) {
+                if self.round.is_over() {
+                    break;
+                }
                 let first = request.first as usize;
                 let arguments = &round.arguments[first..first + request.count as usize];
                 let done = self.run(group.client, request.found, arguments, request.hash, out);
@@ -101,12 +107,13 @@ impl Engine {
                     break;
                 }
                 ran += 1;
+                replies += u32::from(out.mark() != end);
+                end = out.mark();
                 if flow != Flow::Next {
                     break;
                 }
             }
         }
-        let end = out.mark();
         let sent = out.len_between(begin, end) as u64;
         self.admin.stats.net_output_bytes += sent;
         let session = self.admin.clients.session(group.client);
@@ -115,6 +122,7 @@ impl Engine {
         Outcome {
             end,
             ran,
+            replies,
             hold,
             waiting: flow == Flow::Wait,
             parked: flow == Flow::Park,
@@ -153,7 +161,7 @@ impl Engine {
         self.admin.stats.commands_processed += 1;
         self.admin.stats.commands[command.index].calls += 1;
         let call = Call::hashed(command, arguments, command.first_key, hash)
-            .with_seed(self.round_seed ^ self.admin.stats.commands_processed);
+            .with_seed(self.round.seed ^ self.admin.stats.commands_processed);
         let done = match command.handler {
             Handler::Read(read) => self.run_read(client, db, &call, read, out),
             Handler::Write(write) => self.run_write(client, db, &call, write, out),
@@ -461,6 +469,35 @@ impl Engine {
 
     fn act(&mut self, client: ClientId, action: crate::command::Action, out: &mut Out) -> Done {
         actions::act(self, client, action, out)
+    }
+}
+
+/// A round's seed, and how long it may go on.
+#[derive(Debug, Default)]
+pub(super) struct Pace {
+    /// Mixed with a counter, the seed of each call's chance.
+    pub seed: u64,
+    begun: Monotonic,
+    requests: u32,
+}
+
+impl Pace {
+    /// A round may hold the lock about this long; then the rest of its requests make another one. Only a
+    /// round right after a snapshot comes near it, since its writes copy directory nodes.
+    const MOST: Duration = Duration::from_micros(400);
+    /// Requests between two looks at the clock.
+    const LOOK_EVERY: u32 = 8;
+
+    fn begin(seed: u64) -> Self {
+        Pace { seed, begun: clock::monotonic(), requests: 0 }
+    }
+
+    /// Whether the next request must wait for another round. The first ones never must.
+    #[inline]
+    fn is_over(&mut self) -> bool {
+        self.requests += 1;
+        self.requests.is_multiple_of(Self::LOOK_EVERY)
+            && clock::monotonic().since(self.begun) > Self::MOST
     }
 }
 

@@ -99,8 +99,8 @@ pub struct Engine {
     pool: Pool,
     outboxes: Outboxes,
     rng: Rng,
-    /// Mixed with a counter, the seed of each call's chance.
-    round_seed: u64,
+    /// The current round's seed and time.
+    round: dispatch::Pace,
     /// The instant of the current round.
     now: UnixMs,
     /// Why writes are refused, if they are.
@@ -161,7 +161,7 @@ impl Engine {
             pool,
             outboxes: Outboxes::default(),
             rng: Rng::from_seed(seed),
-            round_seed: 0,
+            round: dispatch::Pace::default(),
             now: UnixMs::ZERO,
             gate: None,
             tidy_cursor: crate::keyspace::TidyCursor::default(),

@@ -116,8 +116,11 @@ pub struct Replies {
 pub struct Outcome {
     /// Where its replies end in [`Replies::out`]; they begin where the group before ends.
     pub end: Mark,
-    /// How many of its requests ran; fewer than it has if one waits or the connection closes.
+    /// How many of its requests ran; fewer than it has if one waits, the connection closes, or the
+    /// round has taken too long.
     pub ran: u32,
+    /// How many of them have a reply in [`Replies::out`].
+    pub replies: u32,
     /// The replies must not be sent before this LSN is synced; 0: at once.
     pub hold: Lsn,
     /// The last request that ran waits for something; nothing else of this connection may run before.

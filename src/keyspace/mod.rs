@@ -229,8 +229,8 @@ impl Keyspace {
     pub fn tidy(&mut self, cursor: &mut TidyCursor, pages_max: usize) {
         /// Taking a page back costs an eighth of moving one.
         const FREED_PER_MOVED: usize = 8;
-        /// Withdrawing a segment, or putting it back, costs some microseconds.
-        const SEGMENTS_A_STEP: usize = 8;
+        /// Withdrawing a segment, or putting it back, looks at all its blocks: about 100 µs.
+        const SEGMENTS_A_STEP: usize = 1;
         self.heap.drain_remote(pages_max * FREED_PER_MOVED);
         *cursor = match std::mem::take(cursor) {
             TidyCursor::Withdrawing => {

@@ -140,7 +140,11 @@ impl Good {
         let last = disk.all_files().into_keys().find(|path| path.ends_with(last)).unwrap();
         // The opener's SELECT is the first record of a segment, and there is no other here.
         let certain = told.records.iter().rposition(is_select).unwrap();
-        assert!(certain > 0 && certain + 2 < told.records.len(), "{certain} of {}", told.records.len());
+        assert!(
+            certain > 0 && certain + 2 < told.records.len(),
+            "{certain} of {}",
+            told.records.len()
+        );
         Good { files: disk.all_files(), last, base_lsn: at, records: told.records, certain }
     }
 

@@ -81,8 +81,17 @@ impl<O> Clone for Directory<O> {
 
 impl<O> Clone for Node<O> {
     fn clone(&self) -> Self {
+        /// Counts are in the pages' heads, each on a line of its own: so many are asked for ahead.
+        const AHEAD: usize = 16;
         let earliest = self.earliest.load(Ordering::Relaxed).into();
-        Self { earliest, slots: self.slots.clone(), ..*self }
+        let mut slots = Vec::with_capacity(self.slots.len());
+        for (index, slot) in self.slots.iter().enumerate() {
+            if let Some(Some(page)) = self.slots.get(index + AHEAD) {
+                probe::prefetch(page.address());
+            }
+            slots.push(slot.clone());
+        }
+        Self { earliest, slots, ..*self }
     }
 }
 

@@ -66,8 +66,11 @@ impl<O: Object> PagePtr<O> {
     /// A page of the given entries of other pages, which share its depth's bits.
     fn assemble(heap: &mut PageHeap, depth: u8, picks: &[(&Self, usize)]) -> Self {
         let size = |(page, index): &(&Self, usize)| page.parts(*index).end - page.offset(*index);
-        let slots = slots_for(picks.len() + 1);
         let bytes: usize = picks.iter().map(size).sum();
+        // A free slot, unless a full page's entries all come to this side: they fit as they stood.
+        let slots = Some(slots_for(picks.len() + 1))
+            .filter(|slots| SLOT * slots + bytes <= DATA_MAX)
+            .unwrap_or_else(|| slots_for(picks.len()));
         let capacity = capacity_for(SLOT * slots + bytes + bytes / 16);
         let mut made = Self::new(heap, capacity, slots, depth);
         let (header, data) = made.get_mut().expect(FRESH);

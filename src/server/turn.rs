@@ -298,8 +298,15 @@ impl Worker {
             socket.closing |= outcome.close;
             let mut sent = Ok(());
             if from != to {
-                let (hold, ran) = (outcome.hold, outcome.ran);
-                sent = socket.answer(&replies.out, from, to, ran, hold, synced);
+                let (hold, count) = (outcome.hold, outcome.replies);
+                sent = socket.answer(&replies.out, from, to, count, hold, synced);
+            }
+            if ran < parcel.frames && !socket.is_blocked() {
+                // The round was over before they ran: they come again in the next one.
+                ready.done = false;
+                from = to;
+                self.settle(token, sent);
+                continue;
             }
             // A malformed request ends the connection, after the replies to those before it. One refused for want
             // of AUTH is tried again, if one of those before it was AUTH.
