@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::Object;
 use super::heap::PageHeap;
+use super::probe;
 use super::ptr::{PagePtr, Shared, shared_bytes};
 
 /// A node has at most 2^10 slots, so copying one under a snapshot takes some 15 µs.
