@@ -152,6 +152,7 @@ impl Worker {
             }
             Received::Nothing => {}
             Received::Closed => {
+                socket.finished = true;
                 self.finished.push(token);
             }
         }
