@@ -53,7 +53,9 @@ pub struct Socket {
     pub closing: bool,
     /// Whether AUTH has lifted the stricter limits.
     pub authenticated: bool,
-    /// The peer will send nothing more.
+    /// The poller has said that the peer sends nothing more. Bytes before the end may not have been received yet.
+    pub ended: bool,
+    /// The end was received.
     pub finished: bool,
     /// Something was received since the last look for idle connections.
     pub heard: bool,
@@ -96,6 +98,7 @@ impl Socket {
             unread: false,
             closing: false,
             authenticated,
+            ended: false,
             finished: false,
             heard: true,
             slow_since: None,

@@ -95,8 +95,7 @@ impl Worker {
             }
             let gone = event.is_error() || event.is_write_closed();
             if event.is_readable() || event.is_read_closed() || gone {
-                let ended = event.is_read_closed() || gone;
-                self.receive(token, Ending { ended, gone });
+                self.receive(token, Ending { ended: event.is_read_closed() || gone, gone });
             }
         }
         self.events = events;
@@ -106,9 +105,9 @@ impl Worker {
         // Once a turn, so that a socket that is always full does not keep the others waiting.
         let mut again = std::mem::take(&mut self.again);
         again.sort_unstable();
-        again.dedup_by_key(|(token, _)| *token);
-        for (token, ended) in again {
-            self.receive(token, Ending { ended, gone: false });
+        again.dedup();
+        for token in again {
+            self.receive(token, Ending::default());
         }
         self.process();
         Ok(count + self.again.len())
@@ -120,6 +119,8 @@ impl Worker {
             self.process();
         }
         let Some(socket) = self.sockets.get_mut(token).and_then(Option::as_deref_mut) else { return };
+        // The poller says it once; what stands before the end may be received much later.
+        socket.ended |= ended;
         if socket.is_blocked() {
             socket.unread = true;
             // A connection that waits and whose peer is gone is closed at once: nobody will read the reply. One
@@ -146,8 +147,8 @@ impl Worker {
             Received::Bytes(count) => {
                 let bytes_in = u32::try_from(count).unwrap_or(u32::MAX);
                 self.ready.push(Ready { token, arena, at: 0, bytes_in, done: false });
-                if full || ended {
-                    self.again.push((token, ended));
+                if full || socket.ended {
+                    self.again.push(token);
                 }
             }
             Received::Nothing => {}
@@ -393,7 +394,7 @@ impl Worker {
             self.ready.push(Ready { token, arena: None, at: 0, bytes_in: 0, done: false });
         }
         if std::mem::take(&mut socket.unread) {
-            self.again.push((token, false));
+            self.again.push(token);
         }
     }
 
@@ -445,7 +446,7 @@ impl Worker {
         drop(engine);
         self.sockets[token] = Some(Box::new(Socket::new(stream, client, id, authenticated)));
         // Bytes may have come before the registration; edges only tell of later ones.
-        self.again.push((token, false));
+        self.again.push(token);
         Ok(())
     }
 
@@ -541,7 +542,7 @@ fn quoted_line(bytes: &[u8]) -> Option<Box<[u8]>> {
 }
 
 /// What the poller knows about the end of a stream.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 struct Ending {
     /// The peer sends nothing more.
     ended: bool,

@@ -47,8 +47,8 @@ pub struct Worker {
     pub(super) arena: Box<[u8]>,
     pub(super) arena_used: usize,
     pub(super) ready: Vec<Ready>,
-    /// Sockets to receive from again in this turn, and whether their end was seen.
-    pub(super) again: Vec<(usize, bool)>,
+    /// Sockets to receive from again in this turn.
+    pub(super) again: Vec<usize>,
     /// Sockets whose peer sends nothing more: closed as soon as they have their replies.
     pub(super) finished: Vec<usize>,
     /// Sockets that wait for the log.
