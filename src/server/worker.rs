@@ -11,7 +11,7 @@ use mio::{Events, Poll, Token, Waker};
 use std::io;
 use std::os::fd::AsFd;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::SeqCst;
+use std::sync::atomic::{Ordering::SeqCst, fence};
 use std::time::Duration;
 use tokio::io::unix::AsyncFd;
 
@@ -134,6 +134,8 @@ impl Worker {
             return false;
         }
         self.inbox.holding.store(true, SeqCst);
+        // The other side of the fence in the log's `wake`: either it sees that we wait, or we see what it did.
+        fence(SeqCst);
         self.progress_made();
         !self.ready.is_empty() || !self.again.is_empty() || !self.finished.is_empty()
     }
