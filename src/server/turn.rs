@@ -460,19 +460,20 @@ impl Worker {
         self.free_later.push(token);
     }
 
-    /// Releases held replies, and tries parked requests again.
+    /// Releases held replies, and tries parked requests again if there is room for them; the others stay listed.
     pub(super) fn progress_made(&mut self) {
         let progress = (self.progress)();
         for token in std::mem::take(&mut self.holding) {
             let Some(socket) = self.sockets[token].as_deref_mut() else { continue };
             socket.listed = false;
-            let parked = std::mem::take(&mut socket.parked);
+            let goes_on = socket.parked && progress.has_room;
+            socket.parked &= !goes_on;
             let sent = match &progress.failure {
                 None => socket.release(progress.synced).map(|_| ()),
                 Some(error) => socket.release_failed(progress.synced, error),
             };
             self.settle(token, sent);
-            if parked {
+            if goes_on {
                 self.resume(token);
             }
         }
@@ -555,6 +556,8 @@ struct Ending {
 pub struct Progress {
     /// Replies that depend on nothing above it may leave.
     pub synced: Lsn,
+    /// A parked request may be tried again.
+    pub has_room: bool,
     /// The error reply for who waits for more, if the log has failed.
     pub failure: Option<Vec<u8>>,
 }
