@@ -125,6 +125,8 @@ pub struct Outcome {
     pub hold: Lsn,
     /// The last request that ran waits for something; nothing else of this connection may run before.
     pub waiting: bool,
+    /// What it waits for is not to be sent when it comes.
+    pub silent: bool,
     /// The request after the last that ran could not run, since the log has no room: try again when it moves on.
     pub parked: bool,
     /// Close the connection when its replies are sent.

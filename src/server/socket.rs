@@ -43,6 +43,8 @@ pub struct Socket {
     sent: usize,
     /// A request waits for its reply: nothing more is read or run until it comes.
     pub waiting: bool,
+    /// That reply is dropped when it comes.
+    pub silent: bool,
     /// The log had no room for the next request: it runs again when the log moves on.
     pub parked: bool,
     /// It stands in its worker's list of those that wait for the log.
@@ -93,6 +95,7 @@ impl Socket {
             pending: VecDeque::new(),
             sent: 0,
             waiting: false,
+            silent: false,
             parked: false,
             listed: false,
             unread: false,

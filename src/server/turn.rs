@@ -296,6 +296,7 @@ impl Worker {
             }
             socket.authenticated = outcome.authenticated;
             socket.waiting = outcome.waiting;
+            socket.silent = outcome.silent;
             socket.parked = outcome.parked;
             socket.closing |= outcome.close;
             let mut sent = Ok(());
@@ -418,7 +419,11 @@ impl Worker {
             }
             Message::Reply { out, hold, .. } => {
                 socket.waiting = false;
-                let sent = socket.answer(&out, Mark::default(), out.mark(), 1, hold, synced);
+                let sent = if std::mem::take(&mut socket.silent) {
+                    Ok(())
+                } else {
+                    socket.answer(&out, Mark::default(), out.mark(), 1, hold, synced)
+                };
                 self.settle(to.token, sent);
                 self.resume(to.token);
             }
