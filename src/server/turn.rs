@@ -413,7 +413,7 @@ impl Worker {
             Message::Close(_) => self.close(to.token),
             Message::CloseIdle(_) => {
                 let heard = std::mem::take(&mut socket.heard);
-                if !heard && !socket.waiting && socket.is_drained() {
+                if !heard && !socket.is_blocked() && socket.is_drained() {
                     self.close(to.token);
                 }
             }
