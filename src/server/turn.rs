@@ -439,10 +439,12 @@ impl Worker {
         let interest = Interest::READABLE | Interest::WRITABLE;
         if let Err(error) = self.poll.registry().register(&mut stream, Token(token), interest) {
             self.free.push(token);
+            self.shared.lock().arrived();
             return Err(error);
         }
         let (address, local) = (stream.peer_addr().ok(), stream.local_addr().ok());
         let mut engine = self.shared.lock();
+        engine.arrived();
         let (client, id) = engine.connect(self.index, token, clock::now());
         let session = engine.admin.clients.session(client);
         (session.address, session.local_address) = (address, local);
