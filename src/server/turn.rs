@@ -262,6 +262,9 @@ impl Worker {
             self.deliver(message);
         }
         self.send_replies();
+        let arguments = &mut self.scratch.arguments;
+        arguments.clear();
+        arguments.shrink_to(limits::ARGUMENTS_KEPT);
     }
 
     /// Step 4: hands each connection its replies, and follows what the engine said about it.
