@@ -407,12 +407,15 @@ impl Worker {
         let synced = (self.progress)().synced;
         let to = match &message {
             Message::Reply { to, .. } | Message::Close(to) | Message::CloseIdle(to) => *to,
+            Message::LimitOutput => return self.limit_output(),
         };
         let Some(socket) = self.sockets.get_mut(to.token).and_then(Option::as_deref_mut) else { return };
         if socket.id != to.id {
             return;
         }
         match message {
+            // Done above: it is about all.
+            Message::LimitOutput => {}
             Message::Close(_) => self.close(to.token),
             Message::CloseIdle(_) => {
                 let heard = std::mem::take(&mut socket.heard);
@@ -429,6 +432,16 @@ impl Worker {
                 };
                 self.settle(to.token, sent);
                 self.resume(to.token);
+            }
+        }
+    }
+
+    /// Looks at every connection that has replies left here; `settle` closes those that do not read.
+    fn limit_output(&mut self) {
+        for token in 0..self.sockets.len() {
+            let lags = |socket: &Socket| !socket.is_drained();
+            if self.sockets[token].as_deref().is_some_and(lags) {
+                self.settle(token, Ok(()));
             }
         }
     }
