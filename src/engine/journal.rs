@@ -168,6 +168,14 @@ impl Watch {
         self.log.as_ref().map_or(Lsn(u64::MAX), |log| log.positions().synced)
     }
 
+    /// Whether a parked request should be tried again: the log has room for it, or it will be refused with the
+    /// log's failure.
+    pub fn has_room(&self) -> bool {
+        self.log.as_ref().is_none_or(|log| {
+            log.has_room(0) || log.disk_full() || log.failure().is_some()
+        })
+    }
+
     /// The log's failure as an error reply for those who wait for it, if it has failed.
     pub fn failure(&self) -> Option<Vec<u8>> {
         let failed = self.log.as_ref()?.failure()?;

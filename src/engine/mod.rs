@@ -98,6 +98,8 @@ pub struct Engine {
     expiry: expire::Cycle,
     pool: Pool,
     outboxes: Outboxes,
+    /// Connections that were accepted and that no worker has registered yet.
+    arriving: usize,
     rng: Rng,
     /// The current round's seed and time.
     round: dispatch::Pace,
@@ -160,6 +162,7 @@ impl Engine {
             expiry: expire::Cycle::default(),
             pool,
             outboxes: Outboxes::default(),
+            arriving: 0,
             rng: Rng::from_seed(seed),
             round: dispatch::Pace::default(),
             now: UnixMs::ZERO,
@@ -177,7 +180,21 @@ impl Engine {
         self.outboxes.write().push(outbox);
     }
 
-    /// Registers a connection. Its worker has accepted it already and refuses it if there are too many.
+    /// Takes note of a connection that was accepted and is on its way to its worker. False: there are `maxclients`
+    /// already, those on their way included. Each must be followed by one [`Self::arrived`].
+    pub fn accept(&mut self) -> bool {
+        let present = self.admin.clients.len() + self.arriving;
+        let takes = present < self.admin.config.maxclients();
+        self.arriving += usize::from(takes);
+        takes
+    }
+
+    /// An accepted connection is about to be registered by its worker, or was lost on the way.
+    pub fn arrived(&mut self) {
+        self.arriving -= 1;
+    }
+
+    /// Registers a connection.
     pub fn connect(&mut self, worker: usize, token: usize, now: UnixMs) -> (ClientId, u64) {
         let id = self.admin.clients.next_id();
         let authenticated = self.admin.config.requirepass().is_empty();

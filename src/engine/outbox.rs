@@ -37,6 +37,9 @@ pub enum Message {
     /// Close a connection that has run nothing for `timeout` seconds, unless it waits for a reply, has not taken
     /// its replies yet, or is sending a long request.
     CloseIdle(Address),
+    /// Close those of the worker's connections that have been above the soft limit of `client-output-buffer-limit`
+    /// for too long. Who asks for nothing more is noticed only so.
+    LimitOutput,
 }
 
 /// The sending half: any thread.

@@ -108,26 +108,29 @@ pub(super) async fn accept(listener: TcpListener, shared: Arc<Shared>, workers: 
             tracing::debug!(%error, "setting a connection's options failed");
         }
         let hand = &workers[NEXT.fetch_add(1, Relaxed) % workers.len()];
-        if hand.connections.send(stream).is_ok() {
-            hand.outbox.wake();
+        match hand.connections.send(stream) {
+            Ok(()) => hand.outbox.wake(),
+            Err(_worker_is_gone) => shared.lock().arrived(),
         }
     }
 }
 
+/// Why a connection may not come in. None: it may, and is counted from now on.
 fn refusal(shared: &Shared, peer: SocketAddr) -> Option<&'static [u8]> {
     let mut engine = shared.lock();
     let config = &engine.admin.config;
-    let (clients_max, open) = (config.maxclients(), config.requirepass().is_empty());
+    let open = config.requirepass().is_empty();
     let protected = config.protected_mode() && open && !is_loopback(peer.ip());
-    let full = engine.admin.clients.len() >= clients_max;
-    if full || protected {
-        engine.admin.stats.connections_rejected += 1;
-    }
-    match (full, protected) {
-        (true, _) => Some(MAXCLIENTS),
-        (_, true) => Some(PROTECTED),
-        _ => None,
-    }
+    let refusal = if !engine.accept() {
+        MAXCLIENTS
+    } else if protected {
+        engine.arrived();
+        PROTECTED
+    } else {
+        return None;
+    };
+    engine.admin.stats.connections_rejected += 1;
+    Some(refusal)
 }
 
 fn is_loopback(ip: IpAddr) -> bool {

@@ -95,8 +95,7 @@ impl Worker {
             }
             let gone = event.is_error() || event.is_write_closed();
             if event.is_readable() || event.is_read_closed() || gone {
-                let ended = event.is_read_closed() || gone;
-                self.receive(token, Ending { ended, gone });
+                self.receive(token, Ending { ended: event.is_read_closed() || gone, gone });
             }
         }
         self.events = events;
@@ -106,9 +105,9 @@ impl Worker {
         // Once a turn, so that a socket that is always full does not keep the others waiting.
         let mut again = std::mem::take(&mut self.again);
         again.sort_unstable();
-        again.dedup_by_key(|(token, _)| *token);
-        for (token, ended) in again {
-            self.receive(token, Ending { ended, gone: false });
+        again.dedup();
+        for token in again {
+            self.receive(token, Ending::default());
         }
         self.process();
         Ok(count + self.again.len())
@@ -120,6 +119,8 @@ impl Worker {
             self.process();
         }
         let Some(socket) = self.sockets.get_mut(token).and_then(Option::as_deref_mut) else { return };
+        // The poller says it once; what stands before the end may be received much later.
+        socket.ended |= ended;
         if socket.is_blocked() {
             socket.unread = true;
             // A connection that waits and whose peer is gone is closed at once: nobody will read the reply. One
@@ -146,12 +147,13 @@ impl Worker {
             Received::Bytes(count) => {
                 let bytes_in = u32::try_from(count).unwrap_or(u32::MAX);
                 self.ready.push(Ready { token, arena, at: 0, bytes_in, done: false });
-                if full || ended {
-                    self.again.push((token, ended));
+                if full || socket.ended {
+                    self.again.push(token);
                 }
             }
             Received::Nothing => {}
             Received::Closed => {
+                socket.finished = true;
                 self.finished.push(token);
             }
         }
@@ -260,6 +262,9 @@ impl Worker {
             self.deliver(message);
         }
         self.send_replies();
+        let arguments = &mut self.scratch.arguments;
+        arguments.clear();
+        arguments.shrink_to(limits::ARGUMENTS_KEPT);
     }
 
     /// Step 4: hands each connection its replies, and follows what the engine said about it.
@@ -294,6 +299,7 @@ impl Worker {
             }
             socket.authenticated = outcome.authenticated;
             socket.waiting = outcome.waiting;
+            socket.silent = outcome.silent;
             socket.parked = outcome.parked;
             socket.closing |= outcome.close;
             let mut sent = Ok(());
@@ -392,7 +398,7 @@ impl Worker {
             self.ready.push(Ready { token, arena: None, at: 0, bytes_in: 0, done: false });
         }
         if std::mem::take(&mut socket.unread) {
-            self.again.push((token, false));
+            self.again.push(token);
         }
     }
 
@@ -401,24 +407,41 @@ impl Worker {
         let synced = (self.progress)().synced;
         let to = match &message {
             Message::Reply { to, .. } | Message::Close(to) | Message::CloseIdle(to) => *to,
+            Message::LimitOutput => return self.limit_output(),
         };
         let Some(socket) = self.sockets.get_mut(to.token).and_then(Option::as_deref_mut) else { return };
         if socket.id != to.id {
             return;
         }
         match message {
+            // Done above: it is about all.
+            Message::LimitOutput => {}
             Message::Close(_) => self.close(to.token),
             Message::CloseIdle(_) => {
                 let heard = std::mem::take(&mut socket.heard);
-                if !heard && !socket.waiting && socket.is_drained() {
+                if !heard && !socket.is_blocked() && socket.is_drained() {
                     self.close(to.token);
                 }
             }
             Message::Reply { out, hold, .. } => {
                 socket.waiting = false;
-                let sent = socket.answer(&out, Mark::default(), out.mark(), 1, hold, synced);
+                let sent = if std::mem::take(&mut socket.silent) {
+                    Ok(())
+                } else {
+                    socket.answer(&out, Mark::default(), out.mark(), 1, hold, synced)
+                };
                 self.settle(to.token, sent);
                 self.resume(to.token);
+            }
+        }
+    }
+
+    /// Looks at every connection that has replies left here; `settle` closes those that do not read.
+    fn limit_output(&mut self) {
+        for token in 0..self.sockets.len() {
+            let lags = |socket: &Socket| !socket.is_drained();
+            if self.sockets[token].as_deref().is_some_and(lags) {
+                self.settle(token, Ok(()));
             }
         }
     }
@@ -432,10 +455,12 @@ impl Worker {
         let interest = Interest::READABLE | Interest::WRITABLE;
         if let Err(error) = self.poll.registry().register(&mut stream, Token(token), interest) {
             self.free.push(token);
+            self.shared.lock().arrived();
             return Err(error);
         }
         let (address, local) = (stream.peer_addr().ok(), stream.local_addr().ok());
         let mut engine = self.shared.lock();
+        engine.arrived();
         let (client, id) = engine.connect(self.index, token, clock::now());
         let session = engine.admin.clients.session(client);
         (session.address, session.local_address) = (address, local);
@@ -444,7 +469,7 @@ impl Worker {
         drop(engine);
         self.sockets[token] = Some(Box::new(Socket::new(stream, client, id, authenticated)));
         // Bytes may have come before the registration; edges only tell of later ones.
-        self.again.push((token, false));
+        self.again.push(token);
         Ok(())
     }
 
@@ -458,19 +483,20 @@ impl Worker {
         self.free_later.push(token);
     }
 
-    /// Releases held replies, and tries parked requests again.
+    /// Releases held replies, and tries parked requests again if there is room for them; the others stay listed.
     pub(super) fn progress_made(&mut self) {
         let progress = (self.progress)();
         for token in std::mem::take(&mut self.holding) {
             let Some(socket) = self.sockets[token].as_deref_mut() else { continue };
             socket.listed = false;
-            let parked = std::mem::take(&mut socket.parked);
+            let goes_on = socket.parked && progress.has_room;
+            socket.parked &= !goes_on;
             let sent = match &progress.failure {
                 None => socket.release(progress.synced).map(|_| ()),
                 Some(error) => socket.release_failed(progress.synced, error),
             };
             self.settle(token, sent);
-            if parked {
+            if goes_on {
                 self.resume(token);
             }
         }
@@ -540,7 +566,7 @@ fn quoted_line(bytes: &[u8]) -> Option<Box<[u8]>> {
 }
 
 /// What the poller knows about the end of a stream.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 struct Ending {
     /// The peer sends nothing more.
     ended: bool,
@@ -553,6 +579,8 @@ struct Ending {
 pub struct Progress {
     /// Replies that depend on nothing above it may leave.
     pub synced: Lsn,
+    /// A parked request may be tried again.
+    pub has_room: bool,
     /// The error reply for who waits for more, if the log has failed.
     pub failure: Option<Vec<u8>>,
 }

@@ -11,7 +11,7 @@ use mio::{Events, Poll, Token, Waker};
 use std::io;
 use std::os::fd::AsFd;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::SeqCst;
+use std::sync::atomic::{Ordering::SeqCst, fence};
 use std::time::Duration;
 use tokio::io::unix::AsyncFd;
 
@@ -47,8 +47,8 @@ pub struct Worker {
     pub(super) arena: Box<[u8]>,
     pub(super) arena_used: usize,
     pub(super) ready: Vec<Ready>,
-    /// Sockets to receive from again in this turn, and whether their end was seen.
-    pub(super) again: Vec<(usize, bool)>,
+    /// Sockets to receive from again in this turn.
+    pub(super) again: Vec<usize>,
     /// Sockets whose peer sends nothing more: closed as soon as they have their replies.
     pub(super) finished: Vec<usize>,
     /// Sockets that wait for the log.
@@ -134,6 +134,8 @@ impl Worker {
             return false;
         }
         self.inbox.holding.store(true, SeqCst);
+        // The other side of the fence in the log's `wake`: either it sees that we wait, or we see what it did.
+        fence(SeqCst);
         self.progress_made();
         !self.ready.is_empty() || !self.again.is_empty() || !self.finished.is_empty()
     }
