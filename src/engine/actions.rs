@@ -213,7 +213,7 @@ pub(super) fn config_changed(engine: &mut Engine, names: &[&'static str]) {
         if *name == "appendfsync" {
             let on_disk = engine.admin.config.appendonly();
             let fsync = super::start::fsync(&engine.admin.config);
-            engine.journal.set_fsync(fsync, on_disk);
+            engine.journal.set_fsync(fsync, on_disk, engine.batch.len());
             engine.batch.watch(engine.journal.holds_replies());
         }
     }

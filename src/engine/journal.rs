@@ -80,14 +80,19 @@ impl Journal {
         Watch { log: self.log().cloned() }
     }
 
-    /// Follows `appendfsync`.
-    pub(super) fn set_fsync(&mut self, fsync: Fsync, on_disk: bool) {
+    /// Follows `appendfsync`, in the midst of a turn whose batch is `batch_len` bytes long by now. All up to
+    /// there is still synced: replies held under `always` wait for it, and so do reads once `always` holds.
+    pub(super) fn set_fsync(&mut self, fsync: Fsync, on_disk: bool, batch_len: usize) {
+        let end = self.positions().emitted.advance(batch_len);
         if let Backend::Log(log) = &self.log {
-            log.set_fsync(fsync);
+            log.set_fsync(fsync, end);
         }
-        self.holds = on_disk && fsync == Fsync::Always;
+        let held = std::mem::replace(&mut self.holds, on_disk && fsync == Fsync::Always);
         if !self.holds {
             self.unsynced = Unsynced::default();
+        } else if !held {
+            // Which keys were written in the time before, nobody has noted.
+            self.unsynced.note(TouchedKey::All, end);
         }
     }
 

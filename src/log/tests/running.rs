@@ -321,3 +321,25 @@ fn threads_write_sync_and_wake() {
         assert_eq!((engine.stream, engine.bases.len()), (group(100), 1));
     }
 }
+
+#[test]
+fn what_is_owed_at_a_change_of_policy_is_synced_under_any() {
+    let disk = SimDisk::new(&dir());
+    let settings = Settings { fsync: Fsync::Always, segment_bytes: 1 << 20, ..small_settings() };
+    let log = begin(&disk, &settings, 1);
+    commit(&log, 0);
+    // As CONFIG SET does it, in a turn whose batch is yet to be appended.
+    let owed = log.positions().emitted.advance(group(1).len());
+    log.set_fsync(Fsync::No, owed);
+    log.append(&group(1), 0);
+    log.write_step();
+    assert_eq!(log.positions().synced, owed);
+    log.append(&group(2), 0);
+    log.write_step();
+    let Positions { emitted, written, synced } = log.positions();
+    assert_eq!((written, synced), (emitted, owed), "the new policy is followed");
+    // And back: what was written meanwhile is synced by the syncer.
+    log.set_fsync(Fsync::Always, emitted);
+    assert!(log.sync_step());
+    assert_eq!(log.positions().synced, emitted);
+}
