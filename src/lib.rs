@@ -1,7 +1,8 @@
 //! CoolCache: a Redis-compatible, storage-engine-first server.
 //!
-//! Every mutation is a command record on one ordered log. The same bytes feed the in-memory keyspace, the log on
-//! disk, and (later) replicas; a snapshot is the keyspace as a value at one place of the log.
+//! Every mutation is a command record on one ordered log. The same bytes feed the in-memory
+//! keyspace, the log on disk, and (later) replicas; a snapshot is the keyspace as a value at one
+//! place of the log.
 //!
 //! ```text
 //!  I/O workers (tokio threads)          engine (one lock, once per turn)                one ordered log
@@ -17,19 +18,24 @@
 //!
 //! # The five laws
 //!
-//! 1. **Every mutation is a record.** Two ways lead into the data: a record ([`keyspace::Tx::emit`]), or a whole
-//!    snapshot ([`keyspace::load`]). The compiler enforces it: a read handler gets a [`keyspace::View`].
-//! 2. **One pipeline.** The record's bytes are a Redis command in RESP; log, replay and interoperability use nothing
-//!    else ([`keyspace::record`] has the fixed-point law).
-//! 3. **One address space.** The LSN ([`log::Lsn`]) counts record bytes; it is the replication offset.
-//! 4. **The keyspace is a value.** A snapshot is the clone of a root ([`paged`], [`keyspace::Keyspace::freeze`]).
-//! 5. **Reads change nothing.** Expiry is a record (DEL); a read hides an expired key and leaves a note.
+//! 1. **Every mutation is a record.** Two ways lead into the data: a record
+//!    ([`keyspace::Tx::emit`]), or a whole snapshot ([`keyspace::load`]). The compiler enforces it:
+//!    a read handler gets a [`keyspace::View`].
+//! 2. **One pipeline.** The record's bytes are a Redis command in RESP; log, replay and
+//!    interoperability use nothing else ([`keyspace::record`] has the fixed-point law).
+//! 3. **One address space.** The LSN ([`log::Lsn`]) counts record bytes; it is the replication
+//!    offset.
+//! 4. **The keyspace is a value.** A snapshot is the clone of a root ([`paged`],
+//!    [`keyspace::Keyspace::freeze`]).
+//! 5. **Reads change nothing.** Expiry is a record (DEL); a read hides an expired key and leaves a
+//!    note.
 //!
 //! # Reading order
 //!
-//! Follow one SET from socket to log: [`server`] (`turn.rs`: receive, parse) → [`engine`] (`dispatch.rs`) →
-//! [`command`] (`string/set.rs`) → [`keyspace::tx`] and [`keyspace::record`] → [`paged`] → [`log`] (`writer.rs`).
-//! Each folder may use those before it in this list, and `tests/tidy.rs` checks that:
+//! Follow one SET from socket to log: [`server`] (`turn.rs`: receive, parse) → [`engine`]
+//! (`dispatch.rs`) → [`command`] (`string/set.rs`) → [`keyspace::tx`] and [`keyspace::record`] →
+//! [`paged`] → [`log`] (`writer.rs`). Each folder may use those before it in this list, and
+//! `tests/tidy.rs` checks that:
 //!
 //! | folder | what it holds |
 //! |---|---|

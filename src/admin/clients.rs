@@ -2,8 +2,8 @@
 
 use crate::session::Session;
 
-/// A connection's place in the registry. Valid while the connection is registered; places are reused, so what
-/// must survive a disconnect goes by [`Session::id`].
+/// A connection's place in the registry. Valid while the connection is registered; places are
+/// reused, so what must survive a disconnect goes by [`Session::id`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct ClientId(pub u32);
 

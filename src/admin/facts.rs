@@ -1,7 +1,8 @@
 //! What the engine reports about itself: filled in by the engine before INFO reads it.
 //!
-//! [`Facts::read_process`] gets what the operating system knows of the process, and [`Facts::sample_peak`] keeps the
-//! peak of used memory; the engine calls the first before INFO and the second from its periodic work.
+//! [`Facts::read_process`] gets what the operating system knows of the process, and
+//! [`Facts::sample_peak`] keeps the peak of used memory; the engine calls the first before INFO and
+//! the second from its periodic work.
 
 use crate::keyspace::Keyspace;
 use std::io;
@@ -92,8 +93,9 @@ pub struct Facts {
 }
 
 impl Facts {
-    /// Bytes in use (`used_memory`): what the allocator has given out, or, where the allocator does not say (the system's),
-    /// out-of-line values live and waiting to be freed; and the page heap's pages, which come from neither.
+    /// Bytes in use (`used_memory`): what the allocator has given out, or, where the allocator does
+    /// not say (the system's), out-of-line values live and waiting to be freed; and the page
+    /// heap's pages, which come from neither.
     pub fn used_bytes(&self, keyspace: &Keyspace) -> u64 {
         let pages = keyspace.heap().used_bytes();
         let [allocated, ..] = self.allocator;
@@ -109,7 +111,8 @@ impl Facts {
         self.peak_bytes = self.peak_bytes.max(self.used_bytes(keyspace));
     }
 
-    /// Reads what the operating system knows: resident set, CPU time, the machine's memory, its name, our own path.
+    /// Reads what the operating system knows: resident set, CPU time, the machine's memory, its
+    /// name, our own path.
     pub fn read_process(&mut self) -> io::Result<()> {
         self.executable = std::env::current_exe()?.display().to_string();
         let page = rustix::param::page_size() as u64;
@@ -127,8 +130,9 @@ impl Facts {
     }
 }
 
-/// Kernel and user seconds out of `/proc/self/stat`: fields 15 and 14 in ticks (proc(5)). The second field is the program's
-/// name in parentheses and may hold anything, so they are counted from the last one.
+/// Kernel and user seconds out of `/proc/self/stat`: fields 15 and 14 in ticks (proc(5)). The
+/// second field is the program's name in parentheses and may hold anything, so they are counted
+/// from the last one.
 fn cpu_seconds(stat: &str) -> Option<[f64; 2]> {
     let (_, fields) = stat.rsplit_once(") ")?;
     let mut ticks = fields.split(' ').skip(11).map(str::parse::<u64>);

@@ -1,7 +1,7 @@
 //! How long the engine's lock was held, by cause: the figure on which stall promises are stated.
 //!
-//! A hold is measured in thread CPU time, so that a machine shared with others does not blame us for its
-//! scheduler. Buckets are powers of two of a microsecond.
+//! A hold is measured in thread CPU time, so that a machine shared with others does not blame us
+//! for its scheduler. Buckets are powers of two of a microsecond.
 
 /// Why the lock was held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -118,7 +118,10 @@ mod tests {
         }
         let turn = holds.of(Cause::Turn);
         assert_eq!(turn.count(), 4);
-        assert_eq!((turn.buckets[0], turn.buckets[1], turn.buckets[2], turn.buckets[10]), (1, 1, 1, 1));
+        assert_eq!(
+            (turn.buckets[0], turn.buckets[1], turn.buckets[2], turn.buckets[10]),
+            (1, 1, 1, 1)
+        );
         assert_eq!(turn.longest_ns, 1_000_000);
         assert_eq!(turn.percentile_us(0.5), 2);
         assert_eq!(turn.percentile_us(1.0), 1024);

@@ -1,8 +1,9 @@
 //! INFO: the server's state as text, in sections of `field:value` lines.
 //!
-//! Names and order are Valkey 9.1's, so that tools find what they look for. A value is a measurement or a constant that
-//! is true of us; a field for which there is neither is left out. Ours are `coolcache_version`, the `log_` fields of
-//! `persistence`, and the section `locks`: the histogram of lock holds by cause.
+//! Names and order are Valkey 9.1's, so that tools find what they look for. A value is a
+//! measurement or a constant that is true of us; a field for which there is neither is left out.
+//! Ours are `coolcache_version`, the `log_` fields of `persistence`, and the section `locks`: the
+//! histogram of lock holds by cause.
 
 use super::{Admin, Cause};
 use crate::base::clock::UnixMs;
@@ -12,7 +13,8 @@ use std::fmt::Write;
 
 /// What is looked at.
 pub struct Source<'a> {
-    /// Settings, counters, clients, lock times, and the engine's facts, which it has brought up to date.
+    /// Settings, counters, clients, lock times, and the engine's facts, which it has brought up to
+    /// date.
     pub admin: &'a Admin,
     /// The data, for its size.
     pub keyspace: &'a Keyspace,
@@ -24,7 +26,8 @@ pub struct Source<'a> {
 
 type Writer = fn(&Source<'_>, &mut Lines);
 
-/// One section: its title (its name in any case), whether INFO without arguments shows it, and who writes it.
+/// One section: its title (its name in any case), whether INFO without arguments shows it, and who
+/// writes it.
 struct Section {
     title: &'static str,
     by_default: bool,
@@ -52,8 +55,8 @@ const fn section(title: &'static str, write: Writer) -> Section {
     Section { title, by_default: true, write }
 }
 
-/// The text of the sections that `wanted` names (none: the default ones), each once, in the table's order. Names
-/// that do not exist name nothing, as in Redis.
+/// The text of the sections that `wanted` names (none: the default ones), each once, in the table's
+/// order. Names that do not exist name nothing, as in Redis.
 pub fn text(source: &Source<'_>, wanted: &[&[u8]]) -> String {
     let is = |given: &[u8], name: &str| given.eq_ignore_ascii_case(name.as_bytes());
     let everything = wanted.iter().any(|given| is(given, "all") || is(given, "everything"));
@@ -293,7 +296,8 @@ fn error_stats(source: &Source<'_>, lines: &mut Lines) {
     }
 }
 
-/// Per cause: how many holds, an upper bound of their percentiles and the longest one, in µs of CPU time.
+/// Per cause: how many holds, an upper bound of their percentiles and the longest one, in µs of CPU
+/// time.
 fn locks(source: &Source<'_>, lines: &mut Lines) {
     for cause in Cause::ALL {
         let holds = source.admin.holds.of(cause);

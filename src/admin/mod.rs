@@ -1,4 +1,5 @@
-//! The server's own state, as INFO, CONFIG and CLIENT show it: settings, statistics, clients, lock times.
+//! The server's own state, as INFO, CONFIG and CLIENT show it: settings, statistics, clients, lock
+//! times.
 //!
 //! | file | holds |
 //! |---|---|

@@ -27,7 +27,8 @@ pub struct Stats {
     pub error_replies: u64,
     /// Error replies by code (`ERR`, `WRONGTYPE`), at most [`ERROR_CODES_MAX`] of them.
     pub errors: BTreeMap<String, u64>,
-    /// Connections closed because they sent too much without its end (`client-query-buffer-limit`).
+    /// Connections closed because they sent too much without its end
+    /// (`client-query-buffer-limit`).
     pub query_limit_disconnections: u64,
     /// Connections closed because they do not read (`client-output-buffer-limit`).
     pub output_limit_disconnections: u64,
@@ -41,7 +42,8 @@ pub struct Stats {
     pub rates: Rates,
 }
 
-/// Codes kept apart in errorstats; a client must not grow it without bound (Redis' limit is the same).
+/// Codes kept apart in errorstats; a client must not grow it without bound (Redis' limit is the
+/// same).
 pub const ERROR_CODES_MAX: usize = 128;
 
 /// One command's counters.

@@ -1,5 +1,5 @@
-//! What every other layer stands on: time, chance, disk, numbers as Redis reads and prints them, glob
-//! patterns, and the limits that bound what comes from outside.
+//! What every other layer stands on: time, chance, disk, numbers as Redis reads and prints them,
+//! glob patterns, and the limits that bound what comes from outside.
 
 pub mod clock;
 pub mod disk;

@@ -1,7 +1,8 @@
 //! The command line of `coolcache`.
 //!
-//! Without a subcommand it is the server, and takes what redis-server takes: a configuration file as first argument,
-//! then `--parameter value` pairs. The tools (`rdb-dump`, `rdb-load`, `check`, `restore`) come with their issue.
+//! Without a subcommand it is the server, and takes what redis-server takes: a configuration file
+//! as first argument, then `--parameter value` pairs. The tools (`rdb-dump`, `rdb-load`, `check`,
+//! `restore`) come with their issue.
 
 pub mod client;
 
@@ -46,7 +47,11 @@ pub fn main(arguments: Vec<String>) -> ExitCode {
         eprintln!("cannot open the log file {}: {error}", config.logfile());
         return ExitCode::FAILURE;
     }
-    tracing::info!(version = env!("CARGO_PKG_VERSION"), pid = std::process::id(), "CoolCache starts");
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        pid = std::process::id(),
+        "CoolCache starts"
+    );
     match server::serve(config) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

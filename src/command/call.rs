@@ -11,7 +11,8 @@ pub struct Call<'a> {
     /// The table's entry.
     pub command: &'static Resolved,
     arguments: &'a [&'a [u8]],
-    /// The hash of the first key, made when the request was parsed; `usize::MAX` as position if there is none.
+    /// The hash of the first key, made when the request was parsed; `usize::MAX` as position if
+    /// there is none.
     first_key: (usize, u64),
     seed: u64,
 }
@@ -33,8 +34,8 @@ impl<'a> Call<'a> {
         Call { command, arguments, first_key: (position, hash), seed: 0 }
     }
 
-    /// The same call with a seed for its choices. The engine gives each call of a round another one, from
-    /// [`crate::base::rng`] and the call's place in the round.
+    /// The same call with a seed for its choices. The engine gives each call of a round another
+    /// one, from [`crate::base::rng`] and the call's place in the round.
     #[inline]
     #[must_use]
     pub fn with_seed(self, seed: u64) -> Self {

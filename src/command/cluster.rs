@@ -1,6 +1,8 @@
-//! CLUSTER, READONLY, READWRITE, ASKING, MODULE: as a server answers that is no cluster node and loads no modules.
+//! CLUSTER, READONLY, READWRITE, ASKING, MODULE: as a server answers that is no cluster node and
+//! loads no modules.
 //!
-//! Cluster tools ask these first, and read from the very text of the refusal that cluster mode is off.
+//! Cluster tools ask these first, and read from the very text of the refusal that cluster mode is
+//! off.
 
 use super::{Answer, Call, Command, Control, Error, Flag, Group, Handler, Result, help};
 use crate::resp::Reply;
@@ -548,8 +550,8 @@ fn keyslot<'a>(_: &mut Control<'_>, call: &Call<'a>) -> Result<Answer<'a>> {
     Ok(Reply::Int(slot_of(call.arg(2)).into()).into())
 }
 
-/// The slot of a key: CRC16 of what stands between its first `{` and the next `}` if there is something, else of the
-/// whole key, modulo 16384.
+/// The slot of a key: CRC16 of what stands between its first `{` and the next `}` if there is
+/// something, else of the whole key, modulo 16384.
 fn slot_of(key: &[u8]) -> u16 {
     let tag = key.iter().position(|byte| *byte == b'{').and_then(|open| {
         let rest = &key[open + 1..];
@@ -559,7 +561,8 @@ fn slot_of(key: &[u8]) -> u16 {
     crc16(tag.unwrap_or(key)) % 16_384
 }
 
-/// CRC-16/XMODEM: polynomial 0x1021, from 0, most significant bit first. Bit by bit: one key a call.
+/// CRC-16/XMODEM: polynomial 0x1021, from 0, most significant bit first. Bit by bit: one key a
+/// call.
 fn crc16(bytes: &[u8]) -> u16 {
     bytes.iter().fold(0, |crc, byte| {
         (0..8).fold(crc ^ u16::from(*byte) << 8, |crc, _| {

@@ -1,8 +1,9 @@
 //! What a control command sees, and what it may ask for.
 //!
-//! A control handler checks its arguments, looks at or changes its own session and the server's settings, and
-//! answers at once; or it answers with an [`Action`], a thing to do that needs the whole engine, and the engine
-//! does it and makes the reply. So no command reaches around the layers.
+//! A control handler checks its arguments, looks at or changes its own session and the server's
+//! settings, and answers at once; or it answers with an [`Action`], a thing to do that needs the
+//! whole engine, and the engine does it and makes the reply. So no command reaches around the
+//! layers.
 
 use crate::admin::{Admin, ClientId};
 use crate::base::clock::UnixMs;
@@ -32,7 +33,8 @@ impl<'a> From<Reply<'a>> for Answer<'a> {
 pub enum Action {
     /// SAVE: an RDB file, before the reply.
     Save,
-    /// BGSAVE: an RDB file, beside everything else. With `schedule`, after a rewrite that is under way.
+    /// BGSAVE: an RDB file, beside everything else. With `schedule`, after a rewrite that is under
+    /// way.
     Bgsave {
         /// SCHEDULE was given.
         schedule: bool,
@@ -74,9 +76,11 @@ pub enum Action {
     },
     /// QUIT: reply OK, then close this connection.
     Quit,
-    /// CONFIG REWRITE: write [`crate::admin::Config::rewritten`] to the configuration file, which there is.
+    /// CONFIG REWRITE: write [`crate::admin::Config::rewritten`] to the configuration file, which
+    /// there is.
     RewriteConfig,
-    /// Settings were changed in the configuration table by CONFIG SET: make the engine follow, then reply OK.
+    /// Settings were changed in the configuration table by CONFIG SET: make the engine follow, then
+    /// reply OK.
     ConfigChanged(Vec<&'static str>),
 }
 

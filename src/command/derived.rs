@@ -71,7 +71,8 @@ impl Resolved {
         categories
     }
 
-    /// First key, last key (negative: from the end) and step, as far as one range can say it; zeros without keys.
+    /// First key, last key (negative: from the end) and step, as far as one range can say it; zeros
+    /// without keys.
     pub fn key_range(&self) -> (i32, i32, i32) {
         let ranges: Vec<_> = self.keys.iter().filter_map(Keys::range).collect();
         match ranges.as_slice() {
@@ -90,8 +91,8 @@ impl Resolved {
         }
     }
 
-    /// The keys among a call's arguments (the names included) as positions with their access, or none if a count
-    /// in the arguments does not fit them.
+    /// The keys among a call's arguments (the names included) as positions with their access, or
+    /// none if a count in the arguments does not fit them.
     pub fn key_positions(&self, arguments: &[&[u8]]) -> Option<Vec<(usize, Access)>> {
         let mut positions = Vec::new();
         for keys in self.keys {
@@ -195,8 +196,8 @@ impl Keys {
         }
     }
 
-    /// Redis' `lastkey`: relative to the first key, or negative and from the end; none if a count says how many
-    /// keys there are.
+    /// Redis' `lastkey`: relative to the first key, or negative and from the end; none if a count
+    /// says how many keys there are.
     pub fn last(&self) -> Option<i32> {
         match *self {
             Keys::One(..) => Some(0),

@@ -24,7 +24,8 @@ pub enum Error {
     /// An index beyond a sequence or the databases.
     #[error("ERR index out of range")]
     IndexOutOfRange,
-    /// A number of arguments that the command does not take; the name, with its container's before a `|`.
+    /// A number of arguments that the command does not take; the name, with its container's before
+    /// a `|`.
     #[error("ERR wrong number of arguments for '{0}' command")]
     Arity(String),
     /// AUTH first.
@@ -56,7 +57,8 @@ impl From<WrongType> for Error {
 /// What a handler returns.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// Bytes of a request as Redis, whose texts are C strings, prints them into an error: up to the first NUL byte.
+/// Bytes of a request as Redis, whose texts are C strings, prints them into an error: up to the
+/// first NUL byte.
 pub fn c_text(bytes: &[u8]) -> Cow<'_, str> {
     let end = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
     String::from_utf8_lossy(bytes.get(..end).unwrap_or_default())

@@ -1,8 +1,8 @@
 //! The commands: one entry each says everything about it, beside its handler, as plain data.
 //!
-//! Lookup, arity, COMMAND's answers, key positions, the fuzzer's grammar and (later) ACL categories and cluster
-//! redirects are all derived from the entry. To add a command, write its entry and its handler in the file of its
-//! group; the group's `COMMANDS` slice is listed in [`table`].
+//! Lookup, arity, COMMAND's answers, key positions, the fuzzer's grammar and (later) ACL categories
+//! and cluster redirects are all derived from the entry. To add a command, write its entry and its
+//! handler in the file of its group; the group's `COMMANDS` slice is listed in [`table`].
 //!
 //! ```text
 //! bytes ──resp──► arguments ──table::find──► Command ── arity ── auth ──► Handler::Read     (&View)      ─► Reply
@@ -40,9 +40,11 @@ pub struct Command {
     pub name: &'static str,
     /// One sentence, as COMMAND DOCS gives it.
     pub summary: &'static str,
-    /// The arguments after the name, in the notation of the reference: `key [EX seconds | PX ms] <A | B> [key ...]`.
+    /// The arguments after the name, in the notation of the reference: `key [EX seconds | PX ms]
+    /// <A | B> [key ...]`.
     pub syntax: &'static str,
-    /// A session that shows it: `> ` request, reply lines as redis-cli prints them, `log: ` records. Run as a test.
+    /// A session that shows it: `> ` request, reply lines as redis-cli prints them, `log: `
+    /// records. Run as a test.
     pub example: &'static str,
     /// The Redis version that introduced it.
     pub since: &'static str,
@@ -52,22 +54,25 @@ pub struct Command {
     pub group: Group,
     /// Where its keys are.
     pub keys: &'static [Keys],
-    /// Whether a call counts as a use of its keys (idle times, eviction), where the key specs do not tell: they
-    /// say `access` of TTL, which is none, and only `RO` of TOUCH, which is one. Of a write, whether it uses its
-    /// first key even though it leaves its value as it is (EXPIRE).
+    /// Whether a call counts as a use of its keys (idle times, eviction), where the key specs do
+    /// not tell: they say `access` of TTL, which is none, and only `RO` of TOUCH, which is
+    /// one. Of a write, whether it uses its first key even though it leaves its value as it is
+    /// (EXPIRE).
     pub touches: Option<bool>,
     /// What cannot be derived from handler, keys and group.
     pub flags: &'static [Flag],
-    /// Arity, where the syntax does not give it (positive: exact; negative: at least; the name counts).
+    /// Arity, where the syntax does not give it (positive: exact; negative: at least; the name
+    /// counts).
     pub arity: Option<i32>,
-    /// ACL categories that group, handler and flags do not give; with a `-` in front, one that they give wrongly.
+    /// ACL categories that group, handler and flags do not give; with a `-` in front, one that
+    /// they give wrongly.
     pub categories: &'static [&'static str],
     /// Hints for clients and proxies, as COMMAND INFO gives them (`request_policy:all_shards`).
     pub tips: &'static [&'static str],
     /// What runs it.
     pub handler: Handler,
-    /// How much a read would look at (elements or bytes), if that can be a lot: above `slow-read-elements` it
-    /// runs on the read pool, on a frozen keyspace.
+    /// How much a read would look at (elements or bytes), if that can be a lot: above
+    /// `slow-read-elements` it runs on the read pool, on a frozen keyspace.
     pub cost: Option<CostFn>,
     /// Its subcommands.
     pub subcommands: &'static [Command],
@@ -153,21 +158,23 @@ pub enum Access {
     Variable,
 }
 
-/// Where keys stand among the arguments (0 is the command's name; for a subcommand, the container's).
+/// Where keys stand among the arguments (0 is the command's name; for a subcommand, the
+/// container's).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Keys {
     /// One key at this position.
     One(usize, Access),
     /// Keys from the position to the end, every `step`-th argument.
     From(usize, usize, Access),
-    /// Keys from a position to another (negative: counted from the end, -1 is the last argument), both included,
-    /// every `step`-th.
+    /// Keys from a position to another (negative: counted from the end, -1 is the last argument),
+    /// both included, every `step`-th.
     Range(usize, i32, usize, Access),
     /// The argument at the position says how many keys follow it, every `step`-th argument one.
     Counted(usize, usize, Access),
 }
 
-/// Redis' command flags that are stated, not derived (`write`, `readonly`, `movablekeys` are derived).
+/// Redis' command flags that are stated, not derived (`write`, `readonly`, `movablekeys` are
+/// derived).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Flag {
     /// May need memory: refused when there is none left.
@@ -200,11 +207,13 @@ pub enum Flag {
     MayReplicate,
     /// Touches all keys: ACL category `keyspace` dangers.
     TouchesArbitraryKeys,
-    /// Is a control that writes data or reads it by way of an action (`write`/`readonly` for COMMAND INFO).
+    /// Is a control that writes data or reads it by way of an action (`write`/`readonly` for
+    /// COMMAND INFO).
     Write,
     /// As above.
     ReadOnly,
-    /// Shows what the engine knows of itself: its facts are brought up to date first. Not for COMMAND INFO.
+    /// Shows what the engine knows of itself: its facts are brought up to date first. Not for
+    /// COMMAND INFO.
     ShowsFacts,
 }
 

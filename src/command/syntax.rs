@@ -7,8 +7,8 @@
 //! T A | B             in a bracket: the token T, then A or B  (AGGREGATE SUM | MIN | MAX)
 //! ```
 //!
-//! A token is a word without lower-case letters (`EX`, `*`, `""`). The arity and COMMAND DOCS' arguments follow
-//! from the tree, so an entry says its syntax once.
+//! A token is a word without lower-case letters (`EX`, `*`, `""`). The arity and COMMAND DOCS'
+//! arguments follow from the tree, so an entry says its syntax once.
 
 /// One argument, or several that belong together.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,7 +77,8 @@ pub fn parse(syntax: &str) -> Vec<Argument<'_>> {
     parser.sequence(Place::Top)
 }
 
-/// Redis' arity: the name's words (2 for a subcommand) and the required ones; negative if more may follow.
+/// Redis' arity: the name's words (2 for a subcommand) and the required ones; negative if more may
+/// follow.
 pub fn arity(syntax: &str, name_words: usize) -> i32 {
     let (required, varies) = words(&parse(syntax));
     let total = i32::try_from(name_words + required).expect("a syntax is a line of text");
@@ -103,8 +104,8 @@ fn is_token(word: &str) -> bool {
     !word.contains(|c: char| c.is_ascii_lowercase())
 }
 
-/// Where a sequence stands, which decides how far a token reaches: in a bracket to the end of its branch, at the
-/// top up to the next token or optional part.
+/// Where a sequence stands, which decides how far a token reaches: in a bracket to the end of its
+/// branch, at the top up to the next token or optional part.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Place {
     Top,
@@ -130,7 +131,8 @@ impl<'a> Parser<'a> {
                 "[" if self.is_repetition() => {
                     let start = self.at;
                     if !self.repetition(&mut arguments, place) {
-                        // Of something that is not right before it (BITFIELD): an argument by itself.
+                        // Of something that is not right before it (BITFIELD): an argument by
+                        // itself.
                         self.at = start;
                         arguments.push(Argument { multiple: true, ..self.bracket(Place::Branch) });
                     }
@@ -219,7 +221,8 @@ impl<'a> Parser<'a> {
         false
     }
 
-    /// Reads a bracket that repeats the last of `arguments` and marks them; false if it repeats something else.
+    /// Reads a bracket that repeats the last of `arguments` and marks them; false if it repeats
+    /// something else.
     fn repetition(&mut self, arguments: &mut Vec<Argument<'a>>, place: Place) -> bool {
         let repeated = match self.bracket(place) {
             Argument { token: None, kind: Kind::Block(parts), .. } => parts,
@@ -269,7 +272,8 @@ fn block(mut arguments: Vec<Argument<'_>>) -> Argument<'_> {
 mod tests {
     use super::*;
 
-    /// A tree in a short notation: `?` optional, `+` multiple, `++` with its token, `(…)` block, `{…}` one of.
+    /// A tree in a short notation: `?` optional, `+` multiple, `++` with its token, `(…)` block,
+    /// `{…}` one of.
     fn show(arguments: &[Argument<'_>]) -> String {
         let show_one = |argument: &Argument<'_>| {
             let body = match &argument.kind {

@@ -1,9 +1,9 @@
 //! The table: every entry found by name, with what is derived from it.
 //!
-//! Derived once at the first use: arity from the syntax, the first key's position from the key specs, the full name
-//! of a subcommand, a dense index for statistics. A name is looked up by its ends and its length, without
-//! allocating, in whatever case it comes; once a request, outside the lock. `derived` has what only COMMAND and the
-//! tests ask for.
+//! Derived once at the first use: arity from the syntax, the first key's position from the key
+//! specs, the full name of a subcommand, a dense index for statistics. A name is looked up by its
+//! ends and its length, without allocating, in whatever case it comes; once a request, outside the
+//! lock. `derived` has what only COMMAND and the tests ask for.
 
 use super::{
     Command, Handler, Keys, cluster, connection, introspect, keys, server, string, syntax,
@@ -59,8 +59,8 @@ impl Resolved {
         }
     }
 
-    /// Its subcommand with this name, in any case. The longest lists have some thirty, and a wrong length is
-    /// seen at once.
+    /// Its subcommand with this name, in any case. The longest lists have some thirty, and a wrong
+    /// length is seen at once.
     #[inline]
     pub fn subcommand(&self, name: &[u8]) -> Option<&Resolved> {
         let mut subcommands = self.subcommands.iter();
@@ -78,7 +78,8 @@ impl Resolved {
 pub enum Found {
     /// A command.
     Command(&'static Resolved),
-    /// A command with subcommands, of which none has this name. (COMMAND works without one, but not with any.)
+    /// A command with subcommands, of which none has this name. (COMMAND works without one, but not
+    /// with any.)
     UnknownSubcommand(&'static Resolved),
     /// Nothing.
     Unknown,
@@ -128,7 +129,8 @@ const FILLED_MAX: usize = SLOTS / 2;
 struct Table {
     commands: Vec<Resolved>,
     indexes: usize,
-    /// Open addressing: index into `commands` plus one; 0 is a free slot, and there are always some.
+    /// Open addressing: index into `commands` plus one; 0 is a free slot, and there are always
+    /// some.
     slots: Box<[u16; SLOTS]>,
 }
 
@@ -163,8 +165,8 @@ impl Table {
     }
 }
 
-/// A slot from a name's length, its first and its last eight bytes (of a short name they overlap), with the case
-/// bit set. Fixed-size pieces, so that nothing is called for a copy.
+/// A slot from a name's length, its first and its last eight bytes (of a short name they overlap),
+/// with the case bit set. Fixed-size pieces, so that nothing is called for a copy.
 #[inline]
 fn slot_of(name: &[u8]) -> usize {
     const CASE: u64 = 0x2020_2020_2020_2020;

@@ -16,7 +16,7 @@ const SLOW_EVERY: u64 = 10;
 const IDLE_EVERY: u64 = 100;
 
 /// Pages moved out of sparse segments in one hold of the lock: about 100 µs.
-const PAGES_A_TIDY: usize = 64;
+const PAGES_A_TIDY: usize = 32;
 
 /// One tick, outside the lock; `n` counts the ticks.
 pub fn tick(shared: &std::sync::Arc<Shared>, n: u64) {

@@ -478,26 +478,39 @@ pub(super) struct Pace {
     /// Mixed with a counter, the seed of each call's chance.
     pub seed: u64,
     begun: Monotonic,
-    requests: u32,
+    looked: Monotonic,
+    /// Requests until the next look at the clock, and between it and the one after it.
+    left: u32,
+    step: u32,
 }
 
 impl Pace {
-    /// A round may hold the lock about this long; then the rest of its requests make another one. Only a
-    /// round right after a snapshot comes near it, since its writes copy directory nodes.
-    const MOST: Duration = Duration::from_micros(400);
-    /// Requests between two looks at the clock.
-    const LOOK_EVERY: u32 = 8;
+    /// A round may hold the lock about this long; then the rest of its requests make another one.
+    /// Only a round right after a snapshot comes near it, since its writes copy directory nodes.
+    const MOST: Duration = Duration::from_micros(300);
+    /// Most requests between two looks at the clock.
+    const STEP_MOST: u32 = 8;
+    /// A request that takes longer than this is not an ordinary one: look after each.
+    const ORDINARY: Duration = Duration::from_micros(10);
 
     fn begin(seed: u64) -> Self {
-        Pace { seed, begun: clock::monotonic(), requests: 0 }
+        let now = clock::monotonic();
+        Pace { seed, begun: now, looked: now, left: 1, step: 1 }
     }
 
-    /// Whether the next request must wait for another round. The first ones never must.
+    /// Whether the next request must wait for another round. The first one never must.
     #[inline]
     fn is_over(&mut self) -> bool {
-        self.requests += 1;
-        self.requests.is_multiple_of(Self::LOOK_EVERY)
-            && clock::monotonic().since(self.begun) > Self::MOST
+        if self.left > 0 {
+            self.left -= 1;
+            return false;
+        }
+        let now = clock::monotonic();
+        let slow = now.since(self.looked) > Self::ORDINARY * self.step;
+        self.step = if slow { 1 } else { (self.step * 2).min(Self::STEP_MOST) };
+        self.left = self.step - 1;
+        self.looked = now;
+        now.since(self.begun) > Self::MOST
     }
 }
 

@@ -1,8 +1,8 @@
 //! The digest of a data set: equal data, equal digest, in any Redis-compatible server.
 //!
-//! The construction is Redis' `DEBUG DIGEST` (debug.c): per key a chain of SHA-1s over key, type and value, the hashes
-//! of all keys' chains combined by exclusive or, so that their order does not matter. An expiry counts as present or absent; its
-//! time does not. Access clocks do not count.
+//! The construction is Redis' `DEBUG DIGEST` (debug.c): per key a chain of SHA-1s over key, type
+//! and value, the hashes of all keys' chains combined by exclusive or, so that their order does not
+//! matter. An expiry counts as present or absent; its time does not. Access clocks do not count.
 
 use super::{Db, Entry, Frozen, Keyspace};
 use sha1::{Digest as _, Sha1};

@@ -1,13 +1,15 @@
 //! The keyspace: numbered databases of typed values with expiry and access clocks.
 //!
-//! It stands between [`crate::paged`], which knows tables of bytes, and the commands, which know Redis. Three rules:
+//! It stands between [`crate::paged`], which knows tables of bytes, and the commands, which know
+//! Redis. Three rules:
 //!
-//! - **Looking is a [`View`]**, changing is a [`Tx`]: the mutators of [`Keyspace`] are visible in this folder
-//!   only, and only the changes in [`record`] call them. So every mutation is a record (law 1).
-//! - **Reads change nothing** (law 5). A view hides an expired key and leaves a note; the engine, or the next
-//!   change of the same transaction, turns the note into a `DEL` record.
-//! - **It is a value** (law 4): [`Keyspace::freeze`] clones the roots, and whoever holds the clone reads one
-//!   instant for as long as it likes, off the lock, while writes go on.
+//! - **Looking is a [`View`]**, changing is a [`Tx`]: the mutators of [`Keyspace`] are visible in
+//!   this folder only, and only the changes in [`record`] call them. So every mutation is a record
+//!   (law 1).
+//! - **Reads change nothing** (law 5). A view hides an expired key and leaves a note; the engine,
+//!   or the next change of the same transaction, turns the note into a `DEL` record.
+//! - **It is a value** (law 4): [`Keyspace::freeze`] clones the roots, and whoever holds the clone
+//!   reads one instant for as long as it likes, off the lock, while writes go on.
 //!
 //! Reading order: this file, [`value`], [`tx`], [`record`], then [`digest`].
 
@@ -98,7 +100,8 @@ pub struct Lookups {
     pub misses: Cell<u64>,
 }
 
-/// The keyspace as it was at one instant. It never changes, and may be read and dropped on any thread.
+/// The keyspace as it was at one instant. It never changes, and may be read and dropped on any
+/// thread.
 pub struct Frozen(Keyspace);
 
 impl Frozen {
@@ -107,8 +110,8 @@ impl Frozen {
         &self.0
     }
 
-    /// Takes the databases apart, for a reader that drops each part as soon as it has read it, so that the
-    /// memory held for a snapshot shrinks while it is written.
+    /// Takes the databases apart, for a reader that drops each part as soon as it has read it, so
+    /// that the memory held for a snapshot shrinks while it is written.
     pub fn into_tables(self) -> impl Iterator<Item = (Db, Table<Object>)> {
         self.0.databases.into_iter().enumerate().map(|(n, table)| (Db(n as u16), table))
     }
@@ -132,7 +135,8 @@ impl Keyspace {
         self.databases.len()
     }
 
-    /// One database's table, to look at without hiding expired entries (snapshots, digests, statistics).
+    /// One database's table, to look at without hiding expired entries (snapshots, digests,
+    /// statistics).
     ///
     /// # Panics
     /// If there is no such database: sessions only hold numbers that exist.
@@ -185,7 +189,8 @@ impl Keyspace {
         !self.noticed.borrow().is_empty()
     }
 
-    /// Takes the notes left by reads. On a replica they are dropped: it hides, and never removes on its own.
+    /// Takes the notes left by reads. On a replica they are dropped: it hides, and never removes on
+    /// its own.
     pub fn take_noticed(&mut self) -> Vec<(Db, Vec<u8>)> {
         std::mem::take(self.noticed.get_mut())
     }
@@ -212,20 +217,22 @@ impl Keyspace {
         self.clock
     }
 
-    /// Marks a key as used now. A hint: never copies a page, so it is skipped while the page is shared.
+    /// Marks a key as used now. A hint: never copies a page, so it is skipped while the page is
+    /// shared.
     #[inline]
     pub fn touch(&mut self, db: Db, key: Key<'_>) {
         let clock = self.clock;
         self.databases[db.index()].touch(key.hash, key.bytes, clock);
     }
 
-    /// Sets a key's access clock (RESTORE with IDLETIME or FREQ, RDB files). A hint, like [`Self::touch`].
+    /// Sets a key's access clock (RESTORE with IDLETIME or FREQ, RDB files). A hint, like
+    /// [`Self::touch`].
     pub fn touch_at(&mut self, db: Db, key: Key<'_>, clock: u32) {
         self.databases[db.index()].touch(key.hash, key.bytes, clock);
     }
 
-    /// A little housekeeping, bounded: takes back pages freed by other threads, and empties sparse segments, a
-    /// step each time. `cursor` is where it stands, for the next call.
+    /// A little housekeeping, bounded: takes back pages freed by other threads, and empties sparse
+    /// segments, a step each time. `cursor` is where it stands, for the next call.
     pub fn tidy(&mut self, cursor: &mut TidyCursor, pages_max: usize) {
         /// Taking a page back costs an eighth of moving one.
         const FREED_PER_MOVED: usize = 8;
@@ -256,8 +263,8 @@ impl Keyspace {
         };
     }
 
-    /// Looks for keys of `db` that are due at `now`, over at most `pages_max` pages from `cursor` on, and calls
-    /// `found` with each. Returns whether it reached the end.
+    /// Looks for keys of `db` that are due at `now`, over at most `pages_max` pages from `cursor`
+    /// on, and calls `found` with each. Returns whether it reached the end.
     pub fn due(
         &self,
         db: Db,
@@ -320,7 +327,12 @@ impl Keyspace {
         key: Key<'_>,
         f: impl FnOnce(&mut Object) -> R,
     ) -> Option<R> {
-        self.databases[db.index()].modify_object(&mut self.heap, key.hash, key.bytes, |object, _heap| f(object))
+        self.databases[db.index()].modify_object(
+            &mut self.heap,
+            key.hash,
+            key.bytes,
+            |object, _heap| f(object),
+        )
     }
 
     /// Empties a database; its old contents go to the reclaimer. Returns how many keys there were.
@@ -436,8 +448,9 @@ impl<'a> View<'a> {
         })
     }
 
-    /// A live key, each with the same chance; `seed` makes the choice. While it only meets expired keys it draws
-    /// [`RANDOM_TRIES`] times; then it takes the first live key of as many pages, and none if there is none there.
+    /// A live key, each with the same chance; `seed` makes the choice. While it only meets expired
+    /// keys it draws [`RANDOM_TRIES`] times; then it takes the first live key of as many pages,
+    /// and none if there is none there.
     pub fn random(&self, seed: u64) -> Option<Entry<'a>> {
         let table = self.keyspace.table(self.db);
         let mut rng = Rng::from_seed(seed);

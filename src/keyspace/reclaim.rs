@@ -1,7 +1,7 @@
 //! The reclaimer: freeing is never on the request path.
 //!
-//! A dropped database or a large value goes through a channel to one thread that does nothing else. What is
-//! small is dropped on the spot, since a message would cost more than the free.
+//! A dropped database or a large value goes through a channel to one thread that does nothing else.
+//! What is small is dropped on the spot, since a message would cost more than the free.
 
 use super::value::Object;
 use crate::paged::{Object as _, Table};
@@ -9,7 +9,8 @@ use crossbeam_channel::{Receiver, Sender};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 
-/// Values at least this large (bytes) are freed by the reclaimer; below, one call to the allocator is cheaper.
+/// Values at least this large (bytes) are freed by the reclaimer; below, one call to the allocator
+/// is cheaper.
 const LARGE_BYTES: usize = 64 << 10;
 
 enum Garbage {
@@ -43,7 +44,8 @@ impl Reclaimer {
         Ok(Reclaimer { sender: Some(sender), account })
     }
 
-    /// A reclaimer without a thread: everything is freed where it is dropped (tests, tools, replay checks).
+    /// A reclaimer without a thread: everything is freed where it is dropped (tests, tools, replay
+    /// checks).
     pub fn inline() -> Self {
         Reclaimer { sender: None, account: Arc::default() }
     }
@@ -79,7 +81,8 @@ impl Reclaimer {
         let Some(sender) = &self.sender else { return };
         self.account.pending_objects.fetch_add(objects, Relaxed);
         self.account.pending_bytes.fetch_add(bytes, Relaxed);
-        // A send fails only when the thread is gone; the garbage comes back in the error and is dropped here.
+        // A send fails only when the thread is gone; the garbage comes back in the error and is
+        // dropped here.
         if sender.send(garbage).is_err() {
             self.account.done(objects, bytes);
         }

@@ -141,8 +141,8 @@ pub struct Tx<'a> {
 }
 
 impl<'a> Tx<'a> {
-    /// Begins one call's changes in `db` at `now` ([`UnixMs::ZERO`] for replay: expiry is off). They end when
-    /// the transaction is dropped.
+    /// Begins one call's changes in `db` at `now` ([`UnixMs::ZERO`] for replay: expiry is off).
+    /// They end when the transaction is dropped.
     #[inline]
     pub fn begin(keyspace: &'a mut Keyspace, batch: &'a mut Batch, db: Db, now: UnixMs) -> Self {
         batch.begin_call();
@@ -192,8 +192,8 @@ impl<'a> Tx<'a> {
         self.commit(self.db, &change)
     }
 
-    /// Removes a key that is given an expiry in the past: an ordinary DEL record, but told and counted as an expiry,
-    /// as in Redis. Returns whether it was there.
+    /// Removes a key that is given an expiry in the past: an ordinary DEL record, but told and
+    /// counted as an expiry, as in Redis. Returns whether it was there.
     pub fn remove_as_expired(&mut self, key: Key<'_>) -> bool {
         let found = self.emit(Delete { key, cause: Cause::Expired });
         self.batch.expired += u64::from(found);
@@ -206,8 +206,9 @@ impl<'a> Tx<'a> {
         self.keyspace.touch_at(self.db, key, clock);
     }
 
-    /// Removes, by records, the keys that reads have found expired. Looking at a key before changing it is
-    /// what makes an expired one vanish from the log before the change lands on it.
+    /// Removes, by records, the keys that reads have found expired. Looking at a key before
+    /// changing it is what makes an expired one vanish from the log before the change lands on
+    /// it.
     #[cold]
     pub fn remove_noticed(&mut self) {
         for (db, key) in self.keyspace.take_noticed() {

@@ -171,8 +171,8 @@ impl<'a> StringRef<'a> {
     }
 }
 
-/// How `bytes` are kept: the one place that decides it. `changed` says that it is the result of a change in
-/// place, which Redis does not turn into an integer.
+/// How `bytes` are kept: the one place that decides it. `changed` says that it is the result of a
+/// change in place, which Redis does not turn into an integer.
 #[inline]
 pub fn stored(bytes: &[u8], changed: bool) -> NewValue<'_, Object> {
     if bytes.len() > paged::INLINE_MAX {
@@ -190,12 +190,14 @@ pub fn stored(bytes: &[u8], changed: bool) -> NewValue<'_, Object> {
     NewValue::Bytes { kind: KIND_STRING, bytes }
 }
 
-/// Whether Valkey 9.1 keeps key, expiry and value of these lengths in one block, which it calls `embstr`.
+/// Whether Valkey 9.1 keeps key, expiry and value of these lengths in one block, which it calls
+/// `embstr`.
 ///
-/// The block is at most 128 bytes: 8 for the object, 8 for an expiry, 3 + length for the key (5 from 32 bytes on),
-/// 4 + length for the value. So `K` takes values up to 112 bytes, 104 with an expiry. A key too long to share the
-/// block with an expiry leaves it outside. Found by trying lengths around the limits; one thing is not followed: in
-/// Valkey a key that once had an expiry keeps the room for it. (In Redis 7.0 it is: values up to 44 bytes.)
+/// The block is at most 128 bytes: 8 for the object, 8 for an expiry, 3 + length for the key (5
+/// from 32 bytes on), 4 + length for the value. So `K` takes values up to 112 bytes, 104 with an
+/// expiry. A key too long to share the block with an expiry leaves it outside. Found by trying
+/// lengths around the limits; one thing is not followed: in Valkey a key that once had an expiry
+/// keeps the room for it. (In Redis 7.0 it is: values up to 44 bytes.)
 fn embedded(key: usize, value: usize, expires: bool) -> bool {
     const BLOCK_BYTES: usize = 128;
     const OBJECT_BYTES: usize = 8;
@@ -210,7 +212,8 @@ fn embedded(key: usize, value: usize, expires: bool) -> bool {
 /// Seconds of the access clock before it wraps: 24 bits.
 pub const CLOCK_MASK: u32 = 0xFF_FFFF;
 
-/// The least-recently-used clock at a unix time in ms: seconds, 24 bits (as Redis' `LRU_CLOCK_RESOLUTION` of 1 s).
+/// The least-recently-used clock at a unix time in ms: seconds, 24 bits (as Redis'
+/// `LRU_CLOCK_RESOLUTION` of 1 s).
 pub fn lru_clock(now_ms: u64) -> u32 {
     (now_ms / 1000) as u32 & CLOCK_MASK
 }

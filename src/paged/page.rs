@@ -246,7 +246,8 @@ impl<O: Object> PagePtr<O> {
     /// where one would be added.
     #[inline(always)]
     pub(super) fn prefetch_entry(&self, hash: u64) {
-        let offset = self.candidates(hash).next().map_or(self.header().used as usize, |(_, offset)| offset);
+        let offset =
+            self.candidates(hash).next().map_or(self.header().used as usize, |(_, offset)| offset);
         let address = self.address().wrapping_add(HEADER + offset);
         probe::prefetch(address);
         probe::prefetch(address.wrapping_add(64));

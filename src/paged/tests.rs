@@ -661,8 +661,8 @@ fn long_bytes_are_refused() {
     Table::<Blob>::new().upsert(&mut PageHeap::new(), 1, b"k", new, Expiry::None, 0);
 }
 
-/// Found by the fuzz target `commands`: all entries of a full page came to one side of its split, where a slot more was
-/// kept free than there is room for.
+/// Found by the fuzz target `commands`: all entries of a full page came to one side of its split,
+/// where a slot more was kept free than there is room for.
 #[test]
 fn fuzz_1_a_full_page_splits_into_itself_and_nothing() {
     // The first bits are alike, so that the first splits part nothing.

@@ -1,8 +1,9 @@
 //! A session as one line of CLIENT LIST: Valkey 9.1's fields, in its order.
 //!
-//! What this server has no counterpart of is 0: a connection has no reply buffer of its own (`rbs`, `rbp`, `obl`,
-//! `oll`: its worker's output arena has them all), and an idle one no query buffer (`qbuf-free`). Fields of features
-//! that come with their issue stand at what Redis prints for a client that does not use them.
+//! What this server has no counterpart of is 0: a connection has no reply buffer of its own (`rbs`,
+//! `rbp`, `obl`, `oll`: its worker's output arena has them all), and an idle one no query buffer
+//! (`qbuf-free`). Fields of features that come with their issue stand at what Redis prints for a
+//! client that does not use them.
 
 use super::Session;
 use crate::base::clock::UnixMs;
@@ -54,8 +55,8 @@ impl Session {
         "default"
     }
 
-    /// Appends its line, with the newline. `argument_bytes` is the length of the arguments of the command it runs,
-    /// 0 if it runs none.
+    /// Appends its line, with the newline. `argument_bytes` is the length of the arguments of the
+    /// command it runs, 0 if it runs none.
     pub fn describe(&self, now: UnixMs, argument_bytes: usize, out: &mut Vec<u8>) {
         let own_bytes = size_of::<Session>()
             + self.name.capacity()

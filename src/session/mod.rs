@@ -1,8 +1,9 @@
 //! One connection's state: who it is, what it has selected, how it wants its replies.
 //!
-//! A session lives in the engine's registry ([`crate::admin::clients`]), since CLIENT LIST and CLIENT KILL of other
-//! connections look at it; its socket and its buffers stay with its I/O worker. WATCH, MULTI, blocking and tracking
-//! state come with their issues, beside this file. [`describe`] prints a session as CLIENT LIST shows it.
+//! A session lives in the engine's registry ([`crate::admin::clients`]), since CLIENT LIST and
+//! CLIENT KILL of other connections look at it; its socket and its buffers stay with its I/O
+//! worker. WATCH, MULTI, blocking and tracking state come with their issues, beside this file.
+//! [`describe`] prints a session as CLIENT LIST shows it.
 
 pub mod describe;
 
@@ -115,14 +116,14 @@ impl Session {
         }
     }
 
-    /// Whether the connection comes from this machine, as the guarded features mean it: from the loopback address,
-    /// or from the server itself.
+    /// Whether the connection comes from this machine, as the guarded features mean it: from the
+    /// loopback address, or from the server itself.
     pub fn is_local(&self) -> bool {
         self.address.is_none_or(|address| address.ip().is_loopback())
     }
 
-    /// RESET: back to the state of a new connection; what the client said about itself (CLIENT SETINFO and CAPA)
-    /// stays.
+    /// RESET: back to the state of a new connection; what the client said about itself (CLIENT
+    /// SETINFO and CAPA) stays.
     pub fn reset(&mut self, authenticated: bool) {
         self.db = Db(0);
         self.protocol = Protocol::Resp2;

@@ -13,8 +13,8 @@ pub struct Domain {
     /// DUMP payloads that were answered.
     pub payloads: Vec<Vec<u8>>,
     /// Whether a value may be set with an expiry that is past. Redis 7.0 keeps such a key until it
-    /// looks at it, and counts it in DBSIZE and DEBUG DIGEST until then; Valkey, except for MSETEX,
-    /// and we do not store it.
+    /// looks at it, and counts it in DBSIZE and DEBUG DIGEST until then; Valkey, except for
+    /// MSETEX, and we do not store it.
     pub sets_past: bool,
     /// How many times from now were drawn.
     times: u64,

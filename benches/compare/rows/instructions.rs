@@ -16,7 +16,8 @@ use std::process::Command;
 /// Names a program to count instead of building one.
 const PROGRAM: &str = "COOLCACHE_CALLGRIND";
 
-/// valgrind hides the vDSO, and rustix' own system calls crash looking for it: that build asks libc.
+/// valgrind hides the vDSO, and rustix' own system calls crash looking for it: that build asks
+/// libc.
 const FLAGS: &str = "--cfg rustix_use_libc";
 
 /// Per SET, log off and on.

@@ -1,8 +1,8 @@
 //! Reading settings: the configuration file and the command line, as redis-server reads them.
 //!
-//! The command line becomes lines of a configuration file behind the real one's, so there is one reader, and an
-//! error names a line even when there is no file. Of a line, the first word is the parameter, the others its value;
-//! words may be quoted as in redis-cli.
+//! The command line becomes lines of a configuration file behind the real one's, so there is one
+//! reader, and an error names a line even when there is no file. Of a line, the first word is the
+//! parameter, the others its value; words may be quoted as in redis-cli.
 
 use super::parameter::{Parameter, why};
 use super::{Config, Values, table};
@@ -112,8 +112,8 @@ fn read(file: &Path) -> Result<String, String> {
     })
 }
 
-/// The files that an include names: itself, or those of its folder that match the glob of its last part, which may
-/// be none.
+/// The files that an include names: itself, or those of its folder that match the glob of its last
+/// part, which may be none.
 fn matching(path: &Path) -> Result<Vec<PathBuf>, String> {
     let name = path.file_name().unwrap_or_default().as_encoded_bytes();
     if glob::is_literal(name) {
@@ -136,8 +136,8 @@ fn matching(path: &Path) -> Result<Vec<PathBuf>, String> {
     Ok(files)
 }
 
-/// The command line as lines of a file. `--name` begins a line unless it stands where the value of a `--name` is
-/// expected, except behind `--save`, whose value may be missing and is then empty.
+/// The command line as lines of a file. `--name` begins a line unless it stands where the value of
+/// a `--name` is expected, except behind `--save`, whose value may be missing and is then empty.
 fn lines_of(options: &[String]) -> String {
     let mut lines = String::new();
     let mut value_expected = false;
@@ -182,8 +182,9 @@ pub(super) fn quoted(text: &str) -> String {
     quoted
 }
 
-/// Splits a line into words as Redis' `sdssplitargs`: `"..."` with escapes `\n \r \t \a \b \" \\ \xHH`, `'...'` with
-/// the escape `\'`. None if quotes are not closed, or closed in the middle of a word, or if it is not UTF-8 text.
+/// Splits a line into words as Redis' `sdssplitargs`: `"..."` with escapes `\n \r \t \a \b \" \\
+/// \xHH`, `'...'` with the escape `\'`. None if quotes are not closed, or closed in the middle of a
+/// word, or if it is not UTF-8 text.
 pub(super) fn split_words(line: &str) -> Option<Vec<String>> {
     let mut rest = line.as_bytes();
     let mut words = Vec::new();

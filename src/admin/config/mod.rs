@@ -8,9 +8,10 @@
 //!                    └─ CONFIG REWRITE the file again, comments kept             rewrite.rs
 //! ```
 //!
-//! A parameter is in the table if it has an effect, or if tools read it and its value is true of us; such a value
-//! that cannot be changed is [`parameter::Kind::Fixed`]. The values are typed fields of [`Config`], so that the
-//! request path reads a field and no text. Bounds and error texts are Valkey 9.1's.
+//! A parameter is in the table if it has an effect, or if tools read it and its value is true of
+//! us; such a value that cannot be changed is [`parameter::Kind::Fixed`]. The values are typed
+//! fields of [`Config`], so that the request path reads a field and no text. Bounds and error texts
+//! are Valkey 9.1's.
 
 mod file;
 mod parameter;
@@ -179,14 +180,15 @@ pub struct BufferLimits {
 }
 
 impl Config {
-    /// Settings from the command line without the program's name, as redis-server reads it: the first argument
-    /// may be a configuration file, the rest is `--name value ...`. The error is ready to be printed.
+    /// Settings from the command line without the program's name, as redis-server reads it: the
+    /// first argument may be a configuration file, the rest is `--name value ...`. The error is
+    /// ready to be printed.
     pub fn from_args(arguments: &[String]) -> Result<Config, String> {
         file::load(arguments)
     }
 
-    /// CONFIG GET: the parameters that any of the patterns names, by name. A pattern without special bytes is
-    /// answered with the name as it was given, as Valkey does.
+    /// CONFIG GET: the parameters that any of the patterns names, by name. A pattern without
+    /// special bytes is answered with the name as it was given, as Valkey does.
     pub fn get(&self, patterns: &[&[u8]]) -> Vec<(String, String)> {
         let mut found: Vec<(String, String)> = Vec::new();
         for pattern in patterns {
@@ -208,8 +210,9 @@ impl Config {
         found
     }
 
-    /// CONFIG SET: sets all pairs, or none and says why, in the words that follow `ERR ` on the wire. `local` is
-    /// whether the caller's connection comes from this machine. Returns the names whose value is another one now.
+    /// CONFIG SET: sets all pairs, or none and says why, in the words that follow `ERR ` on the
+    /// wire. `local` is whether the caller's connection comes from this machine. Returns the
+    /// names whose value is another one now.
     pub fn set(
         &mut self,
         pairs: &[(&[u8], &[u8])],
@@ -425,7 +428,8 @@ impl Config {
         self.values.no_appendfsync_on_rewrite
     }
 
-    /// Growth of the log over its base, percent, at which a new base is written; 0: never by itself.
+    /// Growth of the log over its base, percent, at which a new base is written; 0: never by
+    /// itself.
     pub fn auto_aof_rewrite_percentage(&self) -> u64 {
         self.values.auto_aof_rewrite_percentage
     }

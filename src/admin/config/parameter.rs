@@ -51,7 +51,8 @@ pub(super) enum Kind {
     Choice { at: Field<usize>, words: &'static [&'static str] },
     /// Any text.
     Text(Field<String>),
-    /// A file's or a folder's name without a path; whether it may be empty, and what it is called in errors.
+    /// A file's or a folder's name without a path; whether it may be empty, and what it is called
+    /// in errors.
     Name { at: Field<String>, may_be_empty: bool, what: &'static str },
     /// A folder that exists; kept as a full path.
     Folder(Field<String>),

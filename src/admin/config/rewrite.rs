@@ -1,7 +1,8 @@
 //! CONFIG REWRITE: the configuration file again, with the present values, as Redis does it.
 //!
-//! Comments, blank lines, includes and the order of lines stay. A parameter's line gets the present value where it
-//! stands first, its further lines go. What is not in the file and not at its default is added at the end.
+//! Comments, blank lines, includes and the order of lines stay. A parameter's line gets the present
+//! value where it stands first, its further lines go. What is not in the file and not at its
+//! default is added at the end.
 
 use super::file::{quoted, split_words};
 use super::parameter::{Kind, Parameter};

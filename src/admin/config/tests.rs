@@ -1,4 +1,5 @@
-//! The table of parameters: command line, file, CONFIG GET and SET, with redis-server's error texts.
+//! The table of parameters: command line, file, CONFIG GET and SET, with redis-server's error
+//! texts.
 
 use super::*;
 

@@ -1,4 +1,5 @@
-//! HELLO and AUTH: the protocol, and the password of the one user there is (`default`, with `requirepass`).
+//! HELLO and AUTH: the protocol, and the password of the one user there is (`default`, with
+//! `requirepass`).
 
 use super::client::name_is_valid;
 use super::{Answer, CONNECTION, Call, Command, Control, Error, Flag, Handler, Result};
@@ -145,7 +146,8 @@ pub fn needs_password(control: &Control<'_>) -> bool {
     !control.admin.config.requirepass().is_empty()
 }
 
-/// Lets the connection in, or says why not. Without `requirepass` the default user takes any password, as in Redis.
+/// Lets the connection in, or says why not. Without `requirepass` the default user takes any
+/// password, as in Redis.
 fn authenticate(control: &mut Control<'_>, user: &[u8], password: &[u8]) -> Result<()> {
     let right = !needs_password(control)
         || same_secret(control.admin.config.requirepass().as_bytes(), password);

@@ -1,6 +1,7 @@
 //! CLIENT: connections, this one and the others.
 //!
-//! PAUSE, UNPAUSE, UNBLOCK, TRACKING, CACHING, GETREDIR, TRACKINGINFO and IMPORT-SOURCE come with what they are about.
+//! PAUSE, UNPAUSE, UNBLOCK, TRACKING, CACHING, GETREDIR, TRACKINGINFO and IMPORT-SOURCE come with
+//! what they are about.
 
 use super::filter::Filter;
 use super::{Action, Answer, CONNECTION, Call, Command, Control, Error, Flag, Handler, Result};

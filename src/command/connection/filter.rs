@@ -1,4 +1,5 @@
-//! The filters of CLIENT LIST and CLIENT KILL: `NAME bob`, `NOT-TYPE replica`, …; all that are given must hold.
+//! The filters of CLIENT LIST and CLIENT KILL: `NAME bob`, `NOT-TYPE replica`, …; all that are
+//! given must hold.
 
 use crate::base::clock::UnixMs;
 use crate::base::number;
@@ -37,8 +38,8 @@ struct Traits<'a> {
     capabilities: Option<&'a [u8]>,
 }
 
-/// What a connection is used for. Links between servers and subscribers come with their issues: until then every
-/// connection is a normal one.
+/// What a connection is used for. Links between servers and subscribers come with their issues:
+/// until then every connection is a normal one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Normal,
@@ -151,7 +152,8 @@ impl<'a> Traits<'a> {
     }
 }
 
-/// Reads ids from `at` on, up to the first argument that is no number; gives the position after them.
+/// Reads ids from `at` on, up to the first argument that is no number; gives the position after
+/// them.
 fn parse_ids(call: &Call<'_>, mut at: usize, ids: &mut Vec<u64>) -> Result<usize> {
     // Redis asks for a value only where the option stands alone.
     if call.len() < 4 {

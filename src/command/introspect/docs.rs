@@ -1,8 +1,8 @@
 //! COMMAND DOCS: summaries, and the arguments as a tree read from the syntax.
 //!
-//! The shape is Redis'. What a syntax does not say differs from Valkey's answer: a choice without a token is named
-//! `choice` and a block `block` (Redis gives each a name of its own), the version of a single option is missing, and
-//! a value's type is known by its name ([`value_type`]).
+//! The shape is Redis'. What a syntax does not say differs from Valkey's answer: a choice without a
+//! token is named `choice` and a block `block` (Redis gives each a name of its own), the version of
+//! a single option is missing, and a value's type is known by its name ([`value_type`]).
 
 use super::{statuses, text};
 use crate::command::syntax::{self, Argument, Kind};
@@ -41,7 +41,8 @@ fn entry(command: &'static Resolved) -> (Reply<'static>, Reply<'static>) {
     (text(command.full_name), Reply::Map(facts))
 }
 
-/// Writes arguments, and knows at which position in the call the next one stands, as long as that is certain.
+/// Writes arguments, and knows at which position in the call the next one stands, as long as that
+/// is certain.
 struct Writer {
     keys: &'static [Keys],
     position: Option<usize>,
@@ -133,8 +134,8 @@ fn owned(text: String) -> Reply<'static> {
     Reply::Owned(text.into_bytes())
 }
 
-/// The type of a value by its name: the reference uses a name for one type, with few exceptions (`increment`, `start`,
-/// `timeout`), for which this gives the commoner one.
+/// The type of a value by its name: the reference uses a name for one type, with few exceptions
+/// (`increment`, `start`, `timeout`), for which this gives the commoner one.
 fn value_type(name: &str) -> &'static str {
     const INTEGERS: &[&str] = &[
         "bit",

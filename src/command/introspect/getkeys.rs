@@ -20,7 +20,8 @@ pub fn getkeysandflags<'a>(_: &mut Control<'_>, call: &Call<'a>) -> Result<Answe
     Ok(Reply::Array(pairs.collect()).into())
 }
 
-/// The keys of a call; errors in Redis' order: unknown, without keys, wrong count, keys that do not fit.
+/// The keys of a call; errors in Redis' order: unknown, without keys, wrong count, keys that do not
+/// fit.
 fn keys_of<'a>(arguments: &[&'a [u8]]) -> Result<Vec<(&'a [u8], Access)>> {
     let Found::Command(command) = table::find(arguments) else {
         return Err(Error::text("ERR Invalid command specified"));
@@ -41,7 +42,8 @@ fn keys_of<'a>(arguments: &[&'a [u8]]) -> Result<Vec<(&'a [u8], Access)>> {
     Ok(keys.collect())
 }
 
-/// What a call does with a key whose access its options decide: SET reads the old value if GET is among them.
+/// What a call does with a key whose access its options decide: SET reads the old value if GET is
+/// among them.
 fn varied(command: &Resolved, arguments: &[&[u8]]) -> Access {
     let mut options = arguments.iter().skip(3);
     match command.name {

@@ -4,7 +4,8 @@ use super::*;
 use crate::command::Keys;
 use std::collections::{BTreeSet, HashMap};
 
-/// Facts of Valkey 9.1's COMMAND (and COMMAND DOCS' syntax), one command a line; see its first line for the columns.
+/// Facts of Valkey 9.1's COMMAND (and COMMAND DOCS' syntax), one command a line; see its first line
+/// for the columns.
 const REFERENCE: &str = include_str!("../../../tests/fixtures/commands.tsv");
 
 /// Where an entry says something else than the reference on purpose: name, column, reason.

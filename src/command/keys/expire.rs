@@ -1,7 +1,7 @@
 //! EXPIRE, PEXPIRE, EXPIREAT, PEXPIREAT and PERSIST.
 //!
-//! The four forms differ in the unit and in what the number counts from; all of them are written to the log as
-//! `PEXPIREAT`, or as `DEL` if the time has come already.
+//! The four forms differ in the unit and in what the number counts from; all of them are written to
+//! the log as `PEXPIREAT`, or as `DEL` if the time has come already.
 
 use super::GENERIC;
 use crate::base::clock::UnixMs;

@@ -93,8 +93,8 @@ fn scan<'a>(view: View<'a>, call: &Call<'a>) -> Result<Reply<'a>> {
     let options = ScanOptions::parse(call)?;
     let mut found = BulksBuilder::new(BulksKind::Array);
     let mut seen = 0;
-    // A page holds at least one key as a rule, so COUNT also bounds the pages that are looked at when
-    // all their keys have expired.
+    // A page holds at least one key as a rule, so COUNT also bounds the pages that are looked at
+    // when all their keys have expired.
     for _ in 0..options.count {
         cursor = view.scan(cursor, &mut |entry| {
             seen += 1;

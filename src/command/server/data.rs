@@ -80,8 +80,8 @@ fn flushdb<'a>(tx: &mut Tx<'_>, call: &Call<'a>) -> Result<Reply<'a>> {
     Ok(Reply::Ok)
 }
 
-/// ASYNC and SYNC are both taken and mean the same: emptying is a change of one pointer, and the old contents are
-/// freed by the reclaimer.
+/// ASYNC and SYNC are both taken and mean the same: emptying is a change of one pointer, and the
+/// old contents are freed by the reclaimer.
 fn check_mode(call: &Call<'_>) -> Result<()> {
     match call.len() {
         1 => Ok(()),

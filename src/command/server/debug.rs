@@ -29,7 +29,8 @@ const NOT_ALLOWED: Error = Error::text(
      local connection, otherwise you need to set this option in the configuration file, and then restart the server.",
 );
 
-/// One subcommand: its name, how many arguments it takes in all (the two names count), and what runs it.
+/// One subcommand: its name, how many arguments it takes in all (the two names count), and what
+/// runs it.
 type Subcommand = (&'static str, std::ops::RangeInclusive<usize>, Run);
 type Run = for<'a> fn(&mut Control<'_>, &Call<'a>) -> Result<Answer<'a>>;
 
@@ -84,8 +85,8 @@ fn log<'a>(_: &mut Control<'_>, call: &Call<'a>) -> Result<Answer<'a>> {
     Ok(Reply::Ok.into())
 }
 
-/// One line about a value. Its address is that of the key in its page; nothing here is counted, so a value has one
-/// reference.
+/// One line about a value. Its address is that of the key in its page; nothing here is counted, so
+/// a value has one reference.
 fn object<'a>(control: &mut Control<'_>, call: &Call<'a>) -> Result<Answer<'a>> {
     let compression = control.admin.config.rdbcompression();
     let now = value::lru_clock(control.now.0);

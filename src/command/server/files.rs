@@ -101,7 +101,8 @@ pub(super) const SHUTDOWN: Command = Command {
     ..SERVER
 };
 
-/// SAFE and FAILOVER concern the nodes of a cluster, and are taken without effect, as Valkey does outside of one.
+/// SAFE and FAILOVER concern the nodes of a cluster, and are taken without effect, as Valkey does
+/// outside of one.
 fn shutdown<'a>(_: &mut Control<'_>, call: &Call<'a>) -> Result<Answer<'a>> {
     let (mut yes, mut no, mut now, mut force) = (false, false, false, false);
     let (mut of_clusters, mut abort) = (false, false);

@@ -116,7 +116,8 @@ fn usage<'a>(view: View<'a>, call: &Call<'a>) -> Result<Reply<'a>> {
     Ok(entry.map_or(Reply::Null, |entry| Reply::Int(entry_bytes(&entry) as i64)))
 }
 
-/// Bytes of an entry as it stands in its page (`paged::entry`), its slot there, and what is outside the page.
+/// Bytes of an entry as it stands in its page (`paged::entry`), its slot there, and what is outside
+/// the page.
 fn entry_bytes(entry: &Entry<'_>) -> usize {
     /// Tag, offset and clock.
     const SLOT: usize = 6;

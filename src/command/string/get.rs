@@ -25,7 +25,8 @@ pub(super) const GET: Command = Command {
     ..STRING
 };
 
-/// The hottest path of the server: one look, no allocation, no copy of the value before it is encoded.
+/// The hottest path of the server: one look, no allocation, no copy of the value before it is
+/// encoded.
 #[inline]
 fn get<'a>(view: View<'a>, call: &Call<'a>) -> Result<Reply<'a>> {
     Ok(match view.string(call.key(1))? {
@@ -54,7 +55,8 @@ pub(super) const MGET: Command = Command {
     ..STRING
 };
 
-/// Keys whose pages are fetched together: their cache misses overlap, which is most of what a look-up costs.
+/// Keys whose pages are fetched together: their cache misses overlap, which is most of what a
+/// look-up costs.
 const FETCHED_TOGETHER: usize = 16;
 
 fn mget<'a>(view: View<'a>, call: &Call<'a>) -> Result<Reply<'a>> {
@@ -145,9 +147,11 @@ fn getrange<'a>(view: View<'a>, call: &Call<'a>) -> Result<Reply<'a>> {
     })
 }
 
-/// The bytes from `start` to `end`, both included and negative ones counted from the end, of `length` bytes.
+/// The bytes from `start` to `end`, both included and negative ones counted from the end, of
+/// `length` bytes.
 fn range_of(start: i64, end: i64, length: usize) -> Range<usize> {
-    // Also when both lie before the beginning, which would otherwise be moved to it and give one byte.
+    // Also when both lie before the beginning, which would otherwise be moved to it and give one
+    // byte.
     if length == 0 || (start < 0 && end < 0 && start > end) {
         return 0..0;
     }
@@ -159,7 +163,8 @@ fn range_of(start: i64, end: i64, length: usize) -> Range<usize> {
     if start > end { 0..0 } else { start..end + 1 }
 }
 
-/// A part of a long string is copied: a cache line counts as one element. The whole is shared, and costs nothing.
+/// A part of a long string is copied: a cache line counts as one element. The whole is shared, and
+/// costs nothing.
 fn getrange_cost<'a>(view: View<'a>, call: &Call<'a>) -> u64 {
     const LINE_BYTES: usize = 64;
     let (Ok(start), Ok(end)) = (call.int(2), call.int(3)) else { return 1 };
@@ -177,7 +182,8 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// What the range means, by walking over every byte of the string, as C's signed arithmetic has it.
+    /// What the range means, by walking over every byte of the string, as C's signed arithmetic has
+    /// it.
     fn twin(start: i64, end: i64, length: usize) -> Vec<usize> {
         let wide = length as i128;
         let (start, end) = (i128::from(start), i128::from(end));

@@ -37,8 +37,8 @@ pub(super) const LCS: Command = Command {
     ..STRING
 };
 
-/// Bytes of a table entry in Redis. Its table is what the limit on the strings' lengths is stated for; ours
-/// takes a thirty-second part of it.
+/// Bytes of a table entry in Redis. Its table is what the limit on the strings' lengths is stated
+/// for; ours takes a thirty-second part of it.
 const CELL_BYTES: u64 = 4;
 
 /// The options as given.

@@ -10,8 +10,8 @@
 //! | `lcs` | LCS, over the algorithm in `subsequence` |
 //! | `options` | what SET, GETEX and MSETEX have in common |
 //!
-//! Records: whatever sets is a SET (with PXAT, an absolute time, if it expires) or an MSET; all counting by
-//! integers is INCRBY; INCRBYFLOAT is the SET of its sum.
+//! Records: whatever sets is a SET (with PXAT, an absolute time, if it expires) or an MSET; all
+//! counting by integers is INCRBY; INCRBYFLOAT is the SET of its sum.
 
 mod edit;
 mod get;

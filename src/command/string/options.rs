@@ -79,8 +79,8 @@ impl Unit {
 }
 
 impl<'a> Options<'a> {
-    /// Reads the arguments from position `from` to the end. A syntax error if one is not an option of the
-    /// command, misses its argument, or contradicts an earlier one.
+    /// Reads the arguments from position `from` to the end. A syntax error if one is not an option
+    /// of the command, misses its argument, or contradicts an earlier one.
     pub fn parse(call: &Call<'a>, from: usize, takes: Takes) -> Result<Self> {
         let mut options =
             Options { condition: Condition::Always, get: false, expiry: ExpiryOption::None };
@@ -94,7 +94,8 @@ impl<'a> Options<'a> {
         Ok(options)
     }
 
-    /// Takes one option in; how many arguments behind its word it has consumed, or nothing if it does not fit.
+    /// Takes one option in; how many arguments behind its word it has consumed, or nothing if it
+    /// does not fit.
     fn take(&mut self, word: &[u8], behind: &[&'a [u8]], takes: Takes) -> Option<usize> {
         let is = |name: &str| word.eq_ignore_ascii_case(name.as_bytes());
         let sets = takes != Takes::GetEx;
@@ -148,8 +149,9 @@ impl ExpiryOption<'_> {
     }
 }
 
-/// The unix time in ms, 1 to `i64::MAX`, that `text` in `unit` means at `now`. Zero, negative and overflowing
-/// times are refused in the name of the command; a time in the past is not (see [`is_past`]).
+/// The unix time in ms, 1 to `i64::MAX`, that `text` in `unit` means at `now`. Zero, negative and
+/// overflowing times are refused in the name of the command; a time in the past is not (see
+/// [`is_past`]).
 pub(super) fn deadline(call: &Call<'_>, now: UnixMs, unit: Unit, text: &[u8]) -> Result<u64> {
     let number = number::parse_i64(text).ok_or(Error::NotInteger)?;
     let time = u64::try_from(number).ok().filter(|time| *time > 0);
@@ -166,8 +168,8 @@ pub(super) fn deadline(call: &Call<'_>, now: UnixMs, unit: Unit, text: &[u8]) ->
     })
 }
 
-/// Whether a key that is given this expiry at `now` would be gone at once. Never during replay, where a record
-/// must do what it did.
+/// Whether a key that is given this expiry at `now` would be gone at once. Never during replay,
+/// where a record must do what it did.
 pub(super) fn is_past(deadline: u64, now: UnixMs) -> bool {
     deadline <= now.0
 }

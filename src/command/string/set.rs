@@ -78,8 +78,8 @@ fn expiry_of(call: &Call<'_>, tx: &Tx<'_>, option: ExpiryOption<'_>) -> Result<S
     })
 }
 
-/// Sets a key, in canonical form: KEEPTTL only if there is an expiry to keep, and the removal of the key
-/// instead of an expiry that has passed.
+/// Sets a key, in canonical form: KEEPTTL only if there is an expiry to keep, and the removal of
+/// the key instead of an expiry that has passed.
 fn store(tx: &mut Tx<'_>, key: Key<'_>, value: &[u8], expiry: SetExpiry) {
     let expiry = match expiry {
         SetExpiry::At(at) if is_past(at, tx.now()) => {

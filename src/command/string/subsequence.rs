@@ -1,8 +1,10 @@
-//! The longest common subsequence of two byte strings, with the same choice among equally long ones as Redis.
+//! The longest common subsequence of two byte strings, with the same choice among equally long ones
+//! as Redis.
 //!
-//! The textbook's table of lengths, `L(i, j)` for the first `i` bytes of `a` and `j` of `b`, is not kept: two
-//! neighbouring rows are enough to compute it, and to walk back through it one bit a cell, "shorten `a`". The
-//! rows lie along the shorter string, so for n·m cells all memory is n·m / 8 bytes and a row of √(n·m) entries.
+//! The textbook's table of lengths, `L(i, j)` for the first `i` bytes of `a` and `j` of `b`, is not
+//! kept: two neighbouring rows are enough to compute it, and to walk back through it one bit a
+//! cell, "shorten `a`". The rows lie along the shorter string, so for n·m cells all memory is n·m /
+//! 8 bytes and a row of √(n·m) entries.
 
 /// The length of the longest common subsequence. Strings of 4 GiB or more are not taken.
 pub(super) fn length(a: &[u8], b: &[u8]) -> u32 {
@@ -11,9 +13,9 @@ pub(super) fn length(a: &[u8], b: &[u8]) -> u32 {
     fill(long, short, |_, _, _| {})
 }
 
-/// Computes the table of lengths row by row and returns its last entry. `see(cell, above, left)` is called for
-/// each cell where the two bytes differ: `above` is the length without the last byte of `long`, `left` without
-/// that of `short`. Cells are counted along the rows.
+/// Computes the table of lengths row by row and returns its last entry. `see(cell, above, left)` is
+/// called for each cell where the two bytes differ: `above` is the length without the last byte of
+/// `long`, `left` without that of `short`. Cells are counted along the rows.
 #[inline]
 fn fill(long: &[u8], short: &[u8], mut see: impl FnMut(usize, u32, u32)) -> u32 {
     let mut row = vec![0u32; short.len()];

@@ -131,7 +131,8 @@ impl Change for Persist<'_> {
     }
 }
 
-/// Gives a value another key in the same database, replacing what stood there. The expiry goes with it.
+/// Gives a value another key in the same database, replacing what stood there. The expiry goes with
+/// it.
 #[derive(Debug, Clone, Copy)]
 pub struct Rename<'a> {
     /// The key it has; the same as `to` changes nothing.
@@ -189,8 +190,8 @@ impl Change for Move<'_> {
     }
 }
 
-/// Copies a value to another key or database, replacing what stands there. The expiry is copied too. A key
-/// copied to itself changes nothing.
+/// Copies a value to another key or database, replacing what stands there. The expiry is copied
+/// too. A key copied to itself changes nothing.
 #[derive(Debug, Clone, Copy)]
 pub struct Copy<'a> {
     /// The key to copy.
@@ -242,9 +243,9 @@ fn relocate(keyspace: &mut Keyspace, from: Place<'_>, to: Place<'_>) -> Effect<b
     Effect::of(u64::from(moved), found)
 }
 
-/// Puts the value at `from`, expiry included, also at `to`, unless that is the same place; says whether there is
-/// one. An out-of-line value is shared, not copied. The access clock is the present one, as in Valkey: RENAME,
-/// MOVE and COPY are uses of the value.
+/// Puts the value at `from`, expiry included, also at `to`, unless that is the same place; says
+/// whether there is one. An out-of-line value is shared, not copied. The access clock is the
+/// present one, as in Valkey: RENAME, MOVE and COPY are uses of the value.
 fn duplicate(keyspace: &mut Keyspace, from: Place<'_>, to: Place<'_>) -> bool {
     let Some(entry) = keyspace.table(from.0).get(from.1.hash, from.1.bytes) else {
         return false;

@@ -1,12 +1,13 @@
 //! Changes and their records: everything that can happen to the data, one small type a kind.
 //!
-//! A [`Change`] can do three things and nothing else: apply itself to the keyspace, name the keys it touches with
-//! the event it must fire, and write itself as the one canonical Redis command that has the same effect. It sees
-//! no clock, no chance and no I/O, so applying the same changes in the same order gives the same keyspace.
+//! A [`Change`] can do three things and nothing else: apply itself to the keyspace, name the keys
+//! it touches with the event it must fire, and write itself as the one canonical Redis command that
+//! has the same effect. It sees no clock, no chance and no I/O, so applying the same changes in the
+//! same order gives the same keyspace.
 //!
-//! **The fixed-point law**: write a change as a command, run that command through the command table on the same
-//! state, and it emits exactly that record again. The property test for it runs every kind
-//! (`engine::tests::fixed_point`).
+//! **The fixed-point law**: write a change as a command, run that command through the command table
+//! on the same state, and it emits exactly that record again. The property test for it runs every
+//! kind (`engine::tests::fixed_point`).
 //!
 //! | file | changes | written as |
 //! |---|---|---|
@@ -26,7 +27,8 @@ use super::{Db, Key, Keyspace};
 
 /// One kind of change.
 pub trait Change {
-    /// What applying it finds out (the new length, how many were removed…), for the command's reply.
+    /// What applying it finds out (the new length, how many were removed…), for the command's
+    /// reply.
     type Found;
 
     /// Applies it in database `db`. Cannot fail: whoever emits has checked everything before.
@@ -41,7 +43,8 @@ pub trait Change {
 
 /// What applying a change did.
 pub struct Effect<F> {
-    /// How much Redis' dirty counter would grow; 0 means nothing changed, and no record is written.
+    /// How much Redis' dirty counter would grow; 0 means nothing changed, and no record is
+    /// written.
     pub changes: u64,
     /// What was found.
     pub found: F,
@@ -96,7 +99,8 @@ impl<'a> Record<'a> {
         Record { bytes }
     }
 
-    /// Begins a record with a head that was written out by hand: `*N`, and the name as a bulk string.
+    /// Begins a record with a head that was written out by hand: `*N`, and the name as a bulk
+    /// string.
     #[inline]
     pub fn with_head(bytes: &'a mut Vec<u8>, head: &'static [u8]) -> Self {
         bytes.extend_from_slice(head);

@@ -73,9 +73,10 @@ impl Change for SetString<'_> {
     }
 }
 
-/// Sets a key to the sum that INCRBYFLOAT has computed. On the log it is an ordinary SET, so that the digits do not
-/// depend on who adds; only the keyspace event is its own. So a whole sum is kept as an integer at once, which in
-/// Redis it is only after a restart or on a replica (OBJECT ENCODING says `int`, there `embstr`).
+/// Sets a key to the sum that INCRBYFLOAT has computed. On the log it is an ordinary SET, so that
+/// the digits do not depend on who adds; only the keyspace event is its own. So a whole sum is kept
+/// as an integer at once, which in Redis it is only after a restart or on a replica (OBJECT
+/// ENCODING says `int`, there `embstr`).
 #[derive(Debug, Clone, Copy)]
 pub struct IncrByFloat<'a>(pub SetString<'a>);
 
@@ -131,7 +132,8 @@ impl Change for SetMany<'_> {
 /// Adds to the integer under a key; a missing key counts as 0. Keeps the expiry.
 #[derive(Debug, Clone, Copy)]
 pub struct IncrBy<'a> {
-    /// The key. What stands there is an integer, and the sum does not overflow: the caller has checked.
+    /// The key. What stands there is an integer, and the sum does not overflow: the caller has
+    /// checked.
     pub key: Key<'a>,
     /// What to add.
     pub by: i64,
@@ -209,7 +211,8 @@ impl Change for Append<'_> {
 pub struct SetRange<'a> {
     /// The key: a string or nothing.
     pub key: Key<'a>,
-    /// Where to begin, bytes. `offset + patch.len()` is within `proto-max-bulk-len`: the caller has checked.
+    /// Where to begin, bytes. `offset + patch.len()` is within `proto-max-bulk-len`: the caller
+    /// has checked.
     pub offset: usize,
     /// What to write; not empty.
     pub patch: &'a [u8],
@@ -257,7 +260,8 @@ impl Change for SetRange<'_> {
     }
 }
 
-/// The string under `key`, whether or not its time has come: the expired ones were removed by records before.
+/// The string under `key`, whether or not its time has come: the expired ones were removed by
+/// records before.
 fn current<'a>(keyspace: &'a Keyspace, db: Db, key: Key<'_>) -> Option<StringRef<'a>> {
     let entry = keyspace.view(db, crate::base::clock::UnixMs::ZERO).entry(key)?;
     debug_assert_eq!(entry.value_type(), Type::String);
@@ -277,8 +281,8 @@ fn put_changed(keyspace: &mut Keyspace, db: Db, key: Key<'_>, value: Vec<u8>) ->
     length
 }
 
-/// Makes room for `more` bytes, and for as much again up to 1 MiB: many small appends copy the string seldom, and
-/// a huge one does not double its memory, as a `Vec` by itself would.
+/// Makes room for `more` bytes, and for as much again up to 1 MiB: many small appends copy the
+/// string seldom, and a huge one does not double its memory, as a `Vec` by itself would.
 fn make_room(value: &mut Vec<u8>, more: usize) {
     const AHEAD_MAX: usize = 1 << 20;
     let length = value.len() + more;
