@@ -462,7 +462,7 @@ impl Engine {
             return;
         }
         self.journal.append(&self.batch);
-        self.snapshots.changes_since_save += self.batch.changes();
+        self.snapshots.changes += self.batch.changes();
         self.admin.stats.expired_keys += self.batch.expired();
         self.batch.clear();
     }
