@@ -6,8 +6,8 @@ use super::{Engine, ShutdownRequest, replay};
 use crate::admin::ClientId;
 use crate::base::clock;
 use crate::command::Action;
-use crate::keyspace::digest;
 use crate::keyspace::load::Loader;
+use crate::keyspace::{Db, Keyspace, TidyCursor, digest};
 use crate::log::{self, Lsn, ReplayError};
 use crate::resp::{Out, Reply, encode};
 use std::time::Duration;
@@ -127,6 +127,35 @@ fn rewrite_config(engine: &mut Engine) -> Reply<'static> {
     }
 }
 
+/// Runs `load` with an empty keyspace in place of the present one, and returns what it has loaded.
+fn load_aside(
+    engine: &mut Engine,
+    load: impl FnOnce(&mut Engine) -> Result<(), ReplayError>,
+) -> Result<Keyspace, ReplayError> {
+    let fresh = engine.keyspace.fresh();
+    let present = std::mem::replace(&mut engine.keyspace, fresh);
+    let outcome = load(engine);
+    let loaded = std::mem::replace(&mut engine.keyspace, present);
+    match outcome {
+        Ok(()) => Ok(loaded),
+        Err(error) => {
+            discard(loaded);
+            Err(error)
+        }
+    }
+}
+
+/// What nobody wants any more is freed by the reclaimer, not under the lock.
+fn discard(mut keyspace: Keyspace) {
+    Loader::new(&mut keyspace).clear();
+}
+
+/// Serves `loaded` from now on.
+fn take_over(engine: &mut Engine, loaded: Keyspace) {
+    discard(std::mem::replace(&mut engine.keyspace, loaded));
+    engine.tidy_cursor = TidyCursor::default();
+}
+
 /// DEBUG RELOAD. With NOSAVE the keyspace becomes what the file says and not what the log says, so the log gets a
 /// new base from it at once.
 fn reload(engine: &mut Engine, save: bool, flush: bool) -> Result<(), ReplayError> {
@@ -135,10 +164,14 @@ fn reload(engine: &mut Engine, save: bool, flush: bool) -> Result<(), ReplayErro
     }
     let path = engine.admin.config.rdb_path();
     let disk = engine.disk.clone();
+    // Aside first: a file that is missing or damaged must cost nothing that is there.
+    let loaded = load_aside(engine, |engine| replay::file(engine, &*disk, &path))?;
     if flush {
-        Loader::new(&mut engine.keyspace).clear();
+        take_over(engine, loaded);
+    } else {
+        discard(loaded);
+        replay::file(engine, &*disk, &path)?;
     }
-    replay::file(engine, &*disk, &path)?;
     if engine.admin.config.appendonly() && (!save || !flush) {
         engine.begin_rewrite()?;
     }
@@ -161,13 +194,16 @@ fn load_log(engine: &mut Engine) -> Result<(), ReplayError> {
         }
         clock::pause(Duration::from_millis(1));
     }
-    let settings = super::start::settings(&engine.admin.config);
     let disk = engine.disk.clone();
-    Loader::new(&mut engine.keyspace).clear();
-    engine.replay_db = crate::keyspace::Db(0);
-    log::recover(disk, &settings, &mut replay::Recovering { engine })?;
+    engine.replay_db = Db(0);
+    // The running log's own settings: the configuration may have another folder by now.
+    let loaded = load_aside(engine, |engine| {
+        let mut replay = replay::Recovering { engine };
+        log::recover(disk, log.settings(), &mut replay).map(drop).map_err(ReplayError::from)
+    });
     engine.batch.clear();
     engine.batch.forget_selected();
+    take_over(engine, loaded?);
     Ok(())
 }
 
