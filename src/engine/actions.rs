@@ -8,7 +8,7 @@ use crate::base::clock;
 use crate::command::Action;
 use crate::keyspace::load::Loader;
 use crate::keyspace::{Db, Keyspace, TidyCursor, digest};
-use crate::log::{self, Lsn, ReplayError};
+use crate::log::{self, Lsn, ReplayError, Source};
 use crate::resp::{Out, Reply, encode};
 use std::time::Duration;
 
@@ -199,7 +199,10 @@ fn load_log(engine: &mut Engine) -> Result<(), ReplayError> {
     // The running log's own settings: the configuration may have another folder by now.
     let loaded = load_aside(engine, |engine| {
         let mut replay = replay::Recovering { engine };
-        log::recover(disk, log.settings(), &mut replay).map(drop).map_err(ReplayError::from)
+        match log::recover(disk, log.settings(), &mut replay)?.source {
+            Source::Log => Ok(()),
+            _ => Err("the log's files are not where they were".into()),
+        }
     });
     engine.batch.clear();
     engine.batch.forget_selected();

@@ -476,6 +476,15 @@ fn temporary_of(path: &Path, number: u64) -> PathBuf {
     disk::folder_of(path).join(name)
 }
 
+/// Whether a file is called as [`temporary_of`] calls them, in this process or an earlier one.
+pub(super) fn is_temporary(name: &str) -> bool {
+    let middle = name.strip_prefix("temp-").and_then(|rest| rest.strip_suffix(".rdb"));
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    middle
+        .and_then(|middle| middle.split_once('-'))
+        .is_some_and(|(process, number)| is_number(process) && is_number(number))
+}
+
 fn write_file(job: Job, path: &Path) -> io::Result<u64> {
     let file = job.disk.create(path)?;
     let out = FileWriter { file: file.clone(), claim: job.claim };

@@ -431,8 +431,19 @@ impl Log {
         on_disk.map_or(in_memory, |start| start.min(in_memory))
     }
 
-    /// Writes, syncs and seals all there is, and ends the threads. Nothing is appended afterwards.
+    /// Writes, syncs and seals all there is, and ends the threads. Nothing is appended afterwards. If it fails,
+    /// the threads run again, so that a log that goes on can be healed.
     pub fn seal_and_close(&self) -> Result<(), LogError> {
+        let with_threads = !self.threads.lock().is_empty();
+        let sealed = self.stop_and_seal();
+        if sealed.is_err() && with_threads {
+            self.shared.tail.lock().stopping = false;
+            self.spawn().map_err(LogError::io(&self.shared.folder.path))?;
+        }
+        sealed
+    }
+
+    fn stop_and_seal(&self) -> Result<(), LogError> {
         self.shared.stop();
         for thread in self.threads.lock().drain(..) {
             if thread.join().is_err() {

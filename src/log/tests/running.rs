@@ -343,3 +343,27 @@ fn what_is_owed_at_a_change_of_policy_is_synced_under_any() {
     assert!(log.sync_step());
     assert_eq!(log.positions().synced, emitted);
 }
+
+#[test]
+fn a_log_that_cannot_be_sealed_goes_on_and_can_be_healed() {
+    let disk = SimDisk::new(&dir());
+    let settings = Settings { fsync: Fsync::No, ..small_settings() };
+    let log = recovered(&disk, &settings).unwrap().0.start(start(1)).unwrap();
+    log.append(&group(0), 0);
+    disk.fail(0, Failure::Error(ENOSPC), true);
+    assert!(log.seal_and_close().is_err());
+    assert!(log.failure().is_some());
+    disk.repair();
+    let at = log.roll();
+    let path = log.snapshot_path("heal");
+    disk.create(&path).unwrap().write_all(&snapshot(stream(1))).unwrap();
+    log.heal(&path, at).unwrap();
+    let end = log.append(&group(1), 0);
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    while log.positions().written < end {
+        assert!(std::time::Instant::now() < deadline, "nobody writes");
+        std::thread::yield_now();
+    }
+    log.seal_and_close().unwrap();
+    assert_eq!(recovered(&disk, &settings).unwrap().1.stream, stream(2));
+}
