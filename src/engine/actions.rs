@@ -12,8 +12,15 @@ use crate::log::{self, Lsn, ReplayError, Source};
 use crate::resp::{Out, Reply, encode};
 use std::time::Duration;
 
-/// Does an action, and writes its reply unless it comes later.
-pub(super) fn act(engine: &mut Engine, client: ClientId, action: Action, out: &mut Out) -> Done {
+/// Does an action, and writes its reply unless it comes later. `hold` is the LSN that a reply that shows data
+/// waits for.
+pub(super) fn act(
+    engine: &mut Engine,
+    client: ClientId,
+    action: Action,
+    hold: Lsn,
+    out: &mut Out,
+) -> Done {
     let reply = match action {
         Action::Save => return save(engine, client, out),
         Action::Bgsave { schedule } => bgsave(engine, schedule),
@@ -31,7 +38,7 @@ pub(super) fn act(engine: &mut Engine, client: ClientId, action: Action, out: &m
             clock::pause(Duration::from_secs_f64(seconds.max(0.0)));
             Reply::Ok
         }
-        Action::Digest => return digest_all(engine, client, out),
+        Action::Digest => return digest_all(engine, client, hold, out),
         Action::Kill { clients, count } => return kill(engine, client, &clients, count, out),
         Action::Quit => {
             engine.reply(client, &Reply::Ok, out);
@@ -211,14 +218,14 @@ fn load_log(engine: &mut Engine) -> Result<(), ReplayError> {
 }
 
 /// DEBUG DIGEST: on the read pool, from a frozen keyspace.
-fn digest_all(engine: &mut Engine, client: ClientId, out: &mut Out) -> Done {
+fn digest_all(engine: &mut Engine, client: ClientId, hold: Lsn, out: &mut Out) -> Done {
     let protocol = engine.admin.clients.session(client).protocol;
     let frozen = engine.keyspace.freeze();
     let work = Box::new(move |out: &mut Out| {
         let digest = digest::of_frozen(&frozen).hex();
         encode(&Reply::Status(digest.into_bytes().into()), protocol, out);
     });
-    engine.later(client, work, Lsn::default(), out)
+    engine.later(client, work, hold, out)
 }
 
 fn kill(
