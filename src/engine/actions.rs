@@ -6,14 +6,21 @@ use super::{Engine, ShutdownRequest, replay};
 use crate::admin::ClientId;
 use crate::base::clock;
 use crate::command::Action;
-use crate::keyspace::digest;
 use crate::keyspace::load::Loader;
-use crate::log::{self, Lsn, ReplayError};
+use crate::keyspace::{Db, Keyspace, TidyCursor, digest};
+use crate::log::{self, Lsn, ReplayError, Source};
 use crate::resp::{Out, Reply, encode};
 use std::time::Duration;
 
-/// Does an action, and writes its reply unless it comes later.
-pub(super) fn act(engine: &mut Engine, client: ClientId, action: Action, out: &mut Out) -> Done {
+/// Does an action, and writes its reply unless it comes later. `hold` is the LSN that a reply that shows data
+/// waits for.
+pub(super) fn act(
+    engine: &mut Engine,
+    client: ClientId,
+    action: Action,
+    hold: Lsn,
+    out: &mut Out,
+) -> Done {
     let reply = match action {
         Action::Save => return save(engine, client, out),
         Action::Bgsave { schedule } => bgsave(engine, schedule),
@@ -31,7 +38,7 @@ pub(super) fn act(engine: &mut Engine, client: ClientId, action: Action, out: &m
             clock::pause(Duration::from_secs_f64(seconds.max(0.0)));
             Reply::Ok
         }
-        Action::Digest => return digest_all(engine, client, out),
+        Action::Digest => return digest_all(engine, client, hold, out),
         Action::Kill { clients, count } => return kill(engine, client, &clients, count, out),
         Action::Quit => {
             engine.reply(client, &Reply::Ok, out);
@@ -127,6 +134,35 @@ fn rewrite_config(engine: &mut Engine) -> Reply<'static> {
     }
 }
 
+/// Runs `load` with an empty keyspace in place of the present one, and returns what it has loaded.
+fn load_aside(
+    engine: &mut Engine,
+    load: impl FnOnce(&mut Engine) -> Result<(), ReplayError>,
+) -> Result<Keyspace, ReplayError> {
+    let fresh = engine.keyspace.fresh();
+    let present = std::mem::replace(&mut engine.keyspace, fresh);
+    let outcome = load(engine);
+    let loaded = std::mem::replace(&mut engine.keyspace, present);
+    match outcome {
+        Ok(()) => Ok(loaded),
+        Err(error) => {
+            discard(loaded);
+            Err(error)
+        }
+    }
+}
+
+/// What nobody wants any more is freed by the reclaimer, not under the lock.
+fn discard(mut keyspace: Keyspace) {
+    Loader::new(&mut keyspace).clear();
+}
+
+/// Serves `loaded` from now on.
+fn take_over(engine: &mut Engine, loaded: Keyspace) {
+    discard(std::mem::replace(&mut engine.keyspace, loaded));
+    engine.tidy_cursor = TidyCursor::default();
+}
+
 /// DEBUG RELOAD. With NOSAVE the keyspace becomes what the file says and not what the log says, so the log gets a
 /// new base from it at once.
 fn reload(engine: &mut Engine, save: bool, flush: bool) -> Result<(), ReplayError> {
@@ -135,10 +171,14 @@ fn reload(engine: &mut Engine, save: bool, flush: bool) -> Result<(), ReplayErro
     }
     let path = engine.admin.config.rdb_path();
     let disk = engine.disk.clone();
+    // Aside first: a file that is missing or damaged must cost nothing that is there.
+    let loaded = load_aside(engine, |engine| replay::file(engine, &*disk, &path))?;
     if flush {
-        Loader::new(&mut engine.keyspace).clear();
+        take_over(engine, loaded);
+    } else {
+        discard(loaded);
+        replay::file(engine, &*disk, &path)?;
     }
-    replay::file(engine, &*disk, &path)?;
     if engine.admin.config.appendonly() && (!save || !flush) {
         engine.begin_rewrite()?;
     }
@@ -161,25 +201,31 @@ fn load_log(engine: &mut Engine) -> Result<(), ReplayError> {
         }
         clock::pause(Duration::from_millis(1));
     }
-    let settings = super::start::settings(&engine.admin.config);
     let disk = engine.disk.clone();
-    Loader::new(&mut engine.keyspace).clear();
-    engine.replay_db = crate::keyspace::Db(0);
-    log::recover(disk, &settings, &mut replay::Recovering { engine })?;
+    engine.replay_db = Db(0);
+    // The running log's own settings: the configuration may have another folder by now.
+    let loaded = load_aside(engine, |engine| {
+        let mut replay = replay::Recovering { engine };
+        match log::recover(disk, log.settings(), &mut replay)?.source {
+            Source::Log => Ok(()),
+            _ => Err("the log's files are not where they were".into()),
+        }
+    });
     engine.batch.clear();
     engine.batch.forget_selected();
+    take_over(engine, loaded?);
     Ok(())
 }
 
 /// DEBUG DIGEST: on the read pool, from a frozen keyspace.
-fn digest_all(engine: &mut Engine, client: ClientId, out: &mut Out) -> Done {
+fn digest_all(engine: &mut Engine, client: ClientId, hold: Lsn, out: &mut Out) -> Done {
     let protocol = engine.admin.clients.session(client).protocol;
     let frozen = engine.keyspace.freeze();
     let work = Box::new(move |out: &mut Out| {
         let digest = digest::of_frozen(&frozen).hex();
         encode(&Reply::Status(digest.into_bytes().into()), protocol, out);
     });
-    engine.later(client, work, Lsn::default(), out)
+    engine.later(client, work, hold, out)
 }
 
 fn kill(
@@ -213,7 +259,7 @@ pub(super) fn config_changed(engine: &mut Engine, names: &[&'static str]) {
         if *name == "appendfsync" {
             let on_disk = engine.admin.config.appendonly();
             let fsync = super::start::fsync(&engine.admin.config);
-            engine.journal.set_fsync(fsync, on_disk);
+            engine.journal.set_fsync(fsync, on_disk, engine.batch.len());
             engine.batch.watch(engine.journal.holds_replies());
         }
     }

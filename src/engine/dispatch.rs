@@ -214,15 +214,16 @@ impl Engine {
         if call.command.flags.contains(&Flag::ShowsFacts) {
             self.refresh_facts();
         }
+        let hold = self.journal.hold_of_control(call);
         let mut window =
             Control { admin: &mut self.admin, client, keyspace: &self.keyspace, now: self.now };
         match control(&mut window, call) {
-            Ok(Answer::Now(reply)) => self.reply(client, &reply, out),
+            Ok(Answer::Now(reply)) => Done { hold, ..self.reply(client, &reply, out) },
             Ok(Answer::Silent) => Done::now(Flow::Next),
-            Ok(Answer::Do(action)) => self.act(client, action, out),
+            Ok(Answer::Do(action)) => actions::act(self, client, action, hold, out),
             Err(error) => {
                 let reply = self.failed(call.command, &error);
-                self.reply(client, &reply, out)
+                Done { hold, ..self.reply(client, &reply, out) }
             }
         }
     }
@@ -459,7 +460,7 @@ impl Engine {
             self.journal.note_touched(&mut self.batch)
         } else {
             // It changed nothing: what it saw is what it depends on.
-            self.journal.hold_of_read(call, db)
+            self.journal.hold_of_idle_write(call, db)
         }
     }
 
@@ -469,13 +470,9 @@ impl Engine {
             return;
         }
         self.journal.append(&self.batch);
-        self.snapshots.changes_since_save += self.batch.changes();
+        self.snapshots.changes += self.batch.changes();
         self.admin.stats.expired_keys += self.batch.expired();
         self.batch.clear();
-    }
-
-    fn act(&mut self, client: ClientId, action: crate::command::Action, out: &mut Out) -> Done {
-        actions::act(self, client, action, out)
     }
 }
 

@@ -18,7 +18,7 @@ impl Engine {
     fn refresh_snapshot_facts(&mut self) {
         let (facts, snapshots) = (&mut self.admin.facts, &self.snapshots);
         let now = clock::monotonic();
-        facts.changes_since_save = snapshots.changes_since_save + self.batch.changes();
+        facts.changes_since_save = snapshots.changes_since_save() + self.batch.changes();
         facts.saving = snapshots.save.is_some();
         let running = snapshots.save.as_ref();
         facts.saving_seconds = running.map(|save| now.since(save.begun).as_secs());

@@ -80,14 +80,19 @@ impl Journal {
         Watch { log: self.log().cloned() }
     }
 
-    /// Follows `appendfsync`.
-    pub(super) fn set_fsync(&mut self, fsync: Fsync, on_disk: bool) {
+    /// Follows `appendfsync`, in the midst of a turn whose batch is `batch_len` bytes long by now. All up to
+    /// there is still synced: replies held under `always` wait for it, and so do reads once `always` holds.
+    pub(super) fn set_fsync(&mut self, fsync: Fsync, on_disk: bool, batch_len: usize) {
+        let end = self.positions().emitted.advance(batch_len);
         if let Backend::Log(log) = &self.log {
-            log.set_fsync(fsync);
+            log.set_fsync(fsync, end);
         }
-        self.holds = on_disk && fsync == Fsync::Always;
+        let held = std::mem::replace(&mut self.holds, on_disk && fsync == Fsync::Always);
         if !self.holds {
             self.unsynced = Unsynced::default();
+        } else if !held {
+            // Which keys were written in the time before, nobody has noted.
+            self.unsynced.note(TouchedKey::All, end);
         }
     }
 
@@ -153,6 +158,35 @@ impl Journal {
         }
         self.unsynced.forget(self.positions().synced);
         self.unsynced.of_call(call, db)
+    }
+
+    /// The LSN that the reply of a write that changed nothing depends on: what it saw. COPY and MOVE look into
+    /// a database that their keys do not tell.
+    pub(super) fn hold_of_idle_write(&mut self, call: &Call<'_>, db: Db) -> Lsn {
+        if ["copy", "move"].contains(&call.command.name) {
+            return self.hold_of_everything();
+        }
+        self.hold_of_read(call, db)
+    }
+
+    /// The LSN that the reply of a control depends on: of those that show data, the newest there is. All of INFO
+    /// goes out at once: it must say what is wrong with a log that cannot be synced.
+    pub(super) fn hold_of_control(&mut self, call: &Call<'_>) -> Lsn {
+        let shows_data = match call.command.name {
+            "debug" => ["DIGEST", "DIGEST-VALUE", "OBJECT"].iter().any(|word| call.is(1, word)),
+            "info" => call.len() == 2 && call.is(1, "KEYSPACE"),
+            _ => false,
+        };
+        if shows_data { self.hold_of_everything() } else { Lsn::default() }
+    }
+
+    /// The newest LSN that is not synced; 0: none.
+    fn hold_of_everything(&mut self) -> Lsn {
+        if !self.holds {
+            return Lsn::default();
+        }
+        self.unsynced.forget(self.positions().synced);
+        self.unsynced.newest()
     }
 }
 
@@ -231,6 +265,10 @@ impl Unsynced {
         }
     }
 
+    fn newest(&self) -> Lsn {
+        self.databases.values().copied().max().unwrap_or_default().max(self.whole)
+    }
+
     fn of_call(&self, call: &Call<'_>, db: Db) -> Lsn {
         let of_key = |key: Key<'_>| self.keys.get(&(db, key.hash)).copied().unwrap_or_default();
         let newest = match call.command.keys {
@@ -243,5 +281,61 @@ impl Unsynced {
             _ => self.databases.get(&db).copied().unwrap_or_default(),
         };
         newest.max(self.whole)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::command::table::{self, Found};
+
+    fn of(unsynced: &mut Journal, line: &str, db: Db) -> [u64; 3] {
+        let words: Vec<&[u8]> = line.split(' ').map(str::as_bytes).collect();
+        let Found::Command(command) = table::find(&words) else { panic!("{line}") };
+        let call = Call::new(command, &words);
+        [
+            unsynced.unsynced.of_call(&call, db).0,
+            unsynced.hold_of_idle_write(&call, db).0,
+            unsynced.hold_of_control(&call).0,
+        ]
+    }
+
+    /// What depends on a key of database 1 that is not synced.
+    #[test]
+    fn replies_wait_for_what_they_show() {
+        let mut journal = Journal { holds: true, ..Journal::memory() };
+        let key = Key::new(b"b");
+        journal.unsynced.note(TouchedKey::Key(Db(1), key.hash), Lsn(7));
+        assert_eq!(of(&mut journal, "GET b", Db(1)), [7, 7, 0]);
+        assert_eq!(of(&mut journal, "GET b", Db(0)), [0, 0, 0]);
+        assert_eq!(of(&mut journal, "SETNX b 1", Db(0)), [0, 0, 0]);
+        assert_eq!(of(&mut journal, "DBSIZE", Db(1))[0], 7);
+        // They look into the other database.
+        assert_eq!(of(&mut journal, "COPY a b DB 1", Db(0)), [0, 7, 0]);
+        assert_eq!(of(&mut journal, "MOVE b 1", Db(0)), [0, 7, 0]);
+        for (line, hold) in [
+            ("DEBUG DIGEST", 7),
+            ("DEBUG OBJECT b", 7),
+            ("DEBUG SLEEP 0", 0),
+            ("INFO keyspace", 7),
+            ("INFO", 0),
+            ("PING", 0),
+        ] {
+            assert_eq!(of(&mut journal, line, Db(0))[2], hold, "{line}");
+        }
+        journal.unsynced.forget(Lsn(7));
+        assert!(journal.unsynced.is_empty());
+        assert_eq!(of(&mut journal, "DEBUG DIGEST", Db(0)), [0, 0, 0]);
+    }
+
+    #[test]
+    fn what_was_written_before_always_holds_reads_back() {
+        let mut journal = Journal::memory();
+        journal.set_fsync(Fsync::Always, true, 5);
+        assert_eq!(of(&mut journal, "GET any", Db(3))[0], 5);
+        journal.set_fsync(Fsync::Always, true, 9);
+        assert_eq!(of(&mut journal, "GET any", Db(3))[0], 5, "it has held before");
+        journal.set_fsync(Fsync::Everysec, true, 9);
+        assert!(!journal.holds_replies() && journal.unsynced.is_empty());
     }
 }

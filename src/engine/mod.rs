@@ -119,8 +119,10 @@ pub struct Engine {
 /// Shutting down: who asked, and whom it tells.
 #[derive(Default)]
 struct Shutdown {
-    /// Set when the process is to end.
+    /// Set when the process is to end: all that was asked for since it was last taken.
     requested: Option<ShutdownRequest>,
+    /// The connections that asked: all of them are told when it fails.
+    askers: Vec<Address>,
     /// Called when it is set: wakes the server.
     notify: Option<Box<dyn Fn() + Send>>,
 }
@@ -130,10 +132,21 @@ struct Shutdown {
 pub struct ShutdownRequest {
     /// Whether to save: SAVE, NOSAVE, or as the save points say.
     pub save: Option<bool>,
-    /// End even if saving fails.
+    /// End even if saving or sealing the log fails.
     pub force: bool,
-    /// Who asked, if a connection did: it is told when it fails.
+    /// Who asked, if a connection did: it is told when it fails, as is whoever else asked meanwhile.
     pub by: Option<Address>,
+}
+
+impl ShutdownRequest {
+    /// Both this and a later one: the later one says whether to save, if it does; either can force it.
+    fn and(self, later: ShutdownRequest) -> ShutdownRequest {
+        ShutdownRequest {
+            save: later.save.or(self.save),
+            force: self.force || later.force,
+            by: later.by,
+        }
+    }
 }
 
 impl Engine {
@@ -252,7 +265,11 @@ impl Engine {
 
     /// Asks the process to end.
     pub fn request_shutdown(&mut self, request: ShutdownRequest) {
-        self.shutdown.requested = Some(request);
+        self.shutdown.askers.extend(request.by);
+        self.shutdown.requested = Some(match self.shutdown.requested {
+            Some(earlier) => earlier.and(request),
+            None => request,
+        });
         if let Some(notify) = &self.shutdown.notify {
             notify();
         }

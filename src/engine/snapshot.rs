@@ -28,7 +28,8 @@ to disk. Commands that may modify the data set are disabled, because this instan
 writes if RDB snapshotting fails (stop-writes-on-bgsave-error option). Please check the Redis logs for details about the \
 RDB error.";
 
-/// After a failed automatic save, the next try comes this much later (as Redis' CONFIG_BGSAVE_RETRY_DELAY).
+/// After a failed automatic save or rewrite, the next try comes this much later (as Redis'
+/// CONFIG_BGSAVE_RETRY_DELAY).
 const RETRY_AFTER: Duration = Duration::from_secs(5);
 
 /// After a failed attempt to heal the log, the next one comes this much later.
@@ -36,15 +37,16 @@ const HEAL_AFTER: Duration = Duration::from_secs(1);
 
 /// Snapshots, running and done.
 pub(super) struct Snapshots {
-    /// Changes since the last save that succeeded.
-    pub changes_since_save: u64,
+    /// Changes since the start, and how many of them are in a saved file. Neither ever goes back,
+    /// whichever of several saves ends first.
+    pub changes: u64,
+    changes_saved: u64,
     /// The save that runs.
     pub save: Option<Running>,
     /// The rewrite (new base of the log) that runs.
     pub rewrite: Option<Running>,
-    /// BGREWRITEAOF or BGSAVE SCHEDULE asked for one more after the running one.
+    /// One more rewrite was asked for while one runs: of a later moment.
     pub rewrite_scheduled: bool,
-    pub save_scheduled: bool,
     /// Unix seconds of the last save that succeeded; the start counts as one.
     pub last_save: u64,
     pub last_save_ok: bool,
@@ -53,6 +55,7 @@ pub(super) struct Snapshots {
     /// Snapshots begun, of every kind.
     begun: u64,
     last_try: Option<Monotonic>,
+    last_rewrite_try: Option<Monotonic>,
     pub last_rewrite_ok: bool,
     pub last_rewrite_time: Option<Duration>,
     pub rewrites: u64,
@@ -66,17 +69,18 @@ pub(super) struct Snapshots {
 impl Default for Snapshots {
     fn default() -> Self {
         Snapshots {
-            changes_since_save: 0,
+            changes: 0,
+            changes_saved: 0,
             save: None,
             rewrite: None,
             rewrite_scheduled: false,
-            save_scheduled: false,
             last_save: 0,
             last_save_ok: true,
             last_save_time: None,
             saves: 0,
             begun: 0,
             last_try: None,
+            last_rewrite_try: None,
             last_rewrite_ok: true,
             last_rewrite_time: None,
             rewrites: 0,
@@ -109,6 +113,19 @@ impl Running {
 }
 
 impl Snapshots {
+    /// Changes since the last save that succeeded.
+    pub(super) fn changes_since_save(&self) -> u64 {
+        self.changes - self.changes_saved
+    }
+
+    /// A save of the moment of `changes` has succeeded.
+    fn saved(&mut self, changes: u64) {
+        self.changes_saved = self.changes_saved.max(changes);
+        self.last_save = clock::now().seconds();
+        self.last_save_ok = true;
+        self.saves += 1;
+    }
+
     /// Whether writes are refused because saves are configured and fail.
     pub(super) fn forbid_writes(&self, config: &Config) -> bool {
         !self.last_save_ok
@@ -188,7 +205,7 @@ impl Engine {
         self.snapshots.begun += 1;
         let running = Running {
             begun: clock::monotonic(),
-            changes: self.snapshots.changes_since_save,
+            changes: self.snapshots.changes,
             keys_done: keys_done.clone(),
             keys_total: self.total_keys() as u64,
             waiting: Vec::new(),
@@ -237,10 +254,7 @@ impl Engine {
         let reply = match &outcome {
             Ok(bytes) => {
                 tracing::info!(bytes, seconds = time.as_secs_f64(), "DB saved on disk");
-                self.snapshots.changes_since_save -= running.changes;
-                self.snapshots.last_save = clock::now().seconds();
-                self.snapshots.last_save_ok = true;
-                self.snapshots.saves += 1;
+                self.snapshots.saved(running.changes);
                 Reply::Ok
             }
             Err(error) if running.claim.is_cancelled() => {
@@ -256,24 +270,26 @@ impl Engine {
         for (to, protocol) in running.waiting {
             self.tell(to, protocol, &reply);
         }
-        if std::mem::take(&mut self.snapshots.save_scheduled) {
-            self.begin_or_log(|engine| engine.begin_save(None));
-        }
     }
 
     /// Cancels a running save. Returns whether there was one.
     pub(super) fn cancel_save(&mut self) -> bool {
-        self.snapshots.save_scheduled = false;
         self.snapshots.save.as_ref().is_some_and(|running| running.claim.cancel())
     }
 
-    /// Begins a new base for the log; it heals the log if that has failed.
+    /// Begins a new base for the log; it heals the log if that has failed. While one is being written, a
+    /// further one is noted for when that is done: it would be of an earlier moment.
     pub(super) fn begin_rewrite(&mut self) -> io::Result<()> {
         self.commit();
         let Some(log) = self.journal.log().cloned() else { return Ok(()) };
+        if self.snapshots.rewrite.is_some() {
+            self.snapshots.rewrite_scheduled = true;
+            return Ok(());
+        }
         let at = log.roll();
         let (job, running) = self.prepare(true);
-        let path = log.snapshot_path("rewrite");
+        let path = log.snapshot_path(&format!("rewrite-{}", job.number));
+        self.snapshots.last_rewrite_try = Some(running.begun);
         self.snapshots.rewrite = Some(running);
         let shared = self.shared.clone();
         spawn("rewrite", move || {
@@ -282,7 +298,10 @@ impl Engine {
                 shared.hold(Cause::Snapshot, |engine| engine.rewrite_done(outcome));
             }
         })
-        .inspect_err(|_| self.snapshots.rewrite = None)
+        .inspect_err(|_| {
+            self.snapshots.rewrite = None;
+            self.snapshots.last_rewrite_ok = false;
+        })
     }
 
     fn rewrite_done(&mut self, outcome: Result<(), RewriteError>) {
@@ -314,17 +333,12 @@ impl Engine {
     pub(super) fn save_now(&mut self) -> io::Result<u64> {
         self.commit();
         // A save that runs is of an earlier moment: it must not replace this one.
-        if let Some(running) = &mut self.snapshots.save {
+        if let Some(running) = &self.snapshots.save {
             running.claim.settle();
-            // They are saved by then, either way.
-            running.changes = 0;
         }
         let (job, running) = self.prepare(false);
         let bytes = save_to(job, &self.admin.config.rdb_path())?;
-        self.snapshots.changes_since_save -= running.changes;
-        self.snapshots.last_save = clock::now().seconds();
-        self.snapshots.last_save_ok = true;
-        self.snapshots.saves += 1;
+        self.snapshots.saved(running.changes);
         Ok(bytes)
     }
 
@@ -343,7 +357,7 @@ impl Engine {
         if self.save_is_due(now, monotonic) {
             self.begin_or_log(|engine| engine.begin_save(None));
         }
-        if self.rewrite_is_due() {
+        if self.rewrite_is_due(monotonic) {
             self.begin_or_log(Engine::begin_rewrite);
         }
         let healing_due =
@@ -362,30 +376,37 @@ impl Engine {
         if snapshots.save.is_some() {
             return false;
         }
-        let retry = snapshots.last_save_ok
-            || snapshots.last_try.is_none_or(|last| monotonic.since(last) >= RETRY_AFTER);
+        let retry = snapshots.last_save_ok || may_retry(snapshots.last_try, monotonic);
         let since = now.seconds().saturating_sub(snapshots.last_save);
         retry
-            && self
-                .admin
-                .config
-                .save_points()
-                .iter()
-                .any(|point| snapshots.changes_since_save >= point.changes && since > point.seconds)
+            && self.admin.config.save_points().iter().any(|point| {
+                snapshots.changes_since_save() >= point.changes && since > point.seconds
+            })
     }
 
-    fn rewrite_is_due(&self) -> bool {
+    fn rewrite_is_due(&self, monotonic: Monotonic) -> bool {
         let config = &self.admin.config;
         let percentage = config.auto_aof_rewrite_percentage();
         if !config.appendonly() || percentage == 0 || self.snapshots.rewrite.is_some() {
             return false;
         }
         let Some(log) = self.journal.log() else { return false };
+        let snapshots = &self.snapshots;
+        // A log that has failed is healed by a rewrite of its own.
+        if log.failure().is_some()
+            || !(snapshots.last_rewrite_ok || may_retry(snapshots.last_rewrite_try, monotonic))
+        {
+            return false;
+        }
         let size = log.info().current_size;
         let base = self.snapshots.rewrite_base_bytes.max(1);
         size >= config.auto_aof_rewrite_min_size()
             && size.saturating_sub(base).saturating_mul(100) / base >= percentage
     }
+}
+
+fn may_retry(last: Option<Monotonic>, now: Monotonic) -> bool {
+    last.is_none_or(|last| now.since(last) >= RETRY_AFTER)
 }
 
 /// The cron's part: begins what is due.
@@ -407,14 +428,29 @@ enum RewriteError {
 
 fn rewrite(log: &crate::log::Log, job: Job, path: &Path, at: Lsn) -> Result<(), RewriteError> {
     let healing = log.failure().is_some();
-    write_file(job, path)?;
-    if healing {
-        log.heal(path, at)?;
-        tracing::warn!("the log is healed: writes are accepted again");
-    } else {
-        log.install_base(path, at)?;
+    let disk = job.disk.clone();
+    let installed = write_file(job, path).map_err(RewriteError::from).and_then(|_| {
+        if healing {
+            log.heal(path, at)?;
+            tracing::warn!("the log is healed: writes are accepted again");
+        } else {
+            log.install_base(path, at)?;
+        }
+        Ok(())
+    });
+    if installed.is_err() {
+        remove_unfinished(&*disk, path);
     }
-    Ok(())
+    installed
+}
+
+/// Removes what a failed snapshot has left. It may already have its name as a base, or not be there at all.
+fn remove_unfinished(disk: &dyn Disk, path: &Path) {
+    if disk.exists(path).unwrap_or(false)
+        && let Err(error) = disk.remove(path)
+    {
+        tracing::warn!(%error, file = %path.display(), "cannot remove an unfinished file");
+    }
 }
 
 /// Writes a snapshot beside `path`, then gives it the name: the old file stays whole until the new one is.
@@ -429,11 +465,8 @@ fn save_to(job: Job, path: &Path) -> io::Result<u64> {
         })?;
         Ok(bytes)
     });
-    if outcome.is_err()
-        && disk.exists(&temporary).unwrap_or(false)
-        && let Err(error) = disk.remove(&temporary)
-    {
-        tracing::warn!(%error, file = %temporary.display(), "cannot remove an unfinished file");
+    if outcome.is_err() {
+        remove_unfinished(&*disk, &temporary);
     }
     outcome
 }
@@ -441,6 +474,15 @@ fn save_to(job: Job, path: &Path) -> io::Result<u64> {
 fn temporary_of(path: &Path, number: u64) -> PathBuf {
     let name = format!("temp-{}-{number}.rdb", std::process::id());
     disk::folder_of(path).join(name)
+}
+
+/// Whether a file is called as [`temporary_of`] calls them, in this process or an earlier one.
+pub(super) fn is_temporary(name: &str) -> bool {
+    let middle = name.strip_prefix("temp-").and_then(|rest| rest.strip_suffix(".rdb"));
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    middle
+        .and_then(|middle| middle.split_once('-'))
+        .is_some_and(|(process, number)| is_number(process) && is_number(number))
 }
 
 fn write_file(job: Job, path: &Path) -> io::Result<u64> {

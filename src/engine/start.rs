@@ -2,7 +2,7 @@
 
 use super::journal::Journal;
 use super::pool::Pool;
-use super::{Engine, Shared, ShutdownRequest, replay};
+use super::{Engine, Shared, ShutdownRequest, replay, snapshot};
 use crate::admin::{Admin, Config, config};
 use crate::base::clock;
 use crate::base::disk::{Disk, RealDisk};
@@ -11,6 +11,7 @@ use crate::keyspace::{Keyspace, Reclaimer};
 use crate::log::{self, Fsync, Settings, Source, Start};
 use crate::resp::{Protocol, Reply};
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
 
 /// Threads of the read pool. Two: one long read must not keep the next from starting.
@@ -31,13 +32,13 @@ pub enum OpenError {
 pub fn open(config: Config) -> Result<Arc<Shared>, OpenError> {
     let disk: Arc<dyn Disk> = Arc::new(RealDisk);
     disk.create_dir_all(config.dir())?;
+    remove_unfinished(&*disk, config.dir())?;
     let settings = settings(&config);
     let on_disk = config.appendonly();
     let keyspace = Keyspace::new(config.databases(), Reclaimer::start()?);
     let (journal, pool) = (Journal::memory(), Pool::start(READERS)?);
     let admin = Admin::new(config);
-    let mut engine =
-        Engine::assemble(admin, keyspace, journal, pool, rng::os_u64(), disk.clone());
+    let mut engine = Engine::assemble(admin, keyspace, journal, pool, rng::os_u64(), disk.clone());
     engine.begin_round(clock::now());
     let begun = clock::monotonic();
     let recovered = log::recover(disk, &settings, &mut replay::Recovering { engine: &mut engine })?;
@@ -136,31 +137,47 @@ pub(super) fn fsync(config: &Config) -> Fsync {
 /// On success the engine's lock is never given back: nothing may be acknowledged any more.
 pub fn close(shared: &Shared, request: ShutdownRequest) -> bool {
     let mut engine = shared.lock();
+    let pending = engine.take_shutdown();
+    let request = pending.map_or(request, |pending| request.and(pending));
     engine.now = clock::now();
     engine.commit();
-    let save = request.save.unwrap_or(!engine.admin.config.save_points().is_empty());
-    let saved = if save {
-        tracing::info!("Saving the final RDB snapshot before exiting.");
-        engine.save_now().map(drop)
-    } else {
-        Ok(())
-    };
-    let log = engine.journal.log().cloned();
-    let sealed = match (&saved, log) {
-        (Err(_), _) if !request.force => Ok(()),
-        (_, Some(log)) => log.seal_and_close().map_err(io::Error::other),
-        (_, None) => Ok(()),
-    };
-    for error in [saved.as_ref().err(), sealed.as_ref().err()].into_iter().flatten() {
+    let outcome = save_and_seal(&mut engine, &request);
+    if let Err(error) = &outcome {
         tracing::error!(%error, "shutting down");
-    }
-    if saved.is_err() && !request.force {
-        if let Some(to) = request.by {
+        if !request.force {
             let text = "ERR Errors trying to SHUTDOWN. Check logs.";
-            engine.tell(to, Protocol::Resp2, &Reply::Error(text.into()));
+            for to in std::mem::take(&mut engine.shutdown.askers) {
+                engine.tell(to, Protocol::Resp2, &Reply::Error(text.into()));
+            }
+            return false;
         }
-        return false;
     }
     std::mem::forget(engine);
     true
+}
+
+/// The log is sealed last, and with `force` even if saving has failed.
+fn save_and_seal(engine: &mut Engine, request: &ShutdownRequest) -> io::Result<()> {
+    let save = request.save.unwrap_or(!engine.admin.config.save_points().is_empty());
+    let mut saved = Ok(());
+    if save {
+        tracing::info!("Saving the final RDB snapshot before exiting.");
+        saved = engine.save_now().map(drop);
+    }
+    if saved.is_err() && !request.force {
+        return saved;
+    }
+    match engine.journal.log() {
+        Some(log) => log.seal_and_close().map_err(io::Error::other).and(saved),
+        None => saved,
+    }
+}
+
+/// Removes the unfinished RDB files of processes that crashed.
+fn remove_unfinished(disk: &dyn Disk, dir: &Path) -> io::Result<()> {
+    for name in disk.list(dir)?.iter().filter(|name| snapshot::is_temporary(name)) {
+        tracing::info!(file = name, "removed: a crash has left it unfinished");
+        disk.remove(&dir.join(name))?;
+    }
+    Ok(())
 }

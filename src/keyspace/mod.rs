@@ -130,6 +130,15 @@ impl Keyspace {
         }
     }
 
+    /// An empty keyspace that can take this one's place: as many databases, the same clock and reclaimer, the
+    /// look-ups counted so far.
+    pub fn fresh(&self) -> Keyspace {
+        let fresh = Keyspace::new(self.databases(), self.reclaimer.clone());
+        fresh.lookups.hits.set(self.lookups.hits.get());
+        fresh.lookups.misses.set(self.lookups.misses.get());
+        Keyspace { clock: self.clock, ..fresh }
+    }
+
     /// How many databases there are.
     pub fn databases(&self) -> usize {
         self.databases.len()

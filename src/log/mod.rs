@@ -235,7 +235,7 @@ impl Shared {
     }
 
     fn fsync(&self) -> Fsync {
-        match self.fsync.load(Ordering::Relaxed) {
+        match self.fsync.load(Ordering::Acquire) {
             0 => Fsync::Always,
             1 => Fsync::Everysec,
             _ => Fsync::No,
@@ -319,10 +319,21 @@ impl Log {
         self.shared.disk_full.load(Ordering::Acquire)
     }
 
-    /// Changes `appendfsync`.
-    pub fn set_fsync(&self, fsync: Fsync) {
-        self.shared.fsync.store(fsync as u8, Ordering::Relaxed);
+    /// Changes `appendfsync`. All up to `owed`, which may still be about to be appended, is synced as soon as it
+    /// is written, whatever the new policy: replies wait for it, or reads are about to rely on it.
+    pub fn set_fsync(&self, fsync: Fsync, owed: Lsn) {
+        let shared = &*self.shared;
+        shared.progress.owe_sync(owed);
+        // After what is owed: who sees the new policy sees that too.
+        shared.fsync.store(fsync as u8, Ordering::Release);
+        shared.tail.lock().sync_asked = true;
+        shared.sync_wake.notify_all();
         self.nudge();
+    }
+
+    /// What it was started with; [`Self::fsync`] is the policy now.
+    pub fn settings(&self) -> &Settings {
+        &self.shared.settings
     }
 
     /// The policy now.
@@ -420,8 +431,19 @@ impl Log {
         on_disk.map_or(in_memory, |start| start.min(in_memory))
     }
 
-    /// Writes, syncs and seals all there is, and ends the threads. Nothing is appended afterwards.
+    /// Writes, syncs and seals all there is, and ends the threads. Nothing is appended afterwards. If it fails,
+    /// the threads run again, so that a log that goes on can be healed.
     pub fn seal_and_close(&self) -> Result<(), LogError> {
+        let with_threads = !self.threads.lock().is_empty();
+        let sealed = self.stop_and_seal();
+        if sealed.is_err() && with_threads {
+            self.shared.tail.lock().stopping = false;
+            self.spawn().map_err(LogError::io(&self.shared.folder.path))?;
+        }
+        sealed
+    }
+
+    fn stop_and_seal(&self) -> Result<(), LogError> {
         self.shared.stop();
         for thread in self.threads.lock().drain(..) {
             if thread.join().is_err() {

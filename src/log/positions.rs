@@ -29,6 +29,8 @@ pub(super) struct Progress {
     emitted: AtomicU64,
     written: AtomicU64,
     synced: AtomicU64,
+    /// All up to here is to be synced whatever the policy says: replies may wait for it.
+    owed: AtomicU64,
     wakers: RwLock<Vec<Waker>>,
 }
 
@@ -73,6 +75,16 @@ impl Progress {
         }
     }
 
+    /// All up to `to` is to be synced, whatever the policy says from now on.
+    pub fn owe_sync(&self, to: Lsn) {
+        self.owed.fetch_max(to.0, Ordering::AcqRel);
+    }
+
+    /// Whether a sync is owed that has not happened yet.
+    pub fn owes_sync(&self) -> bool {
+        self.owed.load(Ordering::Acquire) > self.synced.load(Ordering::Acquire)
+    }
+
     /// A durable snapshot holds all up to `at`. The caller holds the locks of tail and writer, and
     /// wakes the waiters when it has let go of them.
     pub fn cover(&self, at: Lsn) {
@@ -92,6 +104,7 @@ impl Progress {
     /// Begins anew at `at`, forwards or backwards: another primary's history was adopted.
     /// The caller holds the locks of tail and writer.
     pub fn restart(&self, at: Lsn) {
+        self.owed.store(0, Ordering::Release);
         self.synced.store(0, Ordering::Release);
         self.written.store(0, Ordering::Release);
         self.emitted.store(at.0, Ordering::Release);

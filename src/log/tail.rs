@@ -53,6 +53,8 @@ pub(super) struct Tail {
     open_first: Lsn,
     database: u32,
     pub sleep: Sleep,
+    /// The syncer has something to do before its second is over.
+    pub sync_asked: bool,
     pub stopping: bool,
 }
 
@@ -66,6 +68,7 @@ impl Tail {
             open_first: at,
             database,
             sleep: Sleep::Awake,
+            sync_asked: false,
             stopping: false,
         }
     }

@@ -60,12 +60,16 @@ fn sync_loop(shared: &Shared) {
         if tail.stopping {
             return;
         }
-        shared.sync_wake.wait_for(&mut tail, SECOND);
+        if !tail.sync_asked {
+            shared.sync_wake.wait_for(&mut tail, SECOND);
+        }
         if tail.stopping {
             return;
         }
+        tail.sync_asked = false;
         drop(tail);
-        if shared.fsync() == Fsync::Everysec {
+        // Under `always` too: what was written under an earlier policy nobody else syncs.
+        if shared.fsync() != Fsync::No || shared.progress.owes_sync() {
             let began = (shared.clock)();
             shared.sync_step();
             if (shared.clock)().saturating_sub(began) >= DELAYED_SECONDS {

@@ -91,7 +91,7 @@ impl Shared {
             let (run, after) = rest.split_at(stop.map_or(rest.len(), |index| index + 1));
             self.write_run(current, &mut writer.headers, run)?;
             self.tail.lock().wrote(run.len(), self.settings.backlog_bytes);
-            if self.fsync() == Fsync::Always {
+            if self.fsync() == Fsync::Always || self.progress.owes_sync() {
                 self.sync()?;
             }
             let end = run.last().map_or(current.first, Chunk::last);

@@ -39,6 +39,32 @@ fn the_policy_can_be_changed_while_it_runs() {
     assert!(has(&log_bytes(dir.path()), &encoded(&[b"SET", b"policy", b"always"])));
 }
 
+/// Replies that wait for the disk when the policy changes still leave, whoever asked for the change.
+#[test]
+fn every_reply_leaves_however_the_policy_changes() {
+    let (_dir, server) = coolcache(&["--appendfsync", "always"]);
+    let [mut changer, mut writer] = [(); 2].map(|()| server.connect());
+    for connection in [&changer, &writer] {
+        connection.stream.set_read_timeout(Some(std::time::Duration::from_secs(20))).unwrap();
+    }
+    for n in 0..60 {
+        let policy = ["no", "always", "everysec", "always"][n % 4];
+        let value = n.to_string();
+        let mut requests = encoded(&[b"SET", b"before", value.as_bytes()]);
+        requests.extend(encoded(&[b"CONFIG", b"SET", b"appendfsync", policy.as_bytes()]));
+        requests.extend(encoded(&[b"SET", b"after", value.as_bytes()]));
+        requests.extend(encoded(&[b"GET", b"before"]));
+        writer.request(&[b"SET", b"other", value.as_bytes()]).unwrap();
+        changer.send(&requests);
+        for _ in 0..3 {
+            assert_eq!(changer.try_receive().unwrap(), b"+OK\r\n", "{n}: {policy}");
+        }
+        let read = format!("${}\r\n{n}\r\n", value.len());
+        assert_eq!(changer.try_receive().unwrap(), read.as_bytes());
+        assert_eq!(writer.try_receive().unwrap(), b"+OK\r\n", "{n}: {policy}");
+    }
+}
+
 /// Makes each fdatasync of a process do something else too (strace), until it is dropped.
 struct Tampered(Child);
 

@@ -343,3 +343,72 @@ fn a_full_disk_refuses_writes_and_heals() {
     }
     server.kill();
 }
+
+#[test]
+fn a_reload_of_a_damaged_file_changes_nothing() {
+    let (dir, server) = coolcache(&[]);
+    let mut connection = server.connect();
+    fill(&mut connection, 300);
+    assert_eq!(connection.call("SAVE"), "+OK\r\n");
+    let before = digest(&mut connection);
+    let dump = dir.path().join("dump.rdb");
+    let mut bytes = std::fs::read(&dump).unwrap();
+    bytes.truncate(bytes.len() / 2);
+    std::fs::write(&dump, bytes).unwrap();
+    for line in ["DEBUG RELOAD NOSAVE", "DEBUG RELOAD NOSAVE NOFLUSH"] {
+        assert!(connection.call(line).starts_with("-ERR"), "{line}");
+        assert_eq!(digest(&mut connection), before, "{line}");
+    }
+    std::fs::remove_file(&dump).unwrap();
+    assert!(connection.call("DEBUG RELOAD NOSAVE").starts_with("-ERR"));
+    std::fs::rename(dir.path().join("appendonlydir"), dir.path().join("elsewhere")).unwrap();
+    assert!(connection.call("DEBUG LOADAOF").starts_with("-ERR"));
+    assert_eq!(digest(&mut connection), before);
+    std::fs::rename(dir.path().join("elsewhere"), dir.path().join("appendonlydir")).unwrap();
+    assert_eq!(connection.call("DEBUG LOADAOF"), "+OK\r\n");
+    assert_eq!(digest(&mut connection), before);
+}
+
+#[test]
+fn changes_are_counted_once_however_saves_overlap() {
+    let (_dir, server) = coolcache(&["--appendonly", "no"]);
+    let mut connection = server.connect();
+    fill(&mut connection, 100);
+    connection.send(b"BGSAVE\r\nSET one more\r\nDEBUG RELOAD\r\nSET two more\r\n");
+    for _ in 0..4 {
+        assert_eq!(connection.try_receive().unwrap().first(), Some(&b'+'));
+    }
+    wait_until("no save runs", || connection.info("rdb_bgsave_in_progress") == "0");
+    assert_eq!(connection.info("rdb_changes_since_last_save"), "1");
+}
+
+#[test]
+fn rewrites_that_are_asked_for_while_one_runs_follow_it() {
+    let (_dir, mut server) = coolcache(&[]);
+    let mut connection = server.connect();
+    fill(&mut connection, 2000);
+    assert_eq!(connection.call("SAVE"), "+OK\r\n");
+    let mut requests = b"BGREWRITEAOF\r\n".to_vec();
+    requests.extend(b"DEBUG RELOAD NOSAVE\r\n".repeat(5));
+    connection.send(&requests);
+    for _ in 0..6 {
+        assert_eq!(connection.try_receive().unwrap().first(), Some(&b'+'));
+    }
+    let before = digest(&mut connection);
+    wait_until("none runs", || connection.info("aof_rewrite_in_progress") == "0");
+    assert_eq!(connection.info("aof_last_bgrewrite_status"), "ok");
+    server.kill_and_restart();
+    assert_eq!(digest(&mut server.connect()), before);
+}
+
+#[test]
+fn unfinished_files_of_a_crash_are_removed_at_the_start() {
+    let (dir, mut server) = coolcache(&[]);
+    server.kill();
+    let (ours, other) = (dir.path().join("temp-123-4.rdb"), dir.path().join("temp-123.rdb"));
+    std::fs::write(&ours, b"REDIS").unwrap();
+    std::fs::write(&other, b"REDIS").unwrap();
+    server.restart();
+    assert_eq!(server.connect().call("PING"), "+PONG\r\n");
+    assert!(!ours.exists() && other.exists());
+}

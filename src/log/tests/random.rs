@@ -102,7 +102,8 @@ impl Life {
             Step::Seal => drop(self.log().seal_step()),
             Step::Policy(which) => {
                 let all = [Fsync::Always, Fsync::Everysec, Fsync::No];
-                self.log().set_fsync(all[usize::from(*which)]);
+                let end = self.log().positions().emitted;
+                self.log().set_fsync(all[usize::from(*which)], end);
             }
             Step::Base => {
                 let at = self.log().roll();

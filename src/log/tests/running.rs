@@ -321,3 +321,50 @@ fn threads_write_sync_and_wake() {
         assert_eq!((engine.stream, engine.bases.len()), (group(100), 1));
     }
 }
+
+#[test]
+fn what_is_owed_at_a_change_of_policy_is_synced_under_any() {
+    let disk = SimDisk::new(&dir());
+    let settings = Settings { fsync: Fsync::Always, segment_bytes: 1 << 20, ..small_settings() };
+    let log = begin(&disk, &settings, 1);
+    commit(&log, 0);
+    // As CONFIG SET does it, in a turn whose batch is yet to be appended.
+    let owed = log.positions().emitted.advance(group(1).len());
+    log.set_fsync(Fsync::No, owed);
+    log.append(&group(1), 0);
+    log.write_step();
+    assert_eq!(log.positions().synced, owed);
+    log.append(&group(2), 0);
+    log.write_step();
+    let Positions { emitted, written, synced } = log.positions();
+    assert_eq!((written, synced), (emitted, owed), "the new policy is followed");
+    // And back: what was written meanwhile is synced by the syncer.
+    log.set_fsync(Fsync::Always, emitted);
+    assert!(log.sync_step());
+    assert_eq!(log.positions().synced, emitted);
+}
+
+#[test]
+fn a_log_that_cannot_be_sealed_goes_on_and_can_be_healed() {
+    let disk = SimDisk::new(&dir());
+    let settings = Settings { fsync: Fsync::No, ..small_settings() };
+    let log = recovered(&disk, &settings).unwrap().0.start(start(1)).unwrap();
+    log.append(&group(0), 0);
+    disk.fail(0, Failure::Error(ENOSPC), true);
+    assert!(log.seal_and_close().is_err());
+    assert!(log.failure().is_some());
+    disk.repair();
+    let at = log.roll();
+    let path = log.snapshot_path("heal");
+    disk.create(&path).unwrap().write_all(&snapshot(stream(1))).unwrap();
+    log.heal(&path, at).unwrap();
+    let (tell, told) = crossbeam_channel::unbounded();
+    log.subscribe(Arc::new(move |positions| {
+        let _ = tell.send(positions);
+    }));
+    let end = log.append(&group(1), 0);
+    let patience = std::time::Duration::from_secs(20);
+    while told.recv_timeout(patience).expect("somebody writes").written < end {}
+    log.seal_and_close().unwrap();
+    assert_eq!(recovered(&disk, &settings).unwrap().1.stream, stream(2));
+}
