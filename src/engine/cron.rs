@@ -6,13 +6,16 @@ use crate::base::clock::{self, Monotonic, UnixMs};
 use crate::session::Session;
 use std::time::Duration;
 
-/// How often [`tick`] wants to be called. Expiry is late by at most about this much on an idle server.
+/// How often [`tick`] wants to be called. Expiry is late by at most about this much on an idle
+/// server.
 pub const TICK: Duration = Duration::from_millis(10);
 
-/// Ticks between the slower jobs: statistics, save points, housekeeping (100 ms, as Redis' default `hz` of 10).
+/// Ticks between the slower jobs: statistics, save points, housekeeping (100 ms, as Redis' default
+/// `hz` of 10).
 const SLOW_EVERY: u64 = 10;
 
-/// Ticks between looks for connections that are idle or do not read: a second, the unit of their settings.
+/// Ticks between looks for connections that are idle or do not read: a second, the unit of their
+/// settings.
 const IDLE_EVERY: u64 = 100;
 
 /// Pages moved out of sparse segments in one hold of the lock: about 100 µs.
@@ -52,7 +55,8 @@ impl super::Engine {
         self.sample_memory(allocator);
     }
 
-    /// Follows the soft `client-output-buffer-limit`. The workers know what they have not got rid of.
+    /// Follows the soft `client-output-buffer-limit`. The workers know what they have not got rid
+    /// of.
     fn limit_output(&self) {
         if self.admin.config.client_output_buffer_limit().normal.soft_bytes == 0 {
             return;

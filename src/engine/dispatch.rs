@@ -62,8 +62,8 @@ impl Engine {
         self.refresh_gate();
     }
 
-    /// Brings what the round will look at into the cache: all pages first, then all entries, so that the
-    /// misses overlap instead of following one another.
+    /// Brings what the round will look at into the cache: all pages first, then all entries, so
+    /// that the misses overlap instead of following one another.
     fn prefetch(&mut self, round: &Round<'_>) {
         /// Below this a prefetch has no time to arrive.
         const WORTHWHILE: usize = 2;
@@ -278,14 +278,16 @@ impl Engine {
             return None;
         }
         let (protocol, now, command) = (session.protocol, self.now, call.command);
-        let arguments: Vec<Vec<u8>> = call.args().iter().map(|argument| argument.to_vec()).collect();
+        let arguments: Vec<Vec<u8>> =
+            call.args().iter().map(|argument| argument.to_vec()).collect();
         let frozen = self.keyspace.freeze();
         self.admin.stats.slow_reads += 1;
         let work = Box::new(move |out: &mut Out| {
             let arguments: Vec<&[u8]> = arguments.iter().map(Vec::as_slice).collect();
             let call = Call::new(command, &arguments);
             let view = frozen.keyspace().view(db, now);
-            let reply = read(view, &call).unwrap_or_else(|error| Reply::Error(error.to_string().into()));
+            let reply =
+                read(view, &call).unwrap_or_else(|error| Reply::Error(error.to_string().into()));
             encode(&reply, protocol, out);
         });
         let hold = self.journal.hold_of_read(call, db);
@@ -349,7 +351,8 @@ impl Engine {
             return Err(Error::Arity(command.full_name.into()));
         }
         if let Some(gate) = &self.gate
-            && (matches!(command.handler, Handler::Write(_)) || command.flags.contains(&Flag::Write))
+            && (matches!(command.handler, Handler::Write(_))
+                || command.flags.contains(&Flag::Write))
         {
             self.admin.stats.commands[command.index].rejected += 1;
             return Err(gate.clone());
@@ -383,8 +386,8 @@ impl Engine {
         Done::now(Flow::Next)
     }
 
-    /// CLIENT REPLY OFF and SKIP: takes back what was written since `mark`. Returns whether the request has no
-    /// reply, which goes for one that comes later as well.
+    /// CLIENT REPLY OFF and SKIP: takes back what was written since `mark`. Returns whether the
+    /// request has no reply, which goes for one that comes later as well.
     #[cold]
     fn silence(&mut self, client: ClientId, mark: crate::resp::Mark, out: &mut Out) -> bool {
         let session = self.admin.clients.session(client);
@@ -431,8 +434,8 @@ impl Engine {
         }
     }
 
-    /// A write that left its first key's value as it was (SETNX of a key that is there, EXPIRE) has used it all
-    /// the same. One that changed it has moved the clock already.
+    /// A write that left its first key's value as it was (SETNX of a key that is there, EXPIRE) has
+    /// used it all the same. One that changed it has moved the clock already.
     #[inline]
     fn touch_after_write(
         &mut self,

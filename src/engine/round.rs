@@ -1,7 +1,8 @@
 //! A round: up to some hundred parsed requests of one worker, executed under one hold of the lock.
 //!
-//! A worker fills a [`Round`] outside the lock (commands looked up, first keys hashed), the engine executes it and
-//! fills [`Replies`]: one output arena, and per connection what became of its requests.
+//! A worker fills a [`Round`] outside the lock (commands looked up, first keys hashed), the engine
+//! executes it and fills [`Replies`]: one output arena, and per connection what became of its
+//! requests.
 
 use crate::admin::config::BufferLimit;
 use crate::admin::{ClientId, Config};
@@ -53,8 +54,8 @@ pub struct Group {
 }
 
 impl<'r> Round<'r> {
-    /// Adds a request whose arguments were pushed to `arguments` from `first` on: looks up its command and
-    /// hashes its first key.
+    /// Adds a request whose arguments were pushed to `arguments` from `first` on: looks up its
+    /// command and hashes its first key.
     #[inline]
     pub fn push(&mut self, first: usize) {
         let arguments = &self.arguments[first..];
@@ -126,11 +127,13 @@ pub struct Outcome {
     pub replies: u32,
     /// The replies must not be sent before this LSN is synced; 0: at once.
     pub hold: Lsn,
-    /// The last request that ran waits for something; nothing else of this connection may run before.
+    /// The last request that ran waits for something; nothing else of this connection may run
+    /// before.
     pub waiting: bool,
     /// What it waits for is not to be sent when it comes.
     pub silent: bool,
-    /// The request after the last that ran could not run, since the log has no room: try again when it moves on.
+    /// The request after the last that ran could not run, since the log has no room: try again
+    /// when it moves on.
     pub parked: bool,
     /// Close the connection when its replies are sent.
     pub close: bool,

@@ -57,7 +57,8 @@ pub struct Socket {
     pub closing: bool,
     /// Whether AUTH has lifted the stricter limits.
     pub authenticated: bool,
-    /// The poller has said that the peer sends nothing more. Bytes before the end may not have been received yet.
+    /// The poller has said that the peer sends nothing more. Bytes before the end may not have
+    /// been received yet.
     pub ended: bool,
     /// The end was received.
     pub finished: bool,
@@ -134,8 +135,8 @@ impl Socket {
         }
     }
 
-    /// Receives once into `partial`, growing it in steps: by what is missing, but never by more than
-    /// `step_max`, however much was announced.
+    /// Receives once into `partial`, growing it in steps: by what is missing, but never by more
+    /// than `step_max`, however much was announced.
     pub fn receive_partial(&mut self, step_min: usize, step_max: usize) -> (Received, bool) {
         let have = self.partial.len();
         let room = self.need.clamp(step_min, step_max);
@@ -157,8 +158,8 @@ impl Socket {
         }
     }
 
-    /// Takes over the replies between two marks: sends them at once if nothing stands before them and their LSN
-    /// is `synced`, else keeps them. `requests` is how many requests they answer.
+    /// Takes over the replies between two marks: sends them at once if nothing stands before them
+    /// and their LSN is `synced`, else keeps them. `requests` is how many requests they answer.
     pub fn answer(
         &mut self,
         out: &Out,
@@ -208,7 +209,8 @@ impl Socket {
         Ok(!self.held.is_empty())
     }
 
-    /// The log has failed for good: whoever waits for its LSN is told that the outcome is not known.
+    /// The log has failed for good: whoever waits for its LSN is told that the outcome is not
+    /// known.
     pub fn release_failed(&mut self, synced: Lsn, error: &[u8]) -> io::Result<()> {
         while let Some(held) = self.held.pop_front() {
             if held.until <= synced {
@@ -335,7 +337,8 @@ fn write_slices<'a>(
             (batch.iter().map(|slice| slice.len()).sum(), stream.write_vectored(&batch))
         };
         match outcome {
-            // Level with a short write: the kernel's buffer is full, and it will say when it is not.
+            // Level with a short write: the kernel's buffer is full, and it will say when it is
+            // not.
             Ok(taken) if taken < wanted => return Ok(total + taken),
             Ok(taken) => total += taken,
             Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(total),

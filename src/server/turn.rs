@@ -7,7 +7,8 @@
 //! 4 send      one write a socket; what the kernel does not take waits for writability
 //! ```
 //!
-//! [`Worker::turn`] is a function of its own, so that another driver than the task in `worker` can call it.
+//! [`Worker::turn`] is a function of its own, so that another driver than the task in `worker` can
+//! call it.
 
 use super::socket::{Received, Socket};
 use super::worker::Worker;
@@ -17,8 +18,8 @@ use crate::engine::{Group, Message, Replies, Round, WorkerSettings};
 use crate::log::Lsn;
 use crate::resp::{Arg, Mark, Parsed, ProtocolError, parse};
 use mio::{Interest, Token};
-use std::os::fd::AsRawFd;
 use std::io;
+use std::os::fd::AsRawFd;
 use std::time::Duration;
 
 /// Memory of the reply arena that is kept from one turn to the next.
@@ -49,8 +50,8 @@ struct Frame {
     /// The frame's first byte, to which its arguments' ranges are relative.
     base: usize,
     end: usize,
-    /// What it was before its quotes were taken out in place: put back if it does not run yet, since it will be
-    /// parsed again.
+    /// What it was before its quotes were taken out in place: put back if it does not run yet,
+    /// since it will be parsed again.
     raw: Option<Box<[u8]>>,
 }
 
@@ -76,7 +77,8 @@ pub(super) struct Scratch {
 }
 
 impl Worker {
-    /// One turn. `wait` is how long the poller may sleep (zero: not at all). Returns how many events there were.
+    /// One turn. `wait` is how long the poller may sleep (zero: not at all). Returns how many
+    /// events there were.
     pub fn turn(&mut self, wait: Option<Duration>) -> io::Result<usize> {
         match self.poll.poll(&mut self.events, wait) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(0),
@@ -118,13 +120,15 @@ impl Worker {
         if self.arena_used + limits::RECEIVE_BYTES_MAX > self.arena.len() {
             self.process();
         }
-        let Some(socket) = self.sockets.get_mut(token).and_then(Option::as_deref_mut) else { return };
+        let Some(socket) = self.sockets.get_mut(token).and_then(Option::as_deref_mut) else {
+            return;
+        };
         // The poller says it once; what stands before the end may be received much later.
         socket.ended |= ended;
         if socket.is_blocked() {
             socket.unread = true;
-            // A connection that waits and whose peer is gone is closed at once: nobody will read the reply. One
-            // that has only closed its half may well.
+            // A connection that waits and whose peer is gone is closed at once: nobody will read
+            // the reply. One that has only closed its half may well.
             if gone && socket.waiting {
                 self.close(token);
             }
@@ -159,7 +163,8 @@ impl Worker {
         }
     }
 
-    /// Parses and executes everything received, round by round, then keeps the rests and closes what has ended.
+    /// Parses and executes everything received, round by round, then keeps the rests and closes
+    /// what has ended.
     pub(super) fn process(&mut self) {
         while !self.ready.iter().all(|ready| ready.done) {
             self.parse_round();
@@ -314,8 +319,9 @@ impl Worker {
                 self.settle(token, sent);
                 continue;
             }
-            // A malformed request ends the connection, after the replies to those before it. One refused for want
-            // of AUTH is tried again, if one of those before it was AUTH.
+            // A malformed request ends the connection, after the replies to those before it. One
+            // refused for want of AUTH is tried again, if one of those before it was
+            // AUTH.
             if let Some(error) = parcel.error
                 && !socket.is_blocked()
                 && !(error.is_unauthenticated() && socket.authenticated)
@@ -337,7 +343,8 @@ impl Worker {
         self.scratch.parcels = parcels;
     }
 
-    /// After a socket was written to: close it if it broke or is done, remember it if it holds replies.
+    /// After a socket was written to: close it if it broke or is done, remember it if it holds
+    /// replies.
     pub(super) fn settle(&mut self, token: usize, sent: io::Result<()>) {
         let Some(socket) = self.sockets[token].as_deref_mut() else { return };
         let reads = socket.is_drained() || socket.reads_its_replies(&self.settings.output_buffer);
@@ -362,7 +369,8 @@ impl Worker {
         let Some(socket) = self.sockets[piece.token].as_deref_mut() else { return };
         let most = self.settings.query_buffer_bytes_max;
         let left = piece.arena.map_or(socket.partial.len(), |(_, count)| count) - piece.at;
-        if left > most || (!socket.authenticated && left > limits::UNAUTHENTICATED_QUERY_BYTES_MAX) {
+        if left > most || (!socket.authenticated && left > limits::UNAUTHENTICATED_QUERY_BYTES_MAX)
+        {
             self.shared.lock().admin.stats.query_limit_disconnections += 1;
             self.close(piece.token);
             return;
@@ -378,21 +386,27 @@ impl Worker {
 
     /// A socket can be written to again.
     fn writable(&mut self, token: usize) {
-        let Some(socket) = self.sockets.get_mut(token).and_then(Option::as_deref_mut) else { return };
+        let Some(socket) = self.sockets.get_mut(token).and_then(Option::as_deref_mut) else {
+            return;
+        };
         if !socket.is_drained() {
             let sent = socket.flush();
             self.settle(token, sent);
         }
     }
 
-    /// Goes on with a connection that was waiting: what it had sent meanwhile is parsed, and it is read again.
+    /// Goes on with a connection that was waiting: what it had sent meanwhile is parsed, and it is
+    /// read again.
     pub(super) fn resume(&mut self, token: usize) {
-        let Some(socket) = self.sockets.get_mut(token).and_then(Option::as_deref_mut) else { return };
+        let Some(socket) = self.sockets.get_mut(token).and_then(Option::as_deref_mut) else {
+            return;
+        };
         if socket.is_blocked() {
             return;
         }
         if let Some(ready) = self.ready.iter_mut().find(|ready| ready.token == token) {
-            // The reply came while the turn that made it wait goes on: the rest is still in its piece.
+            // The reply came while the turn that made it wait goes on: the rest is still in its
+            // piece.
             ready.done = false;
         } else if !socket.partial.is_empty() {
             self.ready.push(Ready { token, arena: None, at: 0, bytes_in: 0, done: false });
@@ -409,7 +423,9 @@ impl Worker {
             Message::Reply { to, .. } | Message::Close(to) | Message::CloseIdle(to) => *to,
             Message::LimitOutput => return self.limit_output(),
         };
-        let Some(socket) = self.sockets.get_mut(to.token).and_then(Option::as_deref_mut) else { return };
+        let Some(socket) = self.sockets.get_mut(to.token).and_then(Option::as_deref_mut) else {
+            return;
+        };
         if socket.id != to.id {
             return;
         }
@@ -436,7 +452,8 @@ impl Worker {
         }
     }
 
-    /// Looks at every connection that has replies left here; `settle` closes those that do not read.
+    /// Looks at every connection that has replies left here; `settle` closes those that do not
+    /// read.
     fn limit_output(&mut self) {
         for token in 0..self.sockets.len() {
             let lags = |socket: &Socket| !socket.is_drained();
@@ -483,7 +500,8 @@ impl Worker {
         self.free_later.push(token);
     }
 
-    /// Releases held replies, and tries parked requests again if there is room for them; the others stay listed.
+    /// Releases held replies, and tries parked requests again if there is room for them; the others
+    /// stay listed.
     pub(super) fn progress_made(&mut self) {
         let progress = (self.progress)();
         for token in std::mem::take(&mut self.holding) {
@@ -503,8 +521,8 @@ impl Worker {
     }
 }
 
-/// Parses the frames of one piece, up to the round's limit. Returns where it stopped, and the error that ends the
-/// connection, if any.
+/// Parses the frames of one piece, up to the round's limit. Returns where it stopped, and the error
+/// that ends the connection, if any.
 fn parse_frames(
     bytes: &mut [u8],
     ready: &mut Ready,

@@ -39,7 +39,8 @@ fn the_policy_can_be_changed_while_it_runs() {
     assert!(has(&log_bytes(dir.path()), &encoded(&[b"SET", b"policy", b"always"])));
 }
 
-/// Replies that wait for the disk when the policy changes still leave, whoever asked for the change.
+/// Replies that wait for the disk when the policy changes still leave, whoever asked for the
+/// change.
 #[test]
 fn every_reply_leaves_however_the_policy_changes() {
     let (_dir, server) = coolcache(&["--appendfsync", "always"]);
@@ -158,7 +159,8 @@ fn a_write_that_waits_for_room_does_not_keep_its_worker_busy() {
         Ok(slow) => slow,
         Err(reason) => return println!("skipped: cannot slow fdatasync down: {reason}"),
     };
-    // The log is busy with the first; the second fills it; the third must wait, for longer than `timeout`.
+    // The log is busy with the first; the second fills it; the third must wait, for longer than
+    // `timeout`.
     let value = vec![b'v'; 4 << 20];
     first.request(&[b"SET", b"key", b"1"]).unwrap();
     assert_eq!(server.connect().call("PING"), "+PONG\r\n");
