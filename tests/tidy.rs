@@ -3,6 +3,8 @@
 //! Layers point down, files begin with a head, files and functions are of a size one can read,
 //! `unsafe` stays where it is allowed, and words of unfinished work do not get in.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 

@@ -161,7 +161,8 @@ fn a_file_written_by_redis() {
     let lines: String = (1..=100).map(|i| format!("line {i} of a text; ")).collect();
     let plain: String = (1..=14).map(|i| format!("{:x}", i * i * 7919 + 65536)).collect();
     let zeros = "0".repeat(500);
-    let expected: &[(u64, &[u8], &[u8], Option<u64>)] = &[
+    type Loaded<'a> = (u64, &'a [u8], &'a [u8], Option<u64>);
+    let expected: &[Loaded<'_>] = &[
         (0, b"text", b"hello", None),
         (0, b"empty", b"", None),
         (0, b"int8", b"-12", None),

@@ -2,6 +2,7 @@
 //!
 //! A test waits for conditions with a deadline, never for a time. Dropping a [`Server`] kills it.
 
+#![allow(clippy::disallowed_methods, reason = "a test waits for real processes")]
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
 use std::io::{Read, Write};

@@ -27,7 +27,7 @@ impl Server {
         Server { admin, keyspace: Keyspace::new(16, Reclaimer::inline()), client }
     }
 
-    fn from_address(mut self, address: &str) -> Self {
+    fn at_address(mut self, address: &str) -> Self {
         self.admin.clients.session(self.client).address = Some(address.parse().unwrap());
         self
     }
@@ -82,9 +82,9 @@ fn debug_is_guarded() {
         [("no", true, true), ("yes", false, false), ("local", false, true)]
     {
         let server = || Server::new(&["--enable-debug-command", guard]);
-        assert_eq!(refused(&mut server().from_address(here)), refused_here, "{guard}");
-        assert_eq!(refused(&mut server().from_address("[::1]:1")), refused_here, "{guard}");
-        assert_eq!(refused(&mut server().from_address(elsewhere)), refused_elsewhere, "{guard}");
+        assert_eq!(refused(&mut server().at_address(here)), refused_here, "{guard}");
+        assert_eq!(refused(&mut server().at_address("[::1]:1")), refused_here, "{guard}");
+        assert_eq!(refused(&mut server().at_address(elsewhere)), refused_elsewhere, "{guard}");
     }
 }
 

@@ -262,7 +262,7 @@ fn after_failure(mut run: Run, settings: &Settings, nth: u64) -> Vec<String> {
         }
     };
     check(&mut found, &run.disk, run.acked_at(usize::MAX), "latched");
-    let acked = if nth % 2 == 0 {
+    let acked = if nth.is_multiple_of(2) {
         let (path, at) = run.snapshot();
         let before = run.disk.effects();
         let promised = run.acked_at(usize::MAX);
