@@ -141,6 +141,32 @@ fn a_read_of_a_quiet_key_does_not_wait_for_the_disk() {
     assert!(seen, "no read was answered while a write waited");
 }
 
+#[test]
+fn a_sync_that_fails_refuses_writes_until_the_log_is_healed() {
+    let (dir, mut server) = coolcache(&["--appendfsync", "always"]);
+    let (mut writer, mut reader) = (server.connect(), server.connect());
+    assert_eq!(writer.call("SET quiet value"), "+OK\r\n");
+    let tampered = match Tampered::attach(server.child.id(), "error=EIO") {
+        Ok(tampered) => tampered,
+        Err(reason) => return println!("skipped: cannot make fdatasync fail: {reason}"),
+    };
+    let refused = "-MISCONF Errors writing to the AOF file: Input/output error";
+    // Its outcome is not known: it is in memory, and perhaps in the file.
+    assert!(writer.call("SET unsure 1").starts_with(refused));
+    assert_eq!(reader.call("GET quiet"), "$5\r\nvalue\r\n");
+    assert_eq!(reader.info("aof_last_write_status"), "err");
+    assert!(writer.call("SET quiet other").starts_with(refused));
+    drop(tampered);
+    wait_until("it heals", || writer.call("SET healed yes") == "+OK\r\n");
+    assert_eq!(reader.info("aof_last_write_status"), "ok");
+    let digest = reader.call("DEBUG DIGEST");
+    server.kill_and_restart();
+    let mut connection = server.connect();
+    assert_eq!(connection.call("DEBUG DIGEST"), digest);
+    assert_eq!(connection.call("GET quiet"), "$5\r\nvalue\r\n");
+    assert!(has(&log_bytes(dir.path()), b"healed"));
+}
+
 /// What was written under another policy is not shown under `always` before it is synced, and it is
 /// synced at once.
 #[test]
@@ -168,30 +194,4 @@ fn a_change_to_always_holds_reads_of_what_came_before() {
     }
     drop(slow);
     assert!(seen, "no read waited");
-}
-
-#[test]
-fn a_sync_that_fails_refuses_writes_until_the_log_is_healed() {
-    let (dir, mut server) = coolcache(&["--appendfsync", "always"]);
-    let (mut writer, mut reader) = (server.connect(), server.connect());
-    assert_eq!(writer.call("SET quiet value"), "+OK\r\n");
-    let tampered = match Tampered::attach(server.child.id(), "error=EIO") {
-        Ok(tampered) => tampered,
-        Err(reason) => return println!("skipped: cannot make fdatasync fail: {reason}"),
-    };
-    let refused = "-MISCONF Errors writing to the AOF file: Input/output error";
-    // Its outcome is not known: it is in memory, and perhaps in the file.
-    assert!(writer.call("SET unsure 1").starts_with(refused));
-    assert_eq!(reader.call("GET quiet"), "$5\r\nvalue\r\n");
-    assert_eq!(reader.info("aof_last_write_status"), "err");
-    assert!(writer.call("SET quiet other").starts_with(refused));
-    drop(tampered);
-    wait_until("it heals", || writer.call("SET healed yes") == "+OK\r\n");
-    assert_eq!(reader.info("aof_last_write_status"), "ok");
-    let digest = reader.call("DEBUG DIGEST");
-    server.kill_and_restart();
-    let mut connection = server.connect();
-    assert_eq!(connection.call("DEBUG DIGEST"), digest);
-    assert_eq!(connection.call("GET quiet"), "$5\r\nvalue\r\n");
-    assert!(has(&log_bytes(dir.path()), b"healed"));
 }
