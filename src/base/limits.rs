@@ -35,6 +35,10 @@ pub const RECEIVE_BYTES_MAX: usize = 64 * 1024;
 /// stale the round's time may become.
 pub const ROUND_COMMANDS_MAX: usize = 256;
 
+/// Room for arguments that a worker keeps from one round to the next (1 MiB of slices). A request
+/// may have a million of them; one such must not cost its memory for ever.
+pub const ARGUMENTS_KEPT: usize = 64 << 10;
+
 /// Databases (`databases`): Redis' default, and a bound that keeps an array of them small.
 pub const DATABASES: usize = 16;
 /// The largest accepted `databases`.

@@ -12,8 +12,8 @@ use crate::log::{self, Lsn, ReplayError, Source};
 use crate::resp::{Out, Reply, encode};
 use std::time::Duration;
 
-/// Does an action, and writes its reply unless it comes later. `hold` is the LSN that a reply that shows data
-/// waits for.
+/// Does an action, and writes its reply unless it comes later. `hold` is the LSN that a reply that
+/// shows data waits for.
 pub(super) fn act(
     engine: &mut Engine,
     client: ClientId,
@@ -114,7 +114,8 @@ fn rewrite(engine: &mut Engine) -> Reply<'static> {
     }
 }
 
-/// CONFIG REWRITE: the new text takes the file's place at once, so that a crash leaves the one or the other.
+/// CONFIG REWRITE: the new text takes the file's place at once, so that a crash leaves the one or
+/// the other.
 fn rewrite_config(engine: &mut Engine) -> Reply<'static> {
     let config = &engine.admin.config;
     let Some(path) = config.file() else {
@@ -163,8 +164,8 @@ fn take_over(engine: &mut Engine, loaded: Keyspace) {
     engine.tidy_cursor = TidyCursor::default();
 }
 
-/// DEBUG RELOAD. With NOSAVE the keyspace becomes what the file says and not what the log says, so the log gets a
-/// new base from it at once.
+/// DEBUG RELOAD. With NOSAVE the keyspace becomes what the file says and not what the log says, so
+/// the log gets a new base from it at once.
 fn reload(engine: &mut Engine, save: bool, flush: bool) -> Result<(), ReplayError> {
     if save {
         engine.save_now()?;

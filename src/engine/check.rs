@@ -1,8 +1,9 @@
 //! `check`: commands tested by transcripts, and everything a transcript implies.
 //!
-//! A transcript is a redis-cli session with, where it matters, the records of a call. Whatever it tests, this runner
-//! also tests the laws on it: its records replayed into an empty keyspace give the same digest, replaying them gives
-//! the same records again (the fixed point), and an RDB file of the result loads equal.
+//! A transcript is a redis-cli session with, where it matters, the records of a call. Whatever it
+//! tests, this runner also tests the laws on it: its records replayed into an empty keyspace give
+//! the same digest, replaying them gives the same records again (the fixed point), and an RDB file
+//! of the result loads equal.
 //!
 //! ```text
 //! # a comment; blank lines change nothing
@@ -130,7 +131,8 @@ pub fn check(transcript: &str) {
             panic!("line {number}: neither a request nor a directive: {line}");
         };
         let expected = gather(&lines, &mut at, |line| {
-            !line.is_empty() && !["> ", "@ ", "# ", "log:"].iter().any(|head| line.starts_with(head))
+            !line.is_empty()
+                && !["> ", "@ ", "# ", "log:"].iter().any(|head| line.starts_with(head))
         });
         let logged = gather(&lines, &mut at, |line| line.starts_with("log:"));
         let before = local.records().len();
@@ -177,7 +179,8 @@ fn direct(local: &mut Local, directive: &str, line: usize) {
     }
 }
 
-/// The records of a call against the `log:` lines. SELECT is left out; MULTI and EXEC too, unless they are asked for.
+/// The records of a call against the `log:` lines. SELECT is left out; MULTI and EXEC too, unless
+/// they are asked for.
 fn check_records(records: &[u8], expected: &[&str], line: usize, request: &str) {
     let expected: Vec<String> =
         expected.iter().map(|line| line["log:".len()..].trim().to_owned()).collect();

@@ -6,13 +6,16 @@ use crate::base::clock::{self, Monotonic, UnixMs};
 use crate::session::Session;
 use std::time::Duration;
 
-/// How often [`tick`] wants to be called. Expiry is late by at most about this much on an idle server.
+/// How often [`tick`] wants to be called. Expiry is late by at most about this much on an idle
+/// server.
 pub const TICK: Duration = Duration::from_millis(10);
 
-/// Ticks between the slower jobs: statistics, save points, housekeeping (100 ms, as Redis' default `hz` of 10).
+/// Ticks between the slower jobs: statistics, save points, housekeeping (100 ms, as Redis' default
+/// `hz` of 10).
 const SLOW_EVERY: u64 = 10;
 
-/// Ticks between looks for idle connections: a second, the unit of `timeout`.
+/// Ticks between looks for connections that are idle or do not read: a second, the unit of their
+/// settings.
 const IDLE_EVERY: u64 = 100;
 
 /// Pages moved out of sparse segments in one hold of the lock: about 100 µs.
@@ -29,7 +32,10 @@ pub fn tick(shared: &std::sync::Arc<Shared>, n: u64) {
         snapshot::save_if_due(shared, now, monotonic);
     }
     if n.is_multiple_of(IDLE_EVERY) {
-        shared.hold(Cause::Cron, |engine| engine.close_idle(now));
+        shared.hold(Cause::Cron, |engine| {
+            engine.close_idle(now);
+            engine.limit_output();
+        });
     }
     tidy(shared);
 }
@@ -47,6 +53,17 @@ impl super::Engine {
         let counters = [stats.commands_processed, stats.net_input_bytes, stats.net_output_bytes];
         stats.rates.sample(counters, monotonic.0 / 1_000_000);
         self.sample_memory(allocator);
+    }
+
+    /// Follows the soft `client-output-buffer-limit`. The workers know what they have not got rid
+    /// of.
+    fn limit_output(&self) {
+        if self.admin.config.client_output_buffer_limit().normal.soft_bytes == 0 {
+            return;
+        }
+        for outbox in self.outboxes.read().iter() {
+            outbox.send(Message::LimitOutput);
+        }
     }
 
     /// Follows `timeout`.

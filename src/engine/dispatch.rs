@@ -33,6 +33,8 @@ pub(super) enum Flow {
     Next,
     /// The reply comes later; the connection waits for it.
     Wait,
+    /// As [`Self::Wait`], but the reply is dropped when it comes (CLIENT REPLY OFF and SKIP).
+    WaitSilently,
     /// The log has no room: try this very request again when it has moved on.
     Park,
     /// The connection closes after its replies.
@@ -60,8 +62,8 @@ impl Engine {
         self.refresh_gate();
     }
 
-    /// Brings what the round will look at into the cache: all pages first, then all entries, so that the
-    /// misses overlap instead of following one another.
+    /// Brings what the round will look at into the cache: all pages first, then all entries, so
+    /// that the misses overlap instead of following one another.
     fn prefetch(&mut self, round: &Round<'_>) {
         /// Below this a prefetch has no time to arrive.
         const WORTHWHILE: usize = 2;
@@ -124,7 +126,8 @@ impl Engine {
             ran,
             replies,
             hold,
-            waiting: flow == Flow::Wait,
+            waiting: matches!(flow, Flow::Wait | Flow::WaitSilently),
+            silent: flow == Flow::WaitSilently,
             parked: flow == Flow::Park,
             close: session.closing,
             authenticated: session.authenticated,
@@ -162,7 +165,7 @@ impl Engine {
         self.admin.stats.commands[command.index].calls += 1;
         let call = Call::hashed(command, arguments, command.first_key, hash)
             .with_seed(self.round.seed ^ self.admin.stats.commands_processed);
-        let done = match command.handler {
+        let mut done = match command.handler {
             Handler::Read(read) => self.run_read(client, db, &call, read, out),
             Handler::Write(write) => self.run_write(client, db, &call, write, out),
             Handler::Control(control) => self.run_control(client, &call, control, out),
@@ -170,7 +173,10 @@ impl Engine {
             Handler::Container => self.refuse(client, &Error::Arity(command.full_name.into()), out),
         };
         if self.admin.clients.session(client).replies != Wanted::On {
-            self.silence(client, mark, out);
+            let is_silent = self.silence(client, mark, out);
+            if is_silent && done.flow == Flow::Wait {
+                done.flow = Flow::WaitSilently;
+            }
         }
         done
     }
@@ -272,14 +278,16 @@ impl Engine {
             return None;
         }
         let (protocol, now, command) = (session.protocol, self.now, call.command);
-        let arguments: Vec<Vec<u8>> = call.args().iter().map(|argument| argument.to_vec()).collect();
+        let arguments: Vec<Vec<u8>> =
+            call.args().iter().map(|argument| argument.to_vec()).collect();
         let frozen = self.keyspace.freeze();
         self.admin.stats.slow_reads += 1;
         let work = Box::new(move |out: &mut Out| {
             let arguments: Vec<&[u8]> = arguments.iter().map(Vec::as_slice).collect();
             let call = Call::new(command, &arguments);
             let view = frozen.keyspace().view(db, now);
-            let reply = read(view, &call).unwrap_or_else(|error| Reply::Error(error.to_string().into()));
+            let reply =
+                read(view, &call).unwrap_or_else(|error| Reply::Error(error.to_string().into()));
             encode(&reply, protocol, out);
         });
         let hold = self.journal.hold_of_read(call, db);
@@ -343,7 +351,8 @@ impl Engine {
             return Err(Error::Arity(command.full_name.into()));
         }
         if let Some(gate) = &self.gate
-            && (matches!(command.handler, Handler::Write(_)) || command.flags.contains(&Flag::Write))
+            && (matches!(command.handler, Handler::Write(_))
+                || command.flags.contains(&Flag::Write))
         {
             self.admin.stats.commands[command.index].rejected += 1;
             return Err(gate.clone());
@@ -377,18 +386,19 @@ impl Engine {
         Done::now(Flow::Next)
     }
 
-    /// CLIENT REPLY OFF and SKIP: takes back what was written since `mark`.
+    /// CLIENT REPLY OFF and SKIP: takes back what was written since `mark`. Returns whether the
+    /// request has no reply, which goes for one that comes later as well.
     #[cold]
-    fn silence(&mut self, client: ClientId, mark: crate::resp::Mark, out: &mut Out) {
+    fn silence(&mut self, client: ClientId, mark: crate::resp::Mark, out: &mut Out) -> bool {
         let session = self.admin.clients.session(client);
-        match session.replies {
-            Wanted::On | Wanted::SkipNext => {}
-            Wanted::Off => out.truncate(mark),
-            Wanted::Skip => {
-                out.truncate(mark);
-                session.replies = Wanted::On;
-            }
+        let is_silent = matches!(session.replies, Wanted::Off | Wanted::Skip);
+        if is_silent {
+            out.truncate(mark);
         }
+        if session.replies == Wanted::Skip {
+            session.replies = Wanted::On;
+        }
+        is_silent
     }
 
     /// Removes what reads have found expired, by records.
@@ -424,8 +434,8 @@ impl Engine {
         }
     }
 
-    /// A write that left its first key's value as it was (SETNX of a key that is there, EXPIRE) has used it all
-    /// the same. One that changed it has moved the clock already.
+    /// A write that left its first key's value as it was (SETNX of a key that is there, EXPIRE) has
+    /// used it all the same. One that changed it has moved the clock already.
     #[inline]
     fn touch_after_write(
         &mut self,

@@ -1,14 +1,15 @@
 //! The active expiry cycle: removes, by records, keys whose time has come and that nobody asks for.
 //!
-//! Pages and directory nodes know the earliest expiry below them, so a step visits only pages with something due.
-//! The cycle runs every few milliseconds in steps of bounded length, and goes on at once while there is more to
-//! do; that bounds how late a key can go (`benches/compare` measures it).
+//! Pages and directory nodes know the earliest expiry below them, so a step visits only pages with
+//! something due. The cycle runs every few milliseconds in steps of bounded length, and goes on at
+//! once while there is more to do; that bounds how late a key can go (`benches/compare` measures
+//! it).
 
 use super::{Engine, Shared};
 use crate::admin::Cause;
 use crate::base::clock::{self, UnixMs};
-use crate::keyspace::{Db, Key};
 use crate::keyspace::record::{Cause as Why, Delete};
+use crate::keyspace::{Db, Key};
 
 /// Pages looked at in one hold of the lock.
 const PAGES_A_STEP: usize = 64;
@@ -23,7 +24,8 @@ pub(super) struct Cycle {
     found: Vec<Vec<u8>>,
 }
 
-/// Runs steps until nothing is due, giving the lock up after each. Returns whether any key was removed.
+/// Runs steps until nothing is due, giving the lock up after each. Returns whether any key was
+/// removed.
 pub fn run(shared: &Shared, now: UnixMs) -> bool {
     let mut removed = false;
     loop {
@@ -52,8 +54,10 @@ pub(super) struct Step {
 impl Engine {
     /// One step, under the lock.
     pub(super) fn expire_step(&mut self, now: UnixMs) -> Step {
-        // DEBUG SET-ACTIVE-EXPIRE 0 turns the cycle off; reads still hide, and remove what they find.
-        if !self.admin.active_expire || self.journal.failure().is_some() || !self.journal.has_room() {
+        // DEBUG SET-ACTIVE-EXPIRE 0 turns the cycle off; reads still hide, and remove what they
+        // find.
+        if !self.admin.active_expire || self.journal.failure().is_some() || !self.journal.has_room()
+        {
             return Step { removed: 0, done: true };
         }
         self.now = now;

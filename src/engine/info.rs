@@ -73,8 +73,13 @@ pub(super) fn allocator() -> [u64; 3] {
     if epoch::advance().is_err() {
         return [0; 3];
     }
-    let figure = |read: Result<usize, tikv_jemalloc_ctl::Error>| read.map_or(0, |bytes| bytes as u64);
-    [figure(stats::allocated::read()), figure(stats::active::read()), figure(stats::resident::read())]
+    let figure =
+        |read: Result<usize, tikv_jemalloc_ctl::Error>| read.map_or(0, |bytes| bytes as u64);
+    [
+        figure(stats::allocated::read()),
+        figure(stats::active::read()),
+        figure(stats::resident::read()),
+    ]
 }
 
 #[cfg(not(feature = "jemalloc"))]

@@ -1,8 +1,9 @@
 //! The journal: the engine's side of the log, and which replies must wait for it.
 //!
-//! Under `appendfsync always` a reply waits for what it depends on. A write waits for its own LSN. A read waits only
-//! if a key it names was written above what is synced: the unsynced records' keys are kept as a small map of hashes
-//! ([`Unsynced`]). A read without keys depends on the newest unsynced LSN of its database.
+//! Under `appendfsync always` a reply waits for what it depends on. A write waits for its own LSN.
+//! A read waits only if a key it names was written above what is synced: the unsynced records' keys
+//! are kept as a small map of hashes ([`Unsynced`]). A read without keys depends on the newest
+//! unsynced LSN of its database.
 
 use crate::command::{Call, Keys};
 use crate::keyspace::tx::TouchedKey;
@@ -80,8 +81,9 @@ impl Journal {
         Watch { log: self.log().cloned() }
     }
 
-    /// Follows `appendfsync`, in the midst of a turn whose batch is `batch_len` bytes long by now. All up to
-    /// there is still synced: replies held under `always` wait for it, and so do reads once `always` holds.
+    /// Follows `appendfsync`, in the midst of a turn whose batch is `batch_len` bytes long by now.
+    /// All up to there is still synced: replies held under `always` wait for it, and so do
+    /// reads once `always` holds.
     pub(super) fn set_fsync(&mut self, fsync: Fsync, on_disk: bool, batch_len: usize) {
         let end = self.positions().emitted.advance(batch_len);
         if let Backend::Log(log) = &self.log {
@@ -110,7 +112,8 @@ impl Journal {
         self.log().and_then(|log| log.failure()).map(|failed| failed.error.clone())
     }
 
-    /// Why writes are refused, as text: the log has failed, or the disk has no room for more than was accepted.
+    /// Why writes are refused, as text: the log has failed, or the disk has no room for more than
+    /// was accepted.
     pub(super) fn refusal(&self) -> Option<String> {
         let full = self.log().is_some_and(|log| log.disk_full());
         self.failure().or_else(|| full.then(|| "No space left on device".to_owned()))
@@ -138,8 +141,8 @@ impl Journal {
         }
     }
 
-    /// Notes the keys that the current call touched, and returns the LSN that its reply must wait for: the end of
-    /// the batch as it is now.
+    /// Notes the keys that the current call touched, and returns the LSN that its reply must wait
+    /// for: the end of the batch as it is now.
     pub(super) fn note_touched(&mut self, batch: &mut Batch) -> Lsn {
         let positions = self.positions();
         let lsn = positions.emitted.advance(batch.len());
@@ -160,8 +163,8 @@ impl Journal {
         self.unsynced.of_call(call, db)
     }
 
-    /// The LSN that the reply of a write that changed nothing depends on: what it saw. COPY and MOVE look into
-    /// a database that their keys do not tell.
+    /// The LSN that the reply of a write that changed nothing depends on: what it saw. COPY and
+    /// MOVE look into a database that their keys do not tell.
     pub(super) fn hold_of_idle_write(&mut self, call: &Call<'_>, db: Db) -> Lsn {
         if ["copy", "move"].contains(&call.command.name) {
             return self.hold_of_everything();
@@ -169,8 +172,9 @@ impl Journal {
         self.hold_of_read(call, db)
     }
 
-    /// The LSN that the reply of a control depends on: of those that show data, the newest there is. All of INFO
-    /// goes out at once: it must say what is wrong with a log that cannot be synced.
+    /// The LSN that the reply of a control depends on: of those that show data, the newest there
+    /// is. All of INFO goes out at once: it must say what is wrong with a log that cannot be
+    /// synced.
     pub(super) fn hold_of_control(&mut self, call: &Call<'_>) -> Lsn {
         let shows_data = match call.command.name {
             "debug" => ["DIGEST", "DIGEST-VALUE", "OBJECT"].iter().any(|word| call.is(1, word)),
@@ -200,6 +204,14 @@ impl Watch {
     /// Up to where everything is durable. Without files that is everything.
     pub fn synced(&self) -> Lsn {
         self.log.as_ref().map_or(Lsn(u64::MAX), |log| log.positions().synced)
+    }
+
+    /// Whether a parked request should be tried again: the log has room for it, or it will be
+    /// refused with the log's failure.
+    pub fn has_room(&self) -> bool {
+        self.log
+            .as_ref()
+            .is_none_or(|log| log.has_room(0) || log.disk_full() || log.failure().is_some())
     }
 
     /// The log's failure as an error reply for those who wait for it, if it has failed.

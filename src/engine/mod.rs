@@ -1,8 +1,9 @@
 //! The engine: everything behind the one lock.
 //!
-//! It is a function of its inputs: requests, the clock it is told, the seed of its generator, the files it recovers
-//! from. Sockets are the server's; threads that work beside it (log writer, snapshots, reclaimer, read pool) get
-//! what they need as values and report back through [`Shared`].
+//! It is a function of its inputs: requests, the clock it is told, the seed of its generator, the
+//! files it recovers from. Sockets are the server's; threads that work beside it (log writer,
+//! snapshots, reclaimer, read pool) get what they need as values and report back through
+//! [`Shared`].
 //!
 //! | file | says |
 //! |---|---|
@@ -63,7 +64,8 @@ pub struct Shared {
 type Outboxes = Arc<RwLock<Vec<Outbox>>>;
 
 impl Shared {
-    /// Puts an engine behind its lock, and tells it where it lives, so that it can hand itself to threads.
+    /// Puts an engine behind its lock, and tells it where it lives, so that it can hand itself to
+    /// threads.
     pub fn new(engine: Engine) -> Arc<Shared> {
         let outboxes = engine.outboxes.clone();
         let shared = Arc::new(Shared { engine: Mutex::new(engine), outboxes });
@@ -98,6 +100,8 @@ pub struct Engine {
     expiry: expire::Cycle,
     pool: Pool,
     outboxes: Outboxes,
+    /// Connections that were accepted and that no worker has registered yet.
+    arriving: usize,
     rng: Rng,
     /// The current round's seed and time.
     round: dispatch::Pace,
@@ -132,12 +136,14 @@ pub struct ShutdownRequest {
     pub save: Option<bool>,
     /// End even if saving or sealing the log fails.
     pub force: bool,
-    /// Who asked, if a connection did: it is told when it fails, as is whoever else asked meanwhile.
+    /// Who asked, if a connection did: it is told when it fails, as is whoever else asked
+    /// meanwhile.
     pub by: Option<Address>,
 }
 
 impl ShutdownRequest {
-    /// Both this and a later one: the later one says whether to save, if it does; either can force it.
+    /// Both this and a later one: the later one says whether to save, if it does; either can force
+    /// it.
     fn and(self, later: ShutdownRequest) -> ShutdownRequest {
         ShutdownRequest {
             save: later.save.or(self.save),
@@ -148,7 +154,8 @@ impl ShutdownRequest {
 }
 
 impl Engine {
-    /// An engine with nothing in it and nothing on disk (tests, tools). [`start::open`] makes the real one.
+    /// An engine with nothing in it and nothing on disk (tests, tools). [`start::open`] makes the
+    /// real one.
     pub fn in_memory(admin: Admin, seed: u64, disk: Arc<dyn Disk>) -> Engine {
         let databases = admin.config.databases();
         let keyspace = Keyspace::new(databases, crate::keyspace::Reclaimer::inline());
@@ -173,6 +180,7 @@ impl Engine {
             expiry: expire::Cycle::default(),
             pool,
             outboxes: Outboxes::default(),
+            arriving: 0,
             rng: Rng::from_seed(seed),
             round: dispatch::Pace::default(),
             now: UnixMs::ZERO,
@@ -190,7 +198,22 @@ impl Engine {
         self.outboxes.write().push(outbox);
     }
 
-    /// Registers a connection. Its worker has accepted it already and refuses it if there are too many.
+    /// Takes note of a connection that was accepted and is on its way to its worker. False: there
+    /// are `maxclients` already, those on their way included. Each must be followed by one
+    /// [`Self::arrived`].
+    pub fn accept(&mut self) -> bool {
+        let present = self.admin.clients.len() + self.arriving;
+        let takes = present < self.admin.config.maxclients();
+        self.arriving += usize::from(takes);
+        takes
+    }
+
+    /// An accepted connection is about to be registered by its worker, or was lost on the way.
+    pub fn arrived(&mut self) {
+        self.arriving -= 1;
+    }
+
+    /// Registers a connection.
     pub fn connect(&mut self, worker: usize, token: usize, now: UnixMs) -> (ClientId, u64) {
         let id = self.admin.clients.next_id();
         let authenticated = self.admin.config.requirepass().is_empty();

@@ -1,8 +1,9 @@
 //! Outboxes: what reaches a connection from outside its own worker's turn.
 //!
-//! Whoever resolves a wait, closes another connection, or moves the log's positions puts a message into the outbox
-//! of the worker that has the socket, and wakes it. Messages are put under the engine's lock where their order
-//! matters, and a worker drains its outbox when it takes the lock, so replies leave in execution order.
+//! Whoever resolves a wait, closes another connection, or moves the log's positions puts a message
+//! into the outbox of the worker that has the socket, and wakes it. Messages are put under the
+//! engine's lock where their order matters, and a worker drains its outbox when it takes the lock,
+//! so replies leave in execution order.
 
 use crate::log::Lsn;
 use crate::resp::Out;
@@ -10,7 +11,8 @@ use crossbeam_channel::{Receiver, Sender, unbounded};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 
-/// Which connection, at its worker. `id` guards against the socket's place having been given to another one.
+/// Which connection, at its worker. `id` guards against the socket's place having been given to
+/// another one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Address {
     /// The worker.
@@ -34,9 +36,12 @@ pub enum Message {
     },
     /// Close a connection at once.
     Close(Address),
-    /// Close a connection that has run nothing for `timeout` seconds, unless it waits for a reply, has not taken
-    /// its replies yet, or is sending a long request.
+    /// Close a connection that has run nothing for `timeout` seconds, unless it waits for a reply,
+    /// has not taken its replies yet, or is sending a long request.
     CloseIdle(Address),
+    /// Close those of the worker's connections that have been above the soft limit of
+    /// `client-output-buffer-limit` for too long. Who asks for nothing more is noticed only so.
+    LimitOutput,
 }
 
 /// The sending half: any thread.

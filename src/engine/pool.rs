@@ -1,16 +1,19 @@
 //! The read pool: what would hold the lock too long runs here, on a frozen keyspace.
 //!
-//! KEYS over millions of keys, DEBUG DIGEST and the like become jobs. A job carries everything it needs, runs on
-//! one of a few threads, and puts its encoded reply into the outbox of the worker whose connection waits.
+//! KEYS over millions of keys, DEBUG DIGEST and the like become jobs. A job carries everything it
+//! needs, runs on one of a few threads, and puts its encoded reply into the outbox of the worker
+//! whose connection waits.
 //!
-//! The queue is bounded: when it is full, the job comes back and is run inline, which is what Redis always does.
+//! The queue is bounded: when it is full, the job comes back and is run inline, which is what Redis
+//! always does.
 
 use super::outbox::{Address, Message, Outbox};
 use crate::log::Lsn;
 use crate::resp::Out;
 use crossbeam_channel::{Sender, TrySendError, bounded};
 
-/// Jobs that may wait. Each holds a frozen root and its arguments, so this bounds what a crowd of clients can pin.
+/// Jobs that may wait. Each holds a frozen root and its arguments, so this bounds what a crowd of
+/// clients can pin.
 const QUEUE_MAX: usize = 128;
 
 /// Something to compute away from the lock.
@@ -50,7 +53,8 @@ impl Pool {
         Pool { jobs: None }
     }
 
-    /// Gives a job to the pool. Returns the work if it cannot take it: the caller runs it on the spot.
+    /// Gives a job to the pool. Returns the work if it cannot take it: the caller runs it on the
+    /// spot.
     pub fn submit(&self, work: Work, to: Address, hold: Lsn, outbox: Outbox) -> Result<(), Work> {
         let Some(jobs) = &self.jobs else { return Err(work) };
         match jobs.try_send(Job { work, to, hold, outbox }) {

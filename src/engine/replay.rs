@@ -1,8 +1,8 @@
 //! From files into the keyspace: records through the command table, RDB entries through the loader.
 //!
-//! A record is a command, so replay needs no second codec: it looks the command up, runs its write handler with
-//! expiry switched off (the view's instant is [`UnixMs::ZERO`]), and drops the records that come out, which are the
-//! same ones (the fixed-point law).
+//! A record is a command, so replay needs no second codec: it looks the command up, runs its write
+//! handler with expiry switched off (the view's instant is [`UnixMs::ZERO`]), and drops the records
+//! that come out, which are the same ones (the fixed-point law).
 
 use super::Engine;
 use crate::base::clock::UnixMs;
@@ -57,8 +57,9 @@ pub(super) fn record(engine: &mut Engine, arguments: &[&[u8]]) -> Result<(), Rep
     outcome.map(drop).map_err(|error| format!("'{}': {error}", command.full_name).into())
 }
 
-/// Loads an RDB file's bytes. Keys whose expiry has passed are loaded too: the log decides when they
-/// go. One thread decodes and hashes, this one puts; each waits when it is far ahead of the other.
+/// Loads an RDB file's bytes. Keys whose expiry has passed are loaded too: the log decides when
+/// they go. One thread decodes and hashes, this one puts; each waits when it is far ahead of the
+/// other.
 pub(super) fn rdb(engine: &mut Engine, bytes: &[u8]) -> Result<(BaseInfo, usize), ReplayError> {
     /// Batches under way: enough that neither thread waits for every batch of the other.
     const BATCHES: usize = 8;

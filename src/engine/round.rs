@@ -1,10 +1,12 @@
 //! A round: up to some hundred parsed requests of one worker, executed under one hold of the lock.
 //!
-//! A worker fills a [`Round`] outside the lock (commands looked up, first keys hashed), the engine executes it and
-//! fills [`Replies`]: one output arena, and per connection what became of its requests.
+//! A worker fills a [`Round`] outside the lock (commands looked up, first keys hashed), the engine
+//! executes it and fills [`Replies`]: one output arena, and per connection what became of its
+//! requests.
 
 use crate::admin::config::BufferLimit;
 use crate::admin::{ClientId, Config};
+use crate::base::limits;
 use crate::command::table::{self, Found};
 use crate::log::Lsn;
 use crate::paged;
@@ -52,8 +54,8 @@ pub struct Group {
 }
 
 impl<'r> Round<'r> {
-    /// Adds a request whose arguments were pushed to `arguments` from `first` on: looks up its command and
-    /// hashes its first key.
+    /// Adds a request whose arguments were pushed to `arguments` from `first` on: looks up its
+    /// command and hashes its first key.
     #[inline]
     pub fn push(&mut self, first: usize) {
         let arguments = &self.arguments[first..];
@@ -68,13 +70,15 @@ impl<'r> Round<'r> {
         self.requests.push(Request { first: first as u32, count, found, hash });
     }
 
-    /// Empties the round, keeping its memory for one over other buffers.
+    /// Empties the round, keeping its memory for one over other buffers, unless that is very much.
     pub fn recycle<'s>(mut self) -> Round<'s> {
         self.requests.clear();
         self.groups.clear();
         self.arguments.clear();
         // Collecting an empty iterator in place keeps the allocation; no borrowed slice survives.
-        let arguments = self.arguments.into_iter().map(|_| -> &'s [u8] { &[] }).collect();
+        let mut arguments: Vec<_> =
+            self.arguments.into_iter().map(|_| -> &'s [u8] { &[] }).collect();
+        arguments.shrink_to(limits::ARGUMENTS_KEPT);
         Round { arguments, requests: self.requests, groups: self.groups }
     }
 }
@@ -123,9 +127,13 @@ pub struct Outcome {
     pub replies: u32,
     /// The replies must not be sent before this LSN is synced; 0: at once.
     pub hold: Lsn,
-    /// The last request that ran waits for something; nothing else of this connection may run before.
+    /// The last request that ran waits for something; nothing else of this connection may run
+    /// before.
     pub waiting: bool,
-    /// The request after the last that ran could not run, since the log has no room: try again when it moves on.
+    /// What it waits for is not to be sent when it comes.
+    pub silent: bool,
+    /// The request after the last that ran could not run, since the log has no room: try again
+    /// when it moves on.
     pub parked: bool,
     /// Close the connection when its replies are sent.
     pub close: bool,
@@ -138,5 +146,23 @@ impl Replies {
     pub fn clear(&mut self, keep_bytes: usize) {
         self.out.clear(keep_bytes);
         self.outcomes.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_is_kept_up_to_a_bound() {
+        let mut round = Round::default();
+        round.arguments.resize(limits::ARGUMENTS_KEPT, b"x".as_slice());
+        let usual = round.recycle();
+        assert_eq!(usual.arguments.capacity(), limits::ARGUMENTS_KEPT);
+        let mut round = usual;
+        round.arguments.resize(20 * limits::ARGUMENTS_KEPT, b"x".as_slice());
+        let empty = round.recycle();
+        assert!(empty.arguments.is_empty());
+        assert!(empty.arguments.capacity() <= limits::ARGUMENTS_KEPT);
     }
 }

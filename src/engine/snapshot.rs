@@ -1,8 +1,8 @@
 //! Snapshots: a frozen keyspace, written as an RDB file by a thread of its own while writes go on.
 //!
-//! SAVE, BGSAVE, the automatic saves, a new base for the log, healing a failed log and the save at shutdown are one
-//! operation: commit the batch, note the LSN, freeze, write elsewhere. What differs is where the file goes, and who is
-//! told.
+//! SAVE, BGSAVE, the automatic saves, a new base for the log, healing a failed log and the save at
+//! shutdown are one operation: commit the batch, note the LSN, freeze, write elsewhere. What
+//! differs is where the file goes, and who is told.
 
 use super::outbox::{Address, Message};
 use super::{Engine, Shared, replay};
@@ -60,7 +60,8 @@ pub(super) struct Snapshots {
     pub last_rewrite_time: Option<Duration>,
     pub rewrites: u64,
     last_heal: Option<Monotonic>,
-    /// Bytes of base and segments after the last rewrite: what `auto-aof-rewrite-percentage` compares with.
+    /// Bytes of base and segments after the last rewrite: what `auto-aof-rewrite-percentage`
+    /// compares with.
     pub rewrite_base_bytes: u64,
     /// Keys loaded at the start.
     pub loaded_keys: u64,
@@ -146,8 +147,8 @@ struct Job {
     number: u64,
 }
 
-/// Who goes first: the writing thread that puts its file in its place, or who cancels it (BGSAVE CANCEL, or a
-/// save of a later moment, which the older file must not replace).
+/// Who goes first: the writing thread that puts its file in its place, or who cancels it (BGSAVE
+/// CANCEL, or a save of a later moment, which the older file must not replace).
 #[derive(Default)]
 struct Claim(AtomicU8);
 
@@ -277,8 +278,8 @@ impl Engine {
         self.snapshots.save.as_ref().is_some_and(|running| running.claim.cancel())
     }
 
-    /// Begins a new base for the log; it heals the log if that has failed. While one is being written, a
-    /// further one is noted for when that is done: it would be of an earlier moment.
+    /// Begins a new base for the log; it heals the log if that has failed. While one is being
+    /// written, a further one is noted for when that is done: it would be of an earlier moment.
     pub(super) fn begin_rewrite(&mut self) -> io::Result<()> {
         self.commit();
         let Some(log) = self.journal.log().cloned() else { return Ok(()) };
@@ -444,7 +445,8 @@ fn rewrite(log: &crate::log::Log, job: Job, path: &Path, at: Lsn) -> Result<(), 
     installed
 }
 
-/// Removes what a failed snapshot has left. It may already have its name as a base, or not be there at all.
+/// Removes what a failed snapshot has left. It may already have its name as a base, or not be there
+/// at all.
 fn remove_unfinished(disk: &dyn Disk, path: &Path) {
     if disk.exists(path).unwrap_or(false)
         && let Err(error) = disk.remove(path)
@@ -453,7 +455,8 @@ fn remove_unfinished(disk: &dyn Disk, path: &Path) {
     }
 }
 
-/// Writes a snapshot beside `path`, then gives it the name: the old file stays whole until the new one is.
+/// Writes a snapshot beside `path`, then gives it the name: the old file stays whole until the new
+/// one is.
 fn save_to(job: Job, path: &Path) -> io::Result<u64> {
     let disk = job.disk.clone();
     let temporary = temporary_of(path, job.number);
@@ -499,8 +502,8 @@ fn write_file(job: Job, path: &Path) -> io::Result<u64> {
     Ok(finished.bytes)
 }
 
-/// Writes one database. The frozen table is walked and let go of part by part; `also` is the other handle on it, which
-/// must go first for that.
+/// Writes one database. The frozen table is walked and let go of part by part; `also` is the other
+/// handle on it, which must go first for that.
 fn write_table<W: Write>(
     writer: &mut Writer<W>,
     db: Db,

@@ -55,7 +55,8 @@ pub fn open(config: Config) -> Result<Arc<Shared>, OpenError> {
     engine.admin.facts.run_id = rng::hex40();
     let log = Arc::new(log);
     engine.journal = Journal::of(log.clone(), on_disk);
-    // The first record brings its own SELECT: whoever continues from before the start does not know the database.
+    // The first record brings its own SELECT: whoever continues from before the start does not know
+    // the database.
     engine.batch.clear();
     engine.batch.forget_selected();
     engine.batch.watch(engine.journal.holds_replies());
@@ -131,8 +132,8 @@ pub(super) fn fsync(config: &Config) -> Fsync {
     }
 }
 
-/// Ends cleanly: saves if asked or configured, seals the log. Returns whether the process may exit; if not, the
-/// one who asked was told why.
+/// Ends cleanly: saves if asked or configured, seals the log. Returns whether the process may exit;
+/// if not, the one who asked was told why.
 ///
 /// On success the engine's lock is never given back: nothing may be acknowledged any more.
 pub fn close(shared: &Shared, request: ShutdownRequest) -> bool {

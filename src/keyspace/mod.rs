@@ -130,8 +130,8 @@ impl Keyspace {
         }
     }
 
-    /// An empty keyspace that can take this one's place: as many databases, the same clock and reclaimer, the
-    /// look-ups counted so far.
+    /// An empty keyspace that can take this one's place: as many databases, the same clock and
+    /// reclaimer, the look-ups counted so far.
     pub fn fresh(&self) -> Keyspace {
         let fresh = Keyspace::new(self.databases(), self.reclaimer.clone());
         fresh.lookups.hits.set(self.lookups.hits.get());

@@ -157,7 +157,8 @@ impl Shared {
     }
 
     /// A base at an LSN, a fresh segment after it that begins in the given database, and the
-    /// manifest that lists both. Segments already in `catalog` become history. Returns the names of files to remove.
+    /// manifest that lists both. Segments already in `catalog` become history. Returns the names of
+    /// files to remove.
     fn begin_files(
         &self,
         writer: &mut Writer,

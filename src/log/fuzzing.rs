@@ -23,14 +23,14 @@ type Record = Vec<Vec<u8>>;
 /// Recovers a good folder whose last segment was damaged.
 ///
 /// `data`: a byte that chooses how, a place in that segment (two bytes, little-endian, taken modulo
-/// its length), then bytes: they replace the segment (0), follow it (1), overwrite it from the place
-/// on (2), follow its part before the place (3), or follow it as the payload of a batch that matches
-/// its checksum (4).
+/// its length), then bytes: they replace the segment (0), follow it (1), overwrite it from the
+/// place on (2), follow its part before the place (3), or follow it as the payload of a batch that
+/// matches its checksum (4).
 ///
 /// Whatever they are, recovery does not panic; what it replays is a prefix of the good records that
-/// holds all of the earlier segments, then records that somebody else wrote (or the forged batch's),
-/// in whole groups. If it takes the folder, starting works, and the next recovery finds the same
-/// and what was appended since.
+/// holds all of the earlier segments, then records that somebody else wrote (or the forged
+/// batch's), in whole groups. If it takes the folder, starting works, and the next recovery finds
+/// the same and what was appended since.
 pub fn last_segment(data: &[u8]) {
     let [how, low, high, bytes @ ..] = data else { return };
     let good = Good::folder();

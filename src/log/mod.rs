@@ -319,8 +319,9 @@ impl Log {
         self.shared.disk_full.load(Ordering::Acquire)
     }
 
-    /// Changes `appendfsync`. All up to `owed`, which may still be about to be appended, is synced as soon as it
-    /// is written, whatever the new policy: replies wait for it, or reads are about to rely on it.
+    /// Changes `appendfsync`. All up to `owed`, which may still be about to be appended, is synced
+    /// as soon as it is written, whatever the new policy: replies wait for it, or reads are
+    /// about to rely on it.
     pub fn set_fsync(&self, fsync: Fsync, owed: Lsn) {
         let shared = &*self.shared;
         shared.progress.owe_sync(owed);
@@ -431,8 +432,8 @@ impl Log {
         on_disk.map_or(in_memory, |start| start.min(in_memory))
     }
 
-    /// Writes, syncs and seals all there is, and ends the threads. Nothing is appended afterwards. If it fails,
-    /// the threads run again, so that a log that goes on can be healed.
+    /// Writes, syncs and seals all there is, and ends the threads. Nothing is appended afterwards.
+    /// If it fails, the threads run again, so that a log that goes on can be healed.
     pub fn seal_and_close(&self) -> Result<(), LogError> {
         let with_threads = !self.threads.lock().is_empty();
         let sealed = self.stop_and_seal();

@@ -2,7 +2,7 @@
 //! waiters.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering, fence};
 
 use parking_lot::RwLock;
 
@@ -118,6 +118,10 @@ impl Progress {
 
     /// Tells all subscribers the positions.
     pub fn wake(&self) {
+        // A waiter says that it waits, then looks at the positions; here they move, then it is
+        // asked whether it waits. With a fence on either side at least one of the two sees
+        // the other.
+        fence(Ordering::SeqCst);
         let wakers = self.wakers.read();
         if !wakers.is_empty() {
             let positions = self.get();

@@ -17,8 +17,8 @@ const IDS_MAX: usize = 64;
 
 /// What a log needs from outside to run.
 pub struct Start {
-    /// The replication id that begins, 40 hex digits, lower case. A replica that restarts may go on
-    /// with the id it followed.
+    /// The replication id that begins, 40 hex digits, lower case. A replica that restarts may go
+    /// on with the id it followed.
     pub replication_id: String,
     /// Random, and known to no client: see the checksum in [`super`].
     pub salt: u64,

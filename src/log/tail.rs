@@ -112,7 +112,8 @@ impl Tail {
 
     /// Marks the end as a place where the segment ends.
     pub fn roll(&mut self) -> Lsn {
-        // A chunk of its own, even if it is empty: the writer may hold copies of those before it, without the mark.
+        // A chunk of its own, even if it is empty: the writer may hold copies of those before it,
+        // without the mark.
         self.close(true);
         self.end()
     }

@@ -34,8 +34,8 @@ just for testing, restart it with the '--protected-mode no' option. 4) Set up an
 user. NOTE: You only need to do one of the above things in order for the server to start accepting connections from the \
 outside.\r\n";
 
-/// Binds the configured addresses. As in Redis, an address with a `-` before it may be missing, `*` and `::*` are
-/// all IPv4 and IPv6 addresses.
+/// Binds the configured addresses. As in Redis, an address with a `-` before it may be missing, `*`
+/// and `::*` are all IPv4 and IPv6 addresses.
 pub(super) fn bind(config: &Config) -> io::Result<Vec<TcpListener>> {
     let port = config.port();
     let mut listeners = Vec::new();
@@ -51,7 +51,9 @@ pub(super) fn bind(config: &Config) -> io::Result<Vec<TcpListener>> {
             }
             Err(error) if optional => tracing::debug!(address, %error, "not listening"),
             Err(error) => {
-                let text = format!("Could not create server TCP listening socket {address}:{port}: {error}");
+                let text = format!(
+                    "Could not create server TCP listening socket {address}:{port}: {error}"
+                );
                 return Err(io::Error::new(error.kind(), text));
             }
         }
@@ -63,9 +65,9 @@ fn bind_one(address: &str, port: u16, backlog: u32) -> io::Result<TcpListener> {
     let ip: IpAddr = match address {
         "*" => Ipv4Addr::UNSPECIFIED.into(),
         "::*" => Ipv6Addr::UNSPECIFIED.into(),
-        other => other.parse().map_err(|_| {
-            io::Error::new(io::ErrorKind::InvalidInput, "not an IP address")
-        })?,
+        other => other
+            .parse()
+            .map_err(|_| io::Error::new(io::ErrorKind::InvalidInput, "not an IP address"))?,
     };
     let domain = if ip.is_ipv4() { Domain::IPV4 } else { Domain::IPV6 };
     let socket = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
@@ -108,32 +110,37 @@ pub(super) async fn accept(listener: TcpListener, shared: Arc<Shared>, workers: 
             tracing::debug!(%error, "setting a connection's options failed");
         }
         let hand = &workers[NEXT.fetch_add(1, Relaxed) % workers.len()];
-        if hand.connections.send(stream).is_ok() {
-            hand.outbox.wake();
+        match hand.connections.send(stream) {
+            Ok(()) => hand.outbox.wake(),
+            Err(_worker_is_gone) => shared.lock().arrived(),
         }
     }
 }
 
+/// Why a connection may not come in. None: it may, and is counted from now on.
 fn refusal(shared: &Shared, peer: SocketAddr) -> Option<&'static [u8]> {
     let mut engine = shared.lock();
     let config = &engine.admin.config;
-    let (clients_max, open) = (config.maxclients(), config.requirepass().is_empty());
+    let open = config.requirepass().is_empty();
     let protected = config.protected_mode() && open && !is_loopback(peer.ip());
-    let full = engine.admin.clients.len() >= clients_max;
-    if full || protected {
-        engine.admin.stats.connections_rejected += 1;
-    }
-    match (full, protected) {
-        (true, _) => Some(MAXCLIENTS),
-        (_, true) => Some(PROTECTED),
-        _ => None,
-    }
+    let refusal = if !engine.accept() {
+        MAXCLIENTS
+    } else if protected {
+        engine.arrived();
+        PROTECTED
+    } else {
+        return None;
+    };
+    engine.admin.stats.connections_rejected += 1;
+    Some(refusal)
 }
 
 fn is_loopback(ip: IpAddr) -> bool {
     match ip {
         IpAddr::V4(ip) => ip.is_loopback(),
-        IpAddr::V6(ip) => ip.is_loopback() || ip.to_ipv4_mapped().is_some_and(|ip| ip.is_loopback()),
+        IpAddr::V6(ip) => {
+            ip.is_loopback() || ip.to_ipv4_mapped().is_some_and(|ip| ip.is_loopback())
+        }
     }
 }
 
@@ -143,8 +150,7 @@ fn prepare(stream: &TcpStream, keepalive_seconds: u32) -> io::Result<()> {
         // As Redis: the first probe after the time, then three at a third of it.
         let idle = Duration::from_secs(keepalive_seconds.into());
         let interval = Duration::from_secs((keepalive_seconds / 3).max(1).into());
-        let keepalive =
-            TcpKeepalive::new().with_time(idle).with_interval(interval).with_retries(3);
+        let keepalive = TcpKeepalive::new().with_time(idle).with_interval(interval).with_retries(3);
         SockRef::from(stream).set_tcp_keepalive(&keepalive)?;
     }
     Ok(())

@@ -98,7 +98,11 @@ fn start_workers(shared: &Arc<Shared>) -> Result<Vec<listen::Hand>, Error> {
     let count = shared.lock().admin.config.io_threads();
     let progress: worker::ProgressFn = {
         let watch = shared.lock().journal().watch();
-        Arc::new(move || Progress { synced: watch.synced(), failure: watch.failure() })
+        Arc::new(move || Progress {
+            synced: watch.synced(),
+            has_room: watch.has_room(),
+            failure: watch.failure(),
+        })
     };
     let mut hands = Vec::new();
     for index in 0..count {

@@ -41,8 +41,12 @@ pub struct Socket {
     pending: VecDeque<Out>,
     /// How much of the first of `pending` it has taken.
     sent: usize,
+    /// Bytes in `held` and `pending` that it has not taken.
+    unsent: usize,
     /// A request waits for its reply: nothing more is read or run until it comes.
     pub waiting: bool,
+    /// That reply is dropped when it comes.
+    pub silent: bool,
     /// The log had no room for the next request: it runs again when the log moves on.
     pub parked: bool,
     /// It stands in its worker's list of those that wait for the log.
@@ -53,7 +57,10 @@ pub struct Socket {
     pub closing: bool,
     /// Whether AUTH has lifted the stricter limits.
     pub authenticated: bool,
-    /// The peer will send nothing more.
+    /// The poller has said that the peer sends nothing more. Bytes before the end may not have
+    /// been received yet.
+    pub ended: bool,
+    /// The end was received.
     pub finished: bool,
     /// Something was received since the last look for idle connections.
     pub heard: bool,
@@ -90,12 +97,15 @@ impl Socket {
             held: VecDeque::new(),
             pending: VecDeque::new(),
             sent: 0,
+            unsent: 0,
             waiting: false,
+            silent: false,
             parked: false,
             listed: false,
             unread: false,
             closing: false,
             authenticated,
+            ended: false,
             finished: false,
             heard: true,
             slow_since: None,
@@ -125,8 +135,8 @@ impl Socket {
         }
     }
 
-    /// Receives once into `partial`, growing it in steps: by what is missing, but never by more than
-    /// `step_max`, however much was announced.
+    /// Receives once into `partial`, growing it in steps: by what is missing, but never by more
+    /// than `step_max`, however much was announced.
     pub fn receive_partial(&mut self, step_min: usize, step_max: usize) -> (Received, bool) {
         let have = self.partial.len();
         let room = self.need.clamp(step_min, step_max);
@@ -148,8 +158,8 @@ impl Socket {
         }
     }
 
-    /// Takes over the replies between two marks: sends them at once if nothing stands before them and their LSN
-    /// is `synced`, else keeps them. `requests` is how many requests they answer.
+    /// Takes over the replies between two marks: sends them at once if nothing stands before them
+    /// and their LSN is `synced`, else keeps them. `requests` is how many requests they answer.
     pub fn answer(
         &mut self,
         out: &Out,
@@ -162,16 +172,19 @@ impl Socket {
         if hold > synced || !self.held.is_empty() {
             let mut copy = Out::default();
             copy.extend_from(out, from, to, 0);
+            self.unsent += length(&copy);
             self.held.push_back(Held { until: hold, requests, out: copy });
             return Ok(());
         }
+        let bytes = out.len_between(from, to);
         let mut done = 0;
         if self.pending.is_empty() {
             done = self.send_between(out, from, to)?;
-            if done == out.len_between(from, to) {
+            if done == bytes {
                 return Ok(());
             }
         }
+        self.unsent += bytes - done;
         self.queue(out, from, to, done);
         Ok(())
     }
@@ -189,25 +202,28 @@ impl Socket {
     pub fn release(&mut self, synced: Lsn) -> io::Result<bool> {
         while self.held.front().is_some_and(|held| held.until <= synced) {
             if let Some(held) = self.held.pop_front() {
-                self.pending.push_back(held.out);
+                self.queue_all(held.out);
             }
         }
         self.flush()?;
         Ok(!self.held.is_empty())
     }
 
-    /// The log has failed for good: whoever waits for its LSN is told that the outcome is not known.
+    /// The log has failed for good: whoever waits for its LSN is told that the outcome is not
+    /// known.
     pub fn release_failed(&mut self, synced: Lsn, error: &[u8]) -> io::Result<()> {
         while let Some(held) = self.held.pop_front() {
             if held.until <= synced {
-                self.pending.push_back(held.out);
+                self.queue_all(held.out);
                 continue;
             }
+            self.unsent -= length(&held.out);
             let mut out = Out::default();
             for _ in 0..held.requests {
                 out.bytes.extend_from_slice(error);
             }
-            self.pending.push_back(out);
+            self.unsent += length(&out);
+            self.queue_all(out);
         }
         self.flush()
     }
@@ -239,17 +255,17 @@ impl Socket {
 
     /// Bytes of replies that are still here (`omem`).
     pub fn output_bytes(&self) -> usize {
-        let held = self.held.iter().map(|held| &held.out);
-        self.pending.iter().chain(held).map(|out| out.len_between(Mark::default(), out.mark())).sum()
+        self.unsent
     }
 
     /// Sends what is pending, as much as the kernel takes.
     pub fn flush(&mut self) -> io::Result<()> {
         while let Some(first) = self.pending.front() {
-            let length = first.len_between(Mark::default(), first.mark());
+            let length = length(first);
             let rest = first.slices(Mark::default(), first.mark());
             let taken = write_slices(&mut self.stream, skip(rest, self.sent))?;
             self.sent += taken;
+            self.unsent -= taken;
             if self.sent < length {
                 return Ok(());
             }
@@ -263,6 +279,15 @@ impl Socket {
         write_slices(&mut self.stream, out.slices(from, to))
     }
 
+    /// Queues all of `out`: behind others in one chunk, so that many small ones are one write.
+    fn queue_all(&mut self, out: Out) {
+        if self.pending.is_empty() {
+            self.pending.push_back(out);
+        } else {
+            self.queue(&out, Mark::default(), out.mark(), 0);
+        }
+    }
+
     fn queue(&mut self, out: &Out, from: Mark, to: Mark, skip: usize) {
         match self.pending.back_mut() {
             Some(last) if last.bytes.len() < CHUNK_BYTES => last.extend_from(out, from, to, skip),
@@ -273,6 +298,11 @@ impl Socket {
             }
         }
     }
+}
+
+/// Bytes to send in all of `out`.
+fn length(out: &Out) -> usize {
+    out.len_between(Mark::default(), out.mark())
 }
 
 /// Leaves the first `bytes` bytes of some slices out.
@@ -307,7 +337,8 @@ fn write_slices<'a>(
             (batch.iter().map(|slice| slice.len()).sum(), stream.write_vectored(&batch))
         };
         match outcome {
-            // Level with a short write: the kernel's buffer is full, and it will say when it is not.
+            // Level with a short write: the kernel's buffer is full, and it will say when it is
+            // not.
             Ok(taken) if taken < wanted => return Ok(total + taken),
             Ok(taken) => total += taken,
             Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(total),
@@ -315,4 +346,98 @@ fn write_slices<'a>(
         }
     }
     Ok(total)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A socket, and its peer, which has not read anything.
+    fn pair() -> (Socket, std::net::TcpStream) {
+        let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let peer = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (stream, _) = listener.accept().unwrap();
+        stream.set_nonblocking(true).unwrap();
+        let stream = TcpStream::from_std(stream);
+        (Socket::new(stream, ClientId::default(), 1, true), peer)
+    }
+
+    fn out(bytes: &[u8]) -> Out {
+        let mut out = Out::default();
+        out.bytes.extend_from_slice(bytes);
+        out
+    }
+
+    fn answer(socket: &mut Socket, bytes: &[u8], hold: u64, synced: u64) {
+        let out = out(bytes);
+        socket.answer(&out, Mark::default(), out.mark(), 1, Lsn(hold), Lsn(synced)).unwrap();
+    }
+
+    /// Reads everything there is, and lets the socket send the rest meanwhile.
+    fn drain(socket: &mut Socket, peer: &mut std::net::TcpStream, bytes: usize) -> Vec<u8> {
+        let mut came = Vec::new();
+        let mut chunk = vec![0; 1 << 20];
+        while came.len() < bytes {
+            let count = peer.read(&mut chunk).unwrap();
+            came.extend_from_slice(&chunk[..count]);
+            socket.flush().unwrap();
+        }
+        came
+    }
+
+    #[test]
+    fn unsent_bytes_are_counted_and_leave_in_order() {
+        let (mut socket, mut peer) = pair();
+        for n in 0..1000_u64 {
+            answer(&mut socket, format!("{n};").as_bytes(), n + 1, 0);
+        }
+        let all: String = (0..1000).map(|n| format!("{n};")).collect();
+        assert_eq!(socket.output_bytes(), all.len());
+        assert!(socket.release(Lsn(500)).unwrap());
+        assert!(!socket.release(Lsn(1000)).unwrap());
+        assert_eq!(drain(&mut socket, &mut peer, all.len()), all.as_bytes());
+        assert!(socket.is_drained());
+        assert_eq!(socket.output_bytes(), 0);
+        // More than the kernel takes, with something held behind it.
+        let large = vec![b'x'; 32 << 20];
+        answer(&mut socket, &large, 0, 0);
+        assert!((1..large.len()).contains(&socket.output_bytes()));
+        let before = socket.output_bytes();
+        answer(&mut socket, b"held", 2000, 1000);
+        answer(&mut socket, b"later", 3000, 1000);
+        assert_eq!(socket.output_bytes(), before + 9);
+        socket.release_failed(Lsn(2000), b"-no").unwrap();
+        let came = drain(&mut socket, &mut peer, large.len() + 7);
+        assert_eq!(came[large.len()..], *b"held-no");
+        assert_eq!(socket.output_bytes(), 0);
+        assert!(socket.is_drained());
+    }
+
+    #[test]
+    fn many_released_replies_are_one_chunk() {
+        let (mut socket, _peer) = pair();
+        // The kernel takes no more, so that what is released stays here.
+        answer(&mut socket, &vec![b'x'; 32 << 20], 0, 0);
+        let chunks = socket.pending.len();
+        for n in 0..1000_u64 {
+            answer(&mut socket, b"+OK\r\n", n + 1, 0);
+        }
+        socket.release(Lsn(1000)).unwrap();
+        assert!(socket.pending.len() <= chunks + 1);
+    }
+
+    #[test]
+    fn the_soft_limit_counts_from_the_first_look() {
+        let (mut socket, _peer) = pair();
+        let limit = |soft_seconds| BufferLimit { hard_bytes: 0, soft_bytes: 4, soft_seconds };
+        answer(&mut socket, b"four", 1, 0);
+        assert!(socket.reads_its_replies(&limit(0)));
+        answer(&mut socket, b"more", 1, 0);
+        assert!(socket.reads_its_replies(&limit(3600)));
+        assert!(socket.slow_since.is_some());
+        assert!(!socket.reads_its_replies(&limit(0)));
+        socket.release(Lsn(1)).unwrap();
+        assert!(socket.reads_its_replies(&limit(0)));
+        assert!(socket.slow_since.is_none());
+    }
 }

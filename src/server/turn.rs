@@ -7,7 +7,8 @@
 //! 4 send      one write a socket; what the kernel does not take waits for writability
 //! ```
 //!
-//! [`Worker::turn`] is a function of its own, so that another driver than the task in `worker` can call it.
+//! [`Worker::turn`] is a function of its own, so that another driver than the task in `worker` can
+//! call it.
 
 use super::socket::{Received, Socket};
 use super::worker::Worker;
@@ -17,8 +18,8 @@ use crate::engine::{Group, Message, Replies, Round, WorkerSettings};
 use crate::log::Lsn;
 use crate::resp::{Arg, Mark, Parsed, ProtocolError, parse};
 use mio::{Interest, Token};
-use std::os::fd::AsRawFd;
 use std::io;
+use std::os::fd::AsRawFd;
 use std::time::Duration;
 
 /// Memory of the reply arena that is kept from one turn to the next.
@@ -49,8 +50,8 @@ struct Frame {
     /// The frame's first byte, to which its arguments' ranges are relative.
     base: usize,
     end: usize,
-    /// What it was before its quotes were taken out in place: put back if it does not run yet, since it will be
-    /// parsed again.
+    /// What it was before its quotes were taken out in place: put back if it does not run yet,
+    /// since it will be parsed again.
     raw: Option<Box<[u8]>>,
 }
 
@@ -76,7 +77,8 @@ pub(super) struct Scratch {
 }
 
 impl Worker {
-    /// One turn. `wait` is how long the poller may sleep (zero: not at all). Returns how many events there were.
+    /// One turn. `wait` is how long the poller may sleep (zero: not at all). Returns how many
+    /// events there were.
     pub fn turn(&mut self, wait: Option<Duration>) -> io::Result<usize> {
         match self.poll.poll(&mut self.events, wait) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(0),
@@ -95,8 +97,7 @@ impl Worker {
             }
             let gone = event.is_error() || event.is_write_closed();
             if event.is_readable() || event.is_read_closed() || gone {
-                let ended = event.is_read_closed() || gone;
-                self.receive(token, Ending { ended, gone });
+                self.receive(token, Ending { ended: event.is_read_closed() || gone, gone });
             }
         }
         self.events = events;
@@ -106,9 +107,9 @@ impl Worker {
         // Once a turn, so that a socket that is always full does not keep the others waiting.
         let mut again = std::mem::take(&mut self.again);
         again.sort_unstable();
-        again.dedup_by_key(|(token, _)| *token);
-        for (token, ended) in again {
-            self.receive(token, Ending { ended, gone: false });
+        again.dedup();
+        for token in again {
+            self.receive(token, Ending::default());
         }
         self.process();
         Ok(count + self.again.len())
@@ -119,11 +120,15 @@ impl Worker {
         if self.arena_used + limits::RECEIVE_BYTES_MAX > self.arena.len() {
             self.process();
         }
-        let Some(socket) = self.sockets.get_mut(token).and_then(Option::as_deref_mut) else { return };
+        let Some(socket) = self.sockets.get_mut(token).and_then(Option::as_deref_mut) else {
+            return;
+        };
+        // The poller says it once; what stands before the end may be received much later.
+        socket.ended |= ended;
         if socket.is_blocked() {
             socket.unread = true;
-            // A connection that waits and whose peer is gone is closed at once: nobody will read the reply. One
-            // that has only closed its half may well.
+            // A connection that waits and whose peer is gone is closed at once: nobody will read
+            // the reply. One that has only closed its half may well.
             if gone && socket.waiting {
                 self.close(token);
             }
@@ -146,18 +151,20 @@ impl Worker {
             Received::Bytes(count) => {
                 let bytes_in = u32::try_from(count).unwrap_or(u32::MAX);
                 self.ready.push(Ready { token, arena, at: 0, bytes_in, done: false });
-                if full || ended {
-                    self.again.push((token, ended));
+                if full || socket.ended {
+                    self.again.push(token);
                 }
             }
             Received::Nothing => {}
             Received::Closed => {
+                socket.finished = true;
                 self.finished.push(token);
             }
         }
     }
 
-    /// Parses and executes everything received, round by round, then keeps the rests and closes what has ended.
+    /// Parses and executes everything received, round by round, then keeps the rests and closes
+    /// what has ended.
     pub(super) fn process(&mut self) {
         while !self.ready.iter().all(|ready| ready.done) {
             self.parse_round();
@@ -260,6 +267,9 @@ impl Worker {
             self.deliver(message);
         }
         self.send_replies();
+        let arguments = &mut self.scratch.arguments;
+        arguments.clear();
+        arguments.shrink_to(limits::ARGUMENTS_KEPT);
     }
 
     /// Step 4: hands each connection its replies, and follows what the engine said about it.
@@ -294,6 +304,7 @@ impl Worker {
             }
             socket.authenticated = outcome.authenticated;
             socket.waiting = outcome.waiting;
+            socket.silent = outcome.silent;
             socket.parked = outcome.parked;
             socket.closing |= outcome.close;
             let mut sent = Ok(());
@@ -308,8 +319,9 @@ impl Worker {
                 self.settle(token, sent);
                 continue;
             }
-            // A malformed request ends the connection, after the replies to those before it. One refused for want
-            // of AUTH is tried again, if one of those before it was AUTH.
+            // A malformed request ends the connection, after the replies to those before it. One
+            // refused for want of AUTH is tried again, if one of those before it was
+            // AUTH.
             if let Some(error) = parcel.error
                 && !socket.is_blocked()
                 && !(error.is_unauthenticated() && socket.authenticated)
@@ -331,7 +343,8 @@ impl Worker {
         self.scratch.parcels = parcels;
     }
 
-    /// After a socket was written to: close it if it broke or is done, remember it if it holds replies.
+    /// After a socket was written to: close it if it broke or is done, remember it if it holds
+    /// replies.
     pub(super) fn settle(&mut self, token: usize, sent: io::Result<()>) {
         let Some(socket) = self.sockets[token].as_deref_mut() else { return };
         let reads = socket.is_drained() || socket.reads_its_replies(&self.settings.output_buffer);
@@ -356,7 +369,8 @@ impl Worker {
         let Some(socket) = self.sockets[piece.token].as_deref_mut() else { return };
         let most = self.settings.query_buffer_bytes_max;
         let left = piece.arena.map_or(socket.partial.len(), |(_, count)| count) - piece.at;
-        if left > most || (!socket.authenticated && left > limits::UNAUTHENTICATED_QUERY_BYTES_MAX) {
+        if left > most || (!socket.authenticated && left > limits::UNAUTHENTICATED_QUERY_BYTES_MAX)
+        {
             self.shared.lock().admin.stats.query_limit_disconnections += 1;
             self.close(piece.token);
             return;
@@ -372,27 +386,33 @@ impl Worker {
 
     /// A socket can be written to again.
     fn writable(&mut self, token: usize) {
-        let Some(socket) = self.sockets.get_mut(token).and_then(Option::as_deref_mut) else { return };
+        let Some(socket) = self.sockets.get_mut(token).and_then(Option::as_deref_mut) else {
+            return;
+        };
         if !socket.is_drained() {
             let sent = socket.flush();
             self.settle(token, sent);
         }
     }
 
-    /// Goes on with a connection that was waiting: what it had sent meanwhile is parsed, and it is read again.
+    /// Goes on with a connection that was waiting: what it had sent meanwhile is parsed, and it is
+    /// read again.
     pub(super) fn resume(&mut self, token: usize) {
-        let Some(socket) = self.sockets.get_mut(token).and_then(Option::as_deref_mut) else { return };
+        let Some(socket) = self.sockets.get_mut(token).and_then(Option::as_deref_mut) else {
+            return;
+        };
         if socket.is_blocked() {
             return;
         }
         if let Some(ready) = self.ready.iter_mut().find(|ready| ready.token == token) {
-            // The reply came while the turn that made it wait goes on: the rest is still in its piece.
+            // The reply came while the turn that made it wait goes on: the rest is still in its
+            // piece.
             ready.done = false;
         } else if !socket.partial.is_empty() {
             self.ready.push(Ready { token, arena: None, at: 0, bytes_in: 0, done: false });
         }
         if std::mem::take(&mut socket.unread) {
-            self.again.push((token, false));
+            self.again.push(token);
         }
     }
 
@@ -401,24 +421,44 @@ impl Worker {
         let synced = (self.progress)().synced;
         let to = match &message {
             Message::Reply { to, .. } | Message::Close(to) | Message::CloseIdle(to) => *to,
+            Message::LimitOutput => return self.limit_output(),
         };
-        let Some(socket) = self.sockets.get_mut(to.token).and_then(Option::as_deref_mut) else { return };
+        let Some(socket) = self.sockets.get_mut(to.token).and_then(Option::as_deref_mut) else {
+            return;
+        };
         if socket.id != to.id {
             return;
         }
         match message {
+            // Done above: it is about all.
+            Message::LimitOutput => {}
             Message::Close(_) => self.close(to.token),
             Message::CloseIdle(_) => {
                 let heard = std::mem::take(&mut socket.heard);
-                if !heard && !socket.waiting && socket.is_drained() {
+                if !heard && !socket.is_blocked() && socket.is_drained() {
                     self.close(to.token);
                 }
             }
             Message::Reply { out, hold, .. } => {
                 socket.waiting = false;
-                let sent = socket.answer(&out, Mark::default(), out.mark(), 1, hold, synced);
+                let sent = if std::mem::take(&mut socket.silent) {
+                    Ok(())
+                } else {
+                    socket.answer(&out, Mark::default(), out.mark(), 1, hold, synced)
+                };
                 self.settle(to.token, sent);
                 self.resume(to.token);
+            }
+        }
+    }
+
+    /// Looks at every connection that has replies left here; `settle` closes those that do not
+    /// read.
+    fn limit_output(&mut self) {
+        for token in 0..self.sockets.len() {
+            let lags = |socket: &Socket| !socket.is_drained();
+            if self.sockets[token].as_deref().is_some_and(lags) {
+                self.settle(token, Ok(()));
             }
         }
     }
@@ -432,10 +472,12 @@ impl Worker {
         let interest = Interest::READABLE | Interest::WRITABLE;
         if let Err(error) = self.poll.registry().register(&mut stream, Token(token), interest) {
             self.free.push(token);
+            self.shared.lock().arrived();
             return Err(error);
         }
         let (address, local) = (stream.peer_addr().ok(), stream.local_addr().ok());
         let mut engine = self.shared.lock();
+        engine.arrived();
         let (client, id) = engine.connect(self.index, token, clock::now());
         let session = engine.admin.clients.session(client);
         (session.address, session.local_address) = (address, local);
@@ -444,7 +486,7 @@ impl Worker {
         drop(engine);
         self.sockets[token] = Some(Box::new(Socket::new(stream, client, id, authenticated)));
         // Bytes may have come before the registration; edges only tell of later ones.
-        self.again.push((token, false));
+        self.again.push(token);
         Ok(())
     }
 
@@ -458,27 +500,29 @@ impl Worker {
         self.free_later.push(token);
     }
 
-    /// Releases held replies, and tries parked requests again.
+    /// Releases held replies, and tries parked requests again if there is room for them; the others
+    /// stay listed.
     pub(super) fn progress_made(&mut self) {
         let progress = (self.progress)();
         for token in std::mem::take(&mut self.holding) {
             let Some(socket) = self.sockets[token].as_deref_mut() else { continue };
             socket.listed = false;
-            let parked = std::mem::take(&mut socket.parked);
+            let goes_on = socket.parked && progress.has_room;
+            socket.parked &= !goes_on;
             let sent = match &progress.failure {
                 None => socket.release(progress.synced).map(|_| ()),
                 Some(error) => socket.release_failed(progress.synced, error),
             };
             self.settle(token, sent);
-            if parked {
+            if goes_on {
                 self.resume(token);
             }
         }
     }
 }
 
-/// Parses the frames of one piece, up to the round's limit. Returns where it stopped, and the error that ends the
-/// connection, if any.
+/// Parses the frames of one piece, up to the round's limit. Returns where it stopped, and the error
+/// that ends the connection, if any.
 fn parse_frames(
     bytes: &mut [u8],
     ready: &mut Ready,
@@ -540,7 +584,7 @@ fn quoted_line(bytes: &[u8]) -> Option<Box<[u8]>> {
 }
 
 /// What the poller knows about the end of a stream.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 struct Ending {
     /// The peer sends nothing more.
     ended: bool,
@@ -553,6 +597,8 @@ struct Ending {
 pub struct Progress {
     /// Replies that depend on nothing above it may leave.
     pub synced: Lsn,
+    /// A parked request may be tried again.
+    pub has_room: bool,
     /// The error reply for who waits for more, if the log has failed.
     pub failure: Option<Vec<u8>>,
 }

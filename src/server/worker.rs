@@ -1,7 +1,9 @@
-//! An I/O worker: a thread with a tokio current-thread runtime, and one task that drives all its clients' sockets.
+//! An I/O worker: a thread with a tokio current-thread runtime, and one task that drives all its
+//! clients' sockets.
 //!
-//! The sockets hang on an epoll instance of the worker's own (mio), which tokio watches as one descriptor
-//! ([`AsyncFd`]). So a turn sees all ready sockets at once, and everything else of the thread stays ordinary tokio.
+//! The sockets hang on an epoll instance of the worker's own (mio), which tokio watches as one
+//! descriptor ([`AsyncFd`]). So a turn sees all ready sockets at once, and everything else of the
+//! thread stays ordinary tokio.
 
 use super::socket::Socket;
 use super::turn::{Progress, Ready, Scratch};
@@ -11,14 +13,15 @@ use mio::{Events, Poll, Token, Waker};
 use std::io;
 use std::os::fd::AsFd;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::SeqCst;
+use std::sync::atomic::{Ordering::SeqCst, fence};
 use std::time::Duration;
 use tokio::io::unix::AsyncFd;
 
 /// The token of the waker; sockets' tokens are places in [`Worker::sockets`].
 pub(super) const WAKE: usize = usize::MAX;
 
-/// Room for received bytes in one turn: sixteen sockets that each fill their 64 KiB, hundreds that do not.
+/// Room for received bytes in one turn: sixteen sockets that each fill their 64 KiB, hundreds that
+/// do not.
 const ARENA_BYTES: usize = 1 << 20;
 
 /// Events taken from the poller at once.
@@ -41,14 +44,14 @@ pub struct Worker {
     pub(super) progress: ProgressFn,
     pub(super) sockets: Vec<Option<Box<Socket>>>,
     pub(super) free: Vec<usize>,
-    /// Places freed in this turn: given to new connections in the next one only, since events and pieces of this
-    /// turn may still name them.
+    /// Places freed in this turn: given to new connections in the next one only, since events and
+    /// pieces of this turn may still name them.
     pub(super) free_later: Vec<usize>,
     pub(super) arena: Box<[u8]>,
     pub(super) arena_used: usize,
     pub(super) ready: Vec<Ready>,
-    /// Sockets to receive from again in this turn, and whether their end was seen.
-    pub(super) again: Vec<(usize, bool)>,
+    /// Sockets to receive from again in this turn.
+    pub(super) again: Vec<usize>,
     /// Sockets whose peer sends nothing more: closed as soon as they have their replies.
     pub(super) finished: Vec<usize>,
     /// Sockets that wait for the log.
@@ -59,8 +62,8 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// A worker with its outbox, which goes to the engine. New connections come through `accepted`, each
-    /// followed by a wake.
+    /// A worker with its outbox, which goes to the engine. New connections come through `accepted`,
+    /// each followed by a wake.
     pub fn new(
         index: usize,
         shared: Arc<Shared>,
@@ -107,7 +110,10 @@ impl Worker {
     async fn drive(mut self) -> io::Result<()> {
         // A handle of its own on the poller: tokio's registration outlives no descriptor that way.
         let descriptor = self.poll.registry().as_fd().try_clone_to_owned()?;
-        #[expect(deprecated, reason = "its replacement is unsafe to call; an owned descriptor meets its terms")]
+        #[expect(
+            deprecated,
+            reason = "its replacement is unsafe to call; an owned descriptor meets its terms"
+        )]
         let poller = AsyncFd::new(descriptor)?;
         loop {
             let mut guard = poller.readable().await?;
@@ -126,14 +132,18 @@ impl Worker {
         }
     }
 
-    /// Before sleeping: says whether replies are held, and releases what the log has reached meanwhile, so that
-    /// no wake is lost between the two. Returns whether connections have something to run again.
+    /// Before sleeping: says whether replies are held, and releases what the log has reached
+    /// meanwhile, so that no wake is lost between the two. Returns whether connections have
+    /// something to run again.
     fn wait_for_log(&mut self) -> bool {
         if self.holding.is_empty() {
             self.inbox.holding.store(false, SeqCst);
             return false;
         }
         self.inbox.holding.store(true, SeqCst);
+        // The other side of the fence in the log's `wake`: either it sees that we wait, or we see
+        // what it did.
+        fence(SeqCst);
         self.progress_made();
         !self.ready.is_empty() || !self.again.is_empty() || !self.finished.is_empty()
     }
@@ -147,7 +157,8 @@ impl Worker {
         }
     }
 
-    /// Delivers what others sent to our connections, and goes on with those that waited for the log.
+    /// Delivers what others sent to our connections, and goes on with those that waited for the
+    /// log.
     pub(super) fn drain_inbox(&mut self) {
         if !self.holding.is_empty() {
             self.progress_made();

@@ -39,7 +39,8 @@ fn the_policy_can_be_changed_while_it_runs() {
     assert!(has(&log_bytes(dir.path()), &encoded(&[b"SET", b"policy", b"always"])));
 }
 
-/// Replies that wait for the disk when the policy changes still leave, whoever asked for the change.
+/// Replies that wait for the disk when the policy changes still leave, whoever asked for the
+/// change.
 #[test]
 fn every_reply_leaves_however_the_policy_changes() {
     let (_dir, server) = coolcache(&["--appendfsync", "always"]);
@@ -139,6 +140,43 @@ fn a_read_of_a_quiet_key_does_not_wait_for_the_disk() {
     }
     drop(slow);
     assert!(seen, "no read was answered while a write waited");
+}
+
+/// Processor time that a process has used so far, in ticks of 10 ms.
+fn processor_ticks(pid: u32) -> u64 {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    let behind_name = stat.rsplit_once(')').unwrap().1;
+    behind_name.split_whitespace().skip(11).take(2).map(|field| field.parse::<u64>().unwrap()).sum()
+}
+
+#[test]
+fn a_write_that_waits_for_room_does_not_keep_its_worker_busy() {
+    let (_dir, server) = coolcache(&["--appendfsync", "always", "--log-tail-bytes", "1mb"]);
+    let [mut first, mut second] = [(); 2].map(|()| server.connect());
+    assert_eq!(first.call("SET key 0"), "+OK\r\n");
+    assert_eq!(second.call("SET key 0"), "+OK\r\n");
+    let slow = match Tampered::attach(server.child.id(), "delay_enter=3000000") {
+        Ok(slow) => slow,
+        Err(reason) => return println!("skipped: cannot slow fdatasync down: {reason}"),
+    };
+    // The log is busy with the first; the second fills it; the third must wait, for longer than
+    // `timeout`.
+    let value = vec![b'v'; 4 << 20];
+    first.request(&[b"SET", b"key", b"1"]).unwrap();
+    assert_eq!(server.connect().call("PING"), "+PONG\r\n");
+    first.request(&[b"SET", b"key", &value]).unwrap();
+    assert_eq!(server.connect().call("PING"), "+PONG\r\n");
+    assert_eq!(second.call("CONFIG SET timeout 1"), "+OK\r\n");
+    let before = processor_ticks(server.child.id());
+    second.request(&[b"SET", b"key", b"3"]).unwrap();
+    second.request(&[b"GET", b"key"]).unwrap();
+    assert_eq!(second.try_receive().unwrap(), b"+OK\r\n");
+    let used = processor_ticks(server.child.id()) - before;
+    assert_eq!(second.try_receive().unwrap(), b"$1\r\n3\r\n");
+    assert_eq!(first.try_receive().unwrap(), b"+OK\r\n");
+    assert_eq!(first.try_receive().unwrap(), b"+OK\r\n");
+    drop(slow);
+    assert!(used < 60, "{used} ticks while it waited");
 }
 
 #[test]

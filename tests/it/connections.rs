@@ -42,6 +42,28 @@ fn one_more_than_maxclients_is_told_so() {
     assert_eq!(server.connect().call("PING"), "+PONG\r\n");
 }
 
+/// Those that no worker has seen yet count as well.
+#[test]
+fn a_burst_does_not_pass_maxclients() {
+    let (_dir, server) =
+        coolcache(&["--appendonly", "no", "--maxclients", "10", "--io-threads", "1"]);
+    let mut first = server.connect();
+    wait_until("it is alone", || first.info("connected_clients") == "1");
+    first.request(&[b"DEBUG", b"SLEEP", b"0.2"]).unwrap();
+    let mut burst: Vec<Connection> = (0..40).map(|_| server.connect()).collect();
+    for connection in &mut burst {
+        // A refused one may be closed already.
+        let _refused = connection.request(&[b"PING"]);
+    }
+    let replies = burst.iter_mut().filter_map(|connection| connection.try_receive().ok());
+    assert_eq!(replies.filter(|reply| reply == b"+PONG\r\n").count(), 9);
+    assert_eq!(first.try_receive().unwrap(), b"+OK\r\n");
+    assert_eq!(first.info("connected_clients"), "10");
+    assert_eq!(first.info("rejected_connections"), "31");
+    drop(burst);
+    wait_until("there is room again", || server.connect().try_call(&[b"PING"]).is_ok());
+}
+
 #[test]
 fn every_loopback_address_is_local() {
     let (_dir, server) = coolcache(&["--appendonly", "no", "--bind", "127.0.0.1 127.0.0.2"]);
@@ -110,6 +132,64 @@ fn a_half_closed_peer_is_answered() {
         let expected_status =
             expected.replace(&format!("${}\r\n{zeros}", zeros.len()), &format!("+{zeros}"));
         assert!(came == expected || came == expected_status, "{fsync}: {came:?}");
+    }
+}
+
+/// And then its connection is closed, whether its replies were held or came later.
+#[test]
+fn a_half_closed_peer_is_forgotten() {
+    for fsync in ["everysec", "always"] {
+        let (_dir, server) = coolcache(&["--appendfsync", fsync]);
+        let mut other = server.connect();
+        let value = vec![b'v'; 20 << 20];
+        assert_eq!(other.try_call(&[b"SET", b"large", &value]).unwrap(), b"+OK\r\n");
+        for last in [b"GET key".as_slice(), b"SET key value"] {
+            // The end comes with the requests, and while one of them waits.
+            let (mut together, mut apart) = (server.connect(), server.connect());
+            together.send(&[b"SET key value\r\n", last, b"\r\n"].concat());
+            together.stream.shutdown(Shutdown::Write).unwrap();
+            apart.send(b"SAVE\r\n");
+            assert_eq!(other.call("PING"), "+PONG\r\n");
+            apart.send(&[last, b"\r\n"].concat());
+            apart.stream.shutdown(Shutdown::Write).unwrap();
+            let reply = if last.starts_with(b"GET") { "$5\r\nvalue\r\n" } else { "+OK\r\n" };
+            for connection in [&mut together, &mut apart] {
+                let came = String::from_utf8(connection.receive_to_end()).unwrap();
+                assert_eq!(came, format!("+OK\r\n{reply}"), "{fsync}");
+            }
+            wait_until("they are forgotten", || other.info("connected_clients") == "1");
+        }
+    }
+}
+
+/// One that asks for much, and then neither reads nor asks.
+#[test]
+fn a_peer_above_the_soft_limit_is_closed() {
+    let (_dir, server) = coolcache(IN_MEMORY);
+    let (mut other, mut lazy) = (server.connect(), server.connect());
+    let limit: [&[u8]; 4] = [b"CONFIG", b"SET", b"client-output-buffer-limit", b"normal 0 1mb 1"];
+    assert_eq!(other.try_call(&limit).unwrap(), b"+OK\r\n");
+    let value = vec![b'v'; 32 << 20];
+    assert_eq!(other.try_call(&[b"SET", b"key", &value]).unwrap(), b"+OK\r\n");
+    lazy.request(&[b"GET", b"key"]).unwrap();
+    wait_until("it is closed", || other.info("connected_clients") == "1");
+    assert!(lazy.receive_to_end().len() < value.len());
+}
+
+/// CLIENT REPLY OFF and SKIP: neither do replies come that take their time.
+#[test]
+fn a_reply_that_comes_later_can_be_skipped() {
+    for fsync in ["everysec", "always"] {
+        let (_dir, server) = coolcache(&["--appendfsync", fsync]);
+        let mut connection = server.connect();
+        for later in ["SAVE", "DEBUG DIGEST"] {
+            connection.send(format!("CLIENT REPLY SKIP\r\n{later}\r\nECHO on\r\n").as_bytes());
+            assert_eq!(connection.try_receive().unwrap(), b"$2\r\non\r\n", "{later}");
+            let silent = format!("CLIENT REPLY OFF\r\n{later}\r\nSET key 1\r\n{later}\r\n");
+            connection.send(format!("{silent}CLIENT REPLY ON\r\nECHO again\r\n").as_bytes());
+            assert_eq!(connection.try_receive().unwrap(), b"+OK\r\n", "{later}");
+            assert_eq!(connection.try_receive().unwrap(), b"$5\r\nagain\r\n", "{later}");
+        }
     }
 }
 

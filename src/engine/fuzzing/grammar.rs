@@ -1,5 +1,5 @@
-//! Requests from a fuzzer's bytes: the command table's names and syntaxes, with arguments from small domains, so
-//! that calls meet on the same keys and numbers lie where behaviour changes.
+//! Requests from a fuzzer's bytes: the command table's names and syntaxes, with arguments from
+//! small domains, so that calls meet on the same keys and numbers lie where behaviour changes.
 
 use crate::command::Handler;
 use crate::command::syntax::{self, Argument, Kind};
@@ -8,7 +8,8 @@ use crate::rdb::StringValue;
 use crate::rdb::dump::encode_string;
 use std::sync::LazyLock;
 
-/// Decisions, drawn from bytes. When they are used up every decision is the first choice, which ends all loops.
+/// Decisions, drawn from bytes. When they are used up every decision is the first choice, which
+/// ends all loops.
 pub(super) struct Choices<'a>(&'a [u8]);
 
 impl<'a> Choices<'a> {
@@ -42,7 +43,8 @@ impl<'a> Choices<'a> {
     }
 }
 
-/// Not drawn: they work on files or end the process, or their arguments have nothing to do with data.
+/// Not drawn: they work on files or end the process, or their arguments have nothing to do with
+/// data.
 const EXCLUDED: &[&str] =
     &["bgrewriteaof", "bgsave", "config|rewrite", "config|set", "debug", "save", "shutdown"];
 
@@ -118,8 +120,8 @@ fn number(choices: &mut Choices<'_>) -> Vec<u8> {
     choices.pick(NUMBERS).as_bytes().to_vec()
 }
 
-/// As offsets none of them makes a string long, or is far out of range; as expiry times the last ones lie around the
-/// clock.
+/// As offsets none of them makes a string long, or is far out of range; as expiry times the last
+/// ones lie around the clock.
 const NUMBERS: &[&str] = &[
     "0",
     "1",

@@ -1,5 +1,5 @@
-//! What the fuzz targets `commands`, `rdb` and `dump` check (`fuzz/fuzz_targets`); the tests run the same over their
-//! seeds.
+//! What the fuzz targets `commands`, `rdb` and `dump` check (`fuzz/fuzz_targets`); the tests run
+//! the same over their seeds.
 //!
 //! These functions panic on a finding, which is what a fuzzer looks for. No server code calls them.
 
@@ -15,12 +15,14 @@ use crate::rdb;
 use crate::resp::{Decoded, OwnedReply, Protocol, decode};
 use grammar::Choices;
 
-/// Runs commands of the table, with a clock that moves, in both protocols, beside frozen keyspaces; then the laws.
+/// Runs commands of the table, with a clock that moves, in both protocols, beside frozen keyspaces;
+/// then the laws.
 ///
 /// - Replies are whole, at most one a request, and RESP2 where that is spoken.
 /// - Reads and calls that fail leave no record but removals of what has expired.
 /// - A frozen keyspace stays as it was.
-/// - [`check_laws`]: the records replay to the same data and the same records, and so does an RDB file.
+/// - [`check_laws`]: the records replay to the same data and the same records, and so does an RDB
+///   file.
 pub fn commands(data: &[u8]) {
     let mut choices = Choices::new(data);
     let mut run = Run { local: Local::default(), frozen: Vec::new() };
@@ -31,7 +33,8 @@ pub fn commands(data: &[u8]) {
     check_laws(&run.local);
 }
 
-/// Decodes a payload, as it is and with a footer that makes it valid, restores it, and runs commands on the key.
+/// Decodes a payload, as it is and with a footer that makes it valid, restores it, and runs
+/// commands on the key.
 ///
 /// `data`: a count n, n bytes that choose the commands, then the payload.
 pub fn dump(data: &[u8]) {
@@ -58,7 +61,8 @@ pub fn dump(data: &[u8]) {
     check_laws(&run.local);
 }
 
-/// Loads a file, whole and in pieces, and into a keyspace, which must then be written and loaded as the same.
+/// Loads a file, whole and in pieces, and into a keyspace, which must then be written and loaded as
+/// the same.
 pub fn file(data: &[u8]) {
     rdb::fuzzing::file(data);
     let unchecked = ["--rdbchecksum", "no"].map(str::to_owned);
@@ -73,7 +77,8 @@ pub fn file(data: &[u8]) {
     assert_eq!(again.digest(), local.digest(), "an RDB file loads as another keyspace");
 }
 
-/// Records after which a run ends. Replay keeps the records of a megabyte, and the laws compare all of them.
+/// Records after which a run ends. Replay keeps the records of a megabyte, and the laws compare all
+/// of them.
 const RECORD_BYTES_MAX: usize = 256 << 10;
 
 /// Frozen keyspaces held at once.
@@ -194,7 +199,8 @@ impl Run {
         true
     }
 
-    /// Whether reads go to the read pool's frozen keyspaces, from which they come back here at once.
+    /// Whether reads go to the read pool's frozen keyspaces, from which they come back here at
+    /// once.
     fn set_slow_reads(&mut self, choices: &mut Choices<'_>) {
         let most = choices.pick(&[b"0".as_slice(), b"3", b"10000"]);
         let config = &mut self.local.engine.admin.config;

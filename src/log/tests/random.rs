@@ -1,4 +1,5 @@
-//! Random lives of a log: any order of what a log does, with restarts, failures and power cuts in between.
+//! Random lives of a log: any order of what a log does, with restarts, failures and power cuts in
+//! between.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
