@@ -204,3 +204,32 @@ fn a_sync_that_fails_refuses_writes_until_the_log_is_healed() {
     assert_eq!(connection.call("GET quiet"), "$5\r\nvalue\r\n");
     assert!(has(&log_bytes(dir.path()), b"healed"));
 }
+
+/// What was written under another policy is not shown under `always` before it is synced, and it is
+/// synced at once.
+#[test]
+fn a_change_to_always_holds_reads_of_what_came_before() {
+    let (_dir, server) = coolcache(&["--appendfsync", "no"]);
+    let [mut writer, mut reader] = [(); 2].map(|()| server.connect());
+    let slow = match Tampered::attach(server.child.id(), "delay_enter=1000000") {
+        Ok(slow) => slow,
+        Err(reason) => return println!("skipped: cannot slow fdatasync down: {reason}"),
+    };
+    let mut seen = false;
+    // On a machine that stands still for a second the sync may be over first: then once more.
+    for attempt in 0..5 {
+        assert_eq!(writer.call(&format!("SET key {attempt}")), "+OK\r\n");
+        assert_eq!(writer.call("CONFIG SET appendfsync always"), "+OK\r\n");
+        reader.request(&[b"GET", b"key"]).unwrap();
+        assert_eq!(writer.call("PING"), "+PONG\r\n");
+        seen = is_silent(&reader);
+        let value = format!("$1\r\n{attempt}\r\n");
+        assert_eq!(reader.try_receive().unwrap(), value.as_bytes());
+        if seen {
+            break;
+        }
+        assert_eq!(writer.call("CONFIG SET appendfsync no"), "+OK\r\n");
+    }
+    drop(slow);
+    assert!(seen, "no read waited");
+}
