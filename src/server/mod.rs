@@ -3,17 +3,19 @@
 //! | file | says |
 //! |---|---|
 //! | `turn` | the request path: receive, parse, execute, send |
+//! | `connections` | what happens to a connection between the rounds |
 //! | `socket` | one connection's buffers |
 //! | `worker` | the thread and the task that run turns |
 //! | `listen` | accepting connections, and whom to refuse |
 //! | this one | start, signals, timers, shutdown |
 
+mod connections;
 mod listen;
 mod socket;
 mod turn;
 mod worker;
 
-pub use turn::Progress;
+pub use connections::Progress;
 
 use crate::admin::Config;
 use crate::engine::{Shared, ShutdownRequest, cron, start};

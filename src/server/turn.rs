@@ -15,11 +15,9 @@ use super::worker::Worker;
 use crate::admin::Cause;
 use crate::base::{clock, limits};
 use crate::engine::{Group, Message, Replies, Round, WorkerSettings};
-use crate::log::Lsn;
 use crate::resp::{Arg, Mark, Parsed, ProtocolError, parse};
-use mio::{Interest, Token};
+use mio::Token;
 use std::io;
-use std::os::fd::AsRawFd;
 use std::time::Duration;
 
 /// Memory of the reply arena that is kept from one turn to the next.
@@ -32,7 +30,7 @@ const PARTIAL_STEP_MAX: usize = 1 << 20;
 
 /// Received bytes of one socket that are to be parsed.
 pub(super) struct Ready {
-    token: usize,
+    pub(super) token: usize,
     /// Where in the arena they lie; none: in the socket's own buffer.
     arena: Option<(usize, usize)>,
     /// How much of them is used up.
@@ -40,7 +38,7 @@ pub(super) struct Ready {
     /// Counted once, in the first group made of them.
     bytes_in: u32,
     /// Everything that is whole has been parsed, or the rest must wait.
-    done: bool,
+    pub(super) done: bool,
 }
 
 /// Where one frame's arguments stand in the flat list, and where the frame ends in its bytes.
@@ -383,142 +381,6 @@ impl Worker {
             None => socket.consume_partial(piece.at),
         }
     }
-
-    /// A socket can be written to again.
-    fn writable(&mut self, token: usize) {
-        let Some(socket) = self.sockets.get_mut(token).and_then(Option::as_deref_mut) else {
-            return;
-        };
-        if !socket.is_drained() {
-            let sent = socket.flush();
-            self.settle(token, sent);
-        }
-    }
-
-    /// Goes on with a connection that was waiting: what it had sent meanwhile is parsed, and it is
-    /// read again.
-    pub(super) fn resume(&mut self, token: usize) {
-        let Some(socket) = self.sockets.get_mut(token).and_then(Option::as_deref_mut) else {
-            return;
-        };
-        if socket.is_blocked() {
-            return;
-        }
-        if let Some(ready) = self.ready.iter_mut().find(|ready| ready.token == token) {
-            // The reply came while the turn that made it wait goes on: the rest is still in its
-            // piece.
-            ready.done = false;
-        } else if !socket.partial.is_empty() {
-            self.ready.push(Ready { token, arena: None, at: 0, bytes_in: 0, done: false });
-        }
-        if std::mem::take(&mut socket.unread) {
-            self.again.push(token);
-        }
-    }
-
-    /// Does what a message says.
-    pub(super) fn deliver(&mut self, message: Message) {
-        let synced = (self.progress)().synced;
-        let to = match &message {
-            Message::Reply { to, .. } | Message::Close(to) | Message::CloseIdle(to) => *to,
-            Message::LimitOutput => return self.limit_output(),
-        };
-        let Some(socket) = self.sockets.get_mut(to.token).and_then(Option::as_deref_mut) else {
-            return;
-        };
-        if socket.id != to.id {
-            return;
-        }
-        match message {
-            // Done above: it is about all.
-            Message::LimitOutput => {}
-            Message::Close(_) => self.close(to.token),
-            Message::CloseIdle(_) => {
-                let heard = std::mem::take(&mut socket.heard);
-                if !heard && !socket.is_blocked() && socket.is_drained() {
-                    self.close(to.token);
-                }
-            }
-            Message::Reply { out, hold, .. } => {
-                socket.waiting = false;
-                let sent = if std::mem::take(&mut socket.silent) {
-                    Ok(())
-                } else {
-                    socket.answer(&out, Mark::default(), out.mark(), 1, hold, synced)
-                };
-                self.settle(to.token, sent);
-                self.resume(to.token);
-            }
-        }
-    }
-
-    /// Looks at every connection that has replies left here; `settle` closes those that do not
-    /// read.
-    fn limit_output(&mut self) {
-        for token in 0..self.sockets.len() {
-            let lags = |socket: &Socket| !socket.is_drained();
-            if self.sockets[token].as_deref().is_some_and(lags) {
-                self.settle(token, Ok(()));
-            }
-        }
-    }
-
-    /// Registers a stream with the poller and the engine's registry.
-    pub(super) fn add(&mut self, mut stream: mio::net::TcpStream) -> io::Result<()> {
-        let token = self.free.pop().unwrap_or_else(|| {
-            self.sockets.push(None);
-            self.sockets.len() - 1
-        });
-        let interest = Interest::READABLE | Interest::WRITABLE;
-        if let Err(error) = self.poll.registry().register(&mut stream, Token(token), interest) {
-            self.free.push(token);
-            self.shared.lock().arrived();
-            return Err(error);
-        }
-        let (address, local) = (stream.peer_addr().ok(), stream.local_addr().ok());
-        let mut engine = self.shared.lock();
-        engine.arrived();
-        let (client, id) = engine.connect(self.index, token, clock::now());
-        let session = engine.admin.clients.session(client);
-        (session.address, session.local_address) = (address, local);
-        session.descriptor = stream.as_raw_fd();
-        let authenticated = session.authenticated;
-        drop(engine);
-        self.sockets[token] = Some(Box::new(Socket::new(stream, client, id, authenticated)));
-        // Bytes may have come before the registration; edges only tell of later ones.
-        self.again.push(token);
-        Ok(())
-    }
-
-    /// Closes a connection and forgets it.
-    pub(super) fn close(&mut self, token: usize) {
-        let Some(mut socket) = self.sockets[token].take() else { return };
-        // The socket closes with its last handle whatever the poller says.
-        let _gone = self.poll.registry().deregister(&mut socket.stream);
-        self.shared.lock().disconnect(socket.client);
-        self.holding.retain(|held| *held != token);
-        self.free_later.push(token);
-    }
-
-    /// Releases held replies, and tries parked requests again if there is room for them; the others
-    /// stay listed.
-    pub(super) fn progress_made(&mut self) {
-        let progress = (self.progress)();
-        for token in std::mem::take(&mut self.holding) {
-            let Some(socket) = self.sockets[token].as_deref_mut() else { continue };
-            socket.listed = false;
-            let goes_on = socket.parked && progress.has_room;
-            socket.parked &= !goes_on;
-            let sent = match &progress.failure {
-                None => socket.release(progress.synced).map(|_| ()),
-                Some(error) => socket.release_failed(progress.synced, error),
-            };
-            self.settle(token, sent);
-            if goes_on {
-                self.resume(token);
-            }
-        }
-    }
 }
 
 /// Parses the frames of one piece, up to the round's limit. Returns where it stopped, and the error
@@ -590,15 +452,4 @@ struct Ending {
     ended: bool,
     /// The connection is broken: nothing can be sent either.
     gone: bool,
-}
-
-/// The place in the log up to which everything is synced, and the failure that stops it.
-#[derive(Clone, Default)]
-pub struct Progress {
-    /// Replies that depend on nothing above it may leave.
-    pub synced: Lsn,
-    /// A parked request may be tried again.
-    pub has_room: bool,
-    /// The error reply for who waits for more, if the log has failed.
-    pub failure: Option<Vec<u8>>,
 }

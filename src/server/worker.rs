@@ -5,8 +5,9 @@
 //! descriptor ([`AsyncFd`]). So a turn sees all ready sockets at once, and everything else of the
 //! thread stays ordinary tokio.
 
+use super::connections::Progress;
 use super::socket::Socket;
-use super::turn::{Progress, Ready, Scratch};
+use super::turn::{Ready, Scratch};
 use crate::engine::{Inbox, Outbox, Shared, WorkerSettings};
 use crossbeam_channel::Receiver;
 use mio::{Events, Poll, Token, Waker};
