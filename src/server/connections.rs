@@ -40,7 +40,7 @@ impl Worker {
             // piece.
             ready.done = false;
         } else if !socket.partial.is_empty() {
-            self.ready.push(Ready { token, arena: None, at: 0, bytes_in: 0, done: false });
+            self.ready.push(Ready::kept(token));
         }
         if std::mem::take(&mut socket.unread) {
             self.again.push(token);

@@ -41,6 +41,13 @@ pub(super) struct Ready {
     pub(super) done: bool,
 }
 
+impl Ready {
+    /// What a socket keeps in its own buffer: it is parsed again from its beginning.
+    pub(super) fn kept(token: usize) -> Self {
+        Ready { token, arena: None, at: 0, bytes_in: 0, done: false }
+    }
+}
+
 /// Where one frame's arguments stand in the flat list, and where the frame ends in its bytes.
 struct Frame {
     first: u32,
