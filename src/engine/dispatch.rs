@@ -494,7 +494,7 @@ pub(super) struct Pace {
 impl Pace {
     /// A round may hold the lock about this long; then the rest of its requests make another one.
     /// Only a round right after a snapshot comes near it, since its writes copy directory nodes.
-    const MOST: Duration = Duration::from_micros(300);
+    const MOST: Duration = Duration::from_micros(150);
     /// Most requests between two looks at the clock.
     const STEP_MOST: u32 = 8;
     /// A request that takes longer than this is not an ordinary one: look after each.
