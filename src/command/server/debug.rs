@@ -1,7 +1,7 @@
 //! DEBUG: for tests and for finding faults. `enable-debug-command` says who may.
 
 use super::{ADMIN, SERVER};
-use crate::base::number;
+use crate::base::{glob, number};
 use crate::command::error::c_text;
 use crate::command::{Action, Answer, Call, Command, Control, Error, Handler, Result};
 use crate::keyspace::digest::{self, Digest};
@@ -48,6 +48,7 @@ const SUBCOMMANDS: &[Subcommand] = &[
     ("RELOAD", 2..=ANY, reload),
     ("SET-ACTIVE-EXPIRE", 3..=3, set_active_expire),
     ("SLEEP", 3..=3, sleep),
+    ("STRINGMATCH-LEN", 4..=4, string_match),
 ];
 
 fn debug<'a>(control: &mut Control<'_>, call: &Call<'a>) -> Result<Answer<'a>> {
@@ -83,6 +84,11 @@ fn error<'a>(_: &mut Control<'_>, call: &Call<'a>) -> Result<Answer<'a>> {
 fn log<'a>(_: &mut Control<'_>, call: &Call<'a>) -> Result<Answer<'a>> {
     tracing::warn!("DEBUG LOG: {}", call.arg(2).escape_ascii());
     Ok(Reply::Ok.into())
+}
+
+/// Whether the pattern of argument 2 matches the string of argument 3.
+fn string_match<'a>(_: &mut Control<'_>, call: &Call<'a>) -> Result<Answer<'a>> {
+    Ok(Reply::Int(glob::matches(call.arg(2), call.arg(3)).into()).into())
 }
 
 /// One line about a value. Its address is that of the key in its page; nothing here is counted, so
@@ -225,6 +231,8 @@ const HELP_LINES: &[&str] = &[
     "    default.",
     "SLEEP <seconds>",
     "    Stop the server for <seconds>. Decimals allowed.",
+    "STRINGMATCH-LEN <pattern> <string>",
+    "    Whether the glob pattern matches the string: 1 or 0.",
     "HELP",
     "    Print this help.",
 ];

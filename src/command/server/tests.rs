@@ -146,6 +146,9 @@ fn debug_looks_at_values() {
     all.set("n", "12345");
     let digest = crate::keyspace::digest::of_keyspace(&all.keyspace);
     assert_eq!(digest.hex(), "644b4678ff5a11b7976efcc7118c39e47a100dba");
+    for (line, answer) in [("h?l*o hello", "Now(Int(1))"), ("h?l*o help", "Now(Int(0))")] {
+        assert_eq!(server.line(&format!("DEBUG STRINGMATCH-LEN {line}")), answer);
+    }
     let object = server.line("DEBUG OBJECT a");
     assert!(object.starts_with("Value at:0x"), "{object}");
     let (_, rest) = object.split_once(" refcount").unwrap();
