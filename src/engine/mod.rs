@@ -13,6 +13,7 @@
 //! | `journal` | the log, on disk or not, and which replies must wait for it |
 //! | `expire` | the active expiry cycle |
 //! | `snapshot` | RDB files from a frozen keyspace, automatic saves, new bases for the log |
+//! | `flushing` | a large file that is flushed while it is written |
 //! | `start` | from a data folder to a running engine: recovery, taking over foreign files |
 //! | `replay` | records and RDB entries into the keyspace |
 //! | `cron` | periodic work |
@@ -31,6 +32,7 @@ pub mod start;
 mod actions;
 mod dispatch;
 mod expire;
+mod flushing;
 mod info;
 mod journal;
 mod replay;

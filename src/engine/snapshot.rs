@@ -5,10 +5,10 @@
 //! differs is where the file goes, and who is told.
 
 use super::outbox::{Address, Message};
-use super::{Engine, Shared, replay};
+use super::{Engine, Shared, flushing, replay};
 use crate::admin::{Cause, Config};
 use crate::base::clock::{self, Monotonic, UnixMs};
-use crate::base::disk::{self, Disk, File};
+use crate::base::disk::{self, Disk};
 use crate::keyspace::value::Object;
 use crate::keyspace::{Db, Frozen, Keyspace};
 use crate::log::{LogError, Lsn};
@@ -240,6 +240,9 @@ impl Engine {
         self.snapshots.save = Some(running);
         let shared = self.shared.clone();
         spawn("save", move || {
+            // Giving back the blocks of the file that was replaced takes long: not before the
+            // save counts as done.
+            let _replaced = job.disk.open_read(&path);
             let outcome = save_to(job, &path);
             if let Some(shared) = shared.upgrade() {
                 shared.hold(Cause::Snapshot, |engine| engine.save_done(outcome));
@@ -490,16 +493,20 @@ pub(super) fn is_temporary(name: &str) -> bool {
 
 fn write_file(job: Job, path: &Path) -> io::Result<u64> {
     let file = job.disk.create(path)?;
-    let out = FileWriter { file: file.clone(), claim: job.claim };
+    let claim = job.claim;
     let aux: Vec<(&str, &[u8])> =
         job.aux.iter().map(|(name, value)| (*name, value.as_slice())).collect();
-    let mut writer = Writer::begin(out, &job.options, &aux)?;
-    for (db, table) in job.frozen.into_tables() {
-        write_table(&mut writer, db, table.freeze(), Some(table), &job.keys_done)?;
-    }
-    let finished = writer.finish()?;
-    file.sync_all()?;
-    Ok(finished.bytes)
+    flushing::write(
+        &file,
+        || claim.is_cancelled(),
+        |out| {
+            let mut writer = Writer::begin(out, &job.options, &aux)?;
+            for (db, table) in job.frozen.into_tables() {
+                write_table(&mut writer, db, table.freeze(), Some(table), &job.keys_done)?;
+            }
+            Ok(writer.finish()?.bytes)
+        },
+    )
 }
 
 /// Writes one database. The frozen table is walked and let go of part by part; `also` is the other
@@ -545,24 +552,4 @@ pub(super) fn to_vec(keyspace: &Keyspace) -> io::Result<Vec<u8>> {
         write_table(&mut writer, db, keyspace.table(db).freeze(), None, &AtomicU64::new(0))?;
     }
     Ok(writer.finish()?.out)
-}
-
-/// A file of [`crate::base::disk`] as a byte sink; fails once the save is cancelled.
-struct FileWriter {
-    file: Arc<dyn File>,
-    claim: Arc<Claim>,
-}
-
-impl Write for FileWriter {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.claim.is_cancelled() {
-            return Err(io::Error::other("cancelled"));
-        }
-        self.file.write_all(bytes)?;
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }

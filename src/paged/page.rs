@@ -242,6 +242,14 @@ impl<O: Object> PagePtr<O> {
         }
     }
 
+    /// Asks for the lines of the page that [`Self::prefetch`] left out: for who reads all of it.
+    pub(super) fn prefetch_rest(&self) {
+        let address = self.address();
+        for line in 4..(HEADER + self.header().used as usize).div_ceil(64) {
+            probe::prefetch(address.wrapping_add(64 * line));
+        }
+    }
+
     /// Asks for the lines of the first entry that may have this hash; if there is none, for those
     /// where one would be added.
     #[inline(always)]

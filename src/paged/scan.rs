@@ -8,6 +8,8 @@ use super::{Entry, Object, Table};
 
 /// How many slots ahead a walk asks for pages.
 const PREFETCH_SLOTS: usize = 8;
+/// How many slots ahead the rest of a page is asked for, once its head is there.
+const PREFETCH_WHOLE: usize = 2;
 /// A cursor is the top bits of a hash: clients keep it in doubles and signed integers.
 pub(super) const CURSOR_BITS: u32 = 48;
 
@@ -36,6 +38,9 @@ impl<O: Object> Node<O> {
         for (index, slot) in self.slots.iter().enumerate() {
             if let Some(Some(ahead)) = self.slots.get(index + PREFETCH_SLOTS) {
                 ahead.prefetch();
+            }
+            if let Some(Some(next)) = self.slots.get(index + PREFETCH_WHOLE) {
+                next.prefetch_rest();
             }
             if let Some(page) = slot {
                 f(page)?;
