@@ -32,6 +32,15 @@ pub enum OpenError {
 pub fn open(config: Config) -> Result<Arc<Shared>, OpenError> {
     let disk: Arc<dyn Disk> = Arc::new(RealDisk);
     disk.create_dir_all(config.dir())?;
+    let own = RealDisk::lock_folder(config.dir()).map_err(|error| {
+        let text = format!(
+            "the data folder {} is in use or cannot be locked: {error}",
+            config.dir().display()
+        );
+        io::Error::new(error.kind(), text)
+    })?;
+    // Two servers would write one log. Ours until the process ends.
+    std::mem::forget(own);
     remove_unfinished(&*disk, config.dir())?;
     let settings = settings(&config);
     let on_disk = config.appendonly();

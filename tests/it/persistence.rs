@@ -412,3 +412,14 @@ fn unfinished_files_of_a_crash_are_removed_at_the_start() {
     assert_eq!(server.connect().call("PING"), "+PONG\r\n");
     assert!(!ours.exists() && other.exists());
 }
+
+#[test]
+fn a_data_folder_belongs_to_one_server() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut first = Server::start(Kind::CoolCache, dir.path(), &[]);
+    assert!(Server::try_start(Kind::CoolCache, dir.path(), &[]).is_none());
+    assert!(first.log().contains("is in use or cannot be locked"));
+    // A killed server does not keep it.
+    first.kill_and_restart();
+    assert_eq!(first.connect().call("PING"), "+PONG\r\n");
+}

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
-use rustix::fs::FallocateFlags;
+use rustix::fs::{FallocateFlags, FlockOperation};
 
 use super::{Disk, File, Mapped};
 
@@ -19,6 +19,16 @@ struct RealFile(fs::File);
 
 fn open(options: &mut OpenOptions, path: &Path) -> io::Result<Arc<dyn File>> {
     Ok(Arc::new(RealFile(options.open(path)?)))
+}
+
+impl RealDisk {
+    /// Makes a folder this process' own for as long as the handle lives; the system gives it free
+    /// when the process ends, however it ends. `WouldBlock`: another process has it.
+    pub fn lock_folder(dir: &Path) -> io::Result<fs::File> {
+        let folder = OpenOptions::new().read(true).open(dir)?;
+        rustix::fs::flock(&folder, FlockOperation::NonBlockingLockExclusive)?;
+        Ok(folder)
+    }
 }
 
 impl Disk for RealDisk {
