@@ -16,6 +16,7 @@ use crate::keyspace::{Db, StringRef, Tx};
 use crate::log::{BaseInfo, Lsn, Replay, ReplayError};
 use crate::rdb::{self, LoadOptions, Sink, StringValue};
 use crossbeam_channel::{Receiver, Sender};
+use std::num::NonZero;
 use std::path::Path;
 
 /// AUX field with the LSN that an RDB file of ours is a snapshot of.
@@ -59,7 +60,7 @@ pub(super) fn record(engine: &mut Engine, arguments: &[&[u8]]) -> Result<(), Rep
 
 /// Loads an RDB file's bytes. Keys whose expiry has passed are loaded too: the log decides when
 /// they go. One thread decodes and hashes, this one puts; each waits when it is far ahead of the
-/// other.
+/// other. What goes into an empty database is put when all has come, on all cores.
 pub(super) fn rdb(engine: &mut Engine, bytes: &[u8]) -> Result<(BaseInfo, usize), ReplayError> {
     /// Batches under way: enough that neither thread waits for every batch of the other.
     const BATCHES: usize = 8;
@@ -73,6 +74,9 @@ pub(super) fn rdb(engine: &mut Engine, bytes: &[u8]) -> Result<(BaseInfo, usize)
     let databases = engine.keyspace.databases();
     let clock = lru_clock(engine.now.0);
     let mut loader = Loader::new(&mut engine.keyspace);
+    // If that cannot be told, one thread will do.
+    let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
+    loader.prepare(bytes.len(), threads);
     let decoded = std::thread::scope(|scope| {
         let decoder = scope.spawn(move || {
             let mut gatherer = Gatherer::new(databases, clock, full, to_fill);
@@ -88,6 +92,7 @@ pub(super) fn rdb(engine: &mut Engine, bytes: &[u8]) -> Result<(BaseInfo, usize)
         decoder.join()
     });
     let (summary, info) = decoded.map_err(|_| "the decoder has panicked")??;
+    loader.finish();
     engine.snapshots.loaded_keys += summary.keys;
     Ok((info, usize::try_from(summary.consumed)?))
 }

@@ -155,6 +155,8 @@ pub struct PageHeap {
     pub(super) examined: usize,
     /// The next segment, being populated.
     ahead: Option<Receiver<Mapping>>,
+    /// Segments are populated when they are added: nobody waits for this heap.
+    eager: bool,
 }
 
 // SAFETY: the pointers lead to segments that this heap manages alone: what other threads do to them
@@ -192,7 +194,16 @@ impl PageHeap {
             withdrawn: Vec::new(),
             examined: 0,
             ahead: None,
+            eager: false,
         }
+    }
+
+    /// An empty heap for a loader, which fills many segments in a row and whom a stall does not
+    /// hurt.
+    pub(super) fn eager() -> Self {
+        let mut heap = Self::detached();
+        heap.eager = true;
+        heap
     }
 
     /// Bytes of all blocks in use: the pages of live tables, and those held only by frozen ones.
@@ -394,6 +405,11 @@ impl PageHeap {
 
     /// Adds a segment: the one populated ahead if it is there, else one mapped now.
     fn grow(&mut self) {
+        if self.eager
+            && let Some(mapping) = Mapping::populated()
+        {
+            return self.add(mapping);
+        }
         let answer = self.ahead.as_ref().map(Receiver::try_recv);
         if !matches!(answer, None | Some(Err(TryRecvError::Empty))) {
             self.ahead = None;
@@ -403,6 +419,11 @@ impl PageHeap {
             // Late: small pages as they are touched, since a huge one now would stall us.
             _ => Mapping::new(),
         };
+        self.add(mapping);
+    }
+
+    /// Makes a segment of fresh memory.
+    fn add(&mut self, mapping: Mapping) {
         if self.queues.is_empty() {
             static NEXT_ID: AtomicU64 = AtomicU64::new(1);
             self.id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
@@ -427,7 +448,7 @@ impl PageHeap {
     /// huge page stalls nobody. Called by itself when the newest segment runs short; before a
     /// known rush it may be called by hand.
     pub fn populate_ahead(&mut self) {
-        if self.ahead.is_none() && self.segments.len() >= SMALL_SEGMENTS {
+        if self.ahead.is_none() && !self.eager && self.segments.len() >= SMALL_SEGMENTS {
             self.ahead = Some(segment::request_ahead());
         }
     }
@@ -461,6 +482,7 @@ impl PageHeap {
             return;
         }
         if self.segments.is_empty() {
+            other.eager = self.eager;
             std::mem::swap(self, &mut other);
             return;
         }
