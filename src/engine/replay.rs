@@ -154,8 +154,11 @@ impl Sink for Gatherer {
         entry: &rdb::Entry<'_>,
         value: StringValue<'_>,
     ) -> Result<(), rdb::Refused> {
-        /// Entries of a batch: some tens of KiB.
-        const BATCH: usize = 512;
+        /// Entries of a batch: many, since waking the other thread takes as long as decoding some
+        /// dozens.
+        const BATCH: usize = 4096;
+        /// Bytes of a batch: those under way shall fit a third-level cache.
+        const BATCH_BYTES: usize = 256 << 10;
         let Some(db) = self.db.1 else {
             let text = format!("database {} does not exist here (see `databases`)", self.db.0);
             return Err(rdb::Refused(text));
@@ -166,7 +169,8 @@ impl Sink for Gatherer {
         };
         let idle = entry.idle_s.map(|idle| self.clock.wrapping_sub(idle as u32) & CLOCK_MASK);
         self.batch.string(db, entry.key, value, entry.expiry_ms, idle);
-        if self.batch.len() == BATCH { self.hand_over() } else { Ok(()) }
+        let full = self.batch.len() >= BATCH || self.batch.bytes() >= BATCH_BYTES;
+        if full { self.hand_over() } else { Ok(()) }
     }
 
     fn function(&mut self, _code: &[u8]) -> Result<(), rdb::Refused> {

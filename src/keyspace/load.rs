@@ -30,6 +30,11 @@ impl Gathered {
         self.len == 0
     }
 
+    /// Bytes of keys and values that are not objects.
+    pub fn bytes(&self) -> usize {
+        self.batches.iter().map(|(_, batch)| batch.bytes()).sum()
+    }
+
     /// Adds a string; `expiry` is unix time in ms, `clock` the access clock.
     #[inline]
     pub fn string(

@@ -57,6 +57,11 @@ impl<O: Object> Batch<O> {
         self.heads.is_empty()
     }
 
+    /// Bytes of the entries, their out-of-line parts not included.
+    pub fn bytes(&self) -> usize {
+        self.bytes.len()
+    }
+
     /// Forgets all entries and keeps the memory.
     pub fn clear(&mut self) {
         self.heads.clear();

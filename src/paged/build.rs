@@ -90,8 +90,8 @@ impl<O: Object> Builder<O> {
             self.build_in_parallel(heap, threads.min(THREADS_MAX), ranges_to_build)
         };
         // In the order of their hashes.
-        built.leaves.sort_by_key(|leaf| leaf.start);
-        let (root, bytes) = Root::of_leaves(built.leaves);
+        built.leaves.sort_by_key(|leaves| leaves.first().map(|leaf| leaf.start));
+        let (root, bytes) = Root::of_leaves(built.leaves.into_iter().flatten().collect());
         table.root = root;
         table.tally = built.tally;
         table.tally.bytes += bytes;
@@ -136,7 +136,8 @@ impl<O: Object> Builder<O> {
 
 /// What is made of ranges.
 struct Built<O> {
-    leaves: Vec<Leaf<O>>,
+    /// For each range.
+    leaves: Vec<Vec<Leaf<O>>>,
     tally: Tally,
     clock: u32,
     /// Entries for overflow pages: for so many with nearly the same hash, the ordinary way.
@@ -174,6 +175,7 @@ impl<O: Object> Built<O> {
         let pages = (items.len() / ENTRIES_MAX).max(1);
         let depth_max = (u32::from(range.depth) + pages.ilog2() + DEPTH_SLACK).min(DEPTH_MAX) as u8;
         let (start, depth) = (range.start, range.depth);
+        self.leaves.push(Vec::new());
         self.leaves_of(heap, &mut range, &items, (start, depth), depth_max);
         self.sorted = items;
     }
@@ -222,7 +224,8 @@ impl<O: Object> Built<O> {
         if fitting == items.len() || depth >= depth_max {
             let (items, left) = items.split_at(fitting);
             let page = self.page(heap, range, items, depth);
-            self.leaves.push(Leaf { start, page });
+            let leaf = Leaf { start, depth, earliest: page.earliest(), page };
+            self.leaves.last_mut().expect("each range has a list").push(leaf);
             for item in left {
                 let slot = range.take_slot(item);
                 let clock = range.clock(item);

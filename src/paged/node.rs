@@ -96,16 +96,14 @@ impl<O> Clone for Node<O> {
     }
 }
 
-/// A page and the hash at which its range begins.
+/// A page just made, with what a directory must know of it: the page itself need not come back into
+/// the cache.
 pub(super) struct Leaf<O> {
+    /// Where its range of hashes begins.
     pub(super) start: u64,
+    pub(super) depth: u8,
+    pub(super) earliest: u64,
     pub(super) page: PagePtr<O>,
-}
-
-impl<O> Leaf<O> {
-    fn depth(&self) -> u8 {
-        self.page.header().depth
-    }
 }
 
 impl<O> Root<O> {
@@ -143,7 +141,7 @@ struct Planned {
 
 /// Which pages go into one node: all, or if they are too deep for one, each half's in its own.
 fn plan_nodes<O>(leaves: &[Leaf<O>], base: u8, plan: &mut Vec<Planned>) {
-    let depth = leaves.iter().map(Leaf::depth).max().unwrap_or(base);
+    let depth = leaves.iter().map(|leaf| leaf.depth).max().unwrap_or(base);
     if depth <= base + NODE_BITS {
         return plan.push(Planned { base, bits: depth - base, pages: leaves.len() });
     }
@@ -158,7 +156,7 @@ impl Planned {
         slots.resize_with(1 << self.bits, || None);
         let mut earliest = u64::MAX;
         for leaf in leaves {
-            earliest = earliest.min(leaf.page.header().earliest.load(Ordering::Relaxed));
+            earliest = earliest.min(leaf.earliest);
             slots[top(leaf.start << self.base, self.bits)] = Some(leaf.page);
         }
         Node { bits: self.bits, base: self.base, earliest: earliest.into(), slots }

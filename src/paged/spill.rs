@@ -7,12 +7,14 @@
 //! ```
 //!
 //! The memory is mapped, not allocated: it goes back to the system as the table grows, partition
-//! by partition, instead of staying with the allocator.
+//! by partition, instead of staying with the allocator. It is populated when it is mapped, since
+//! a fault for each of its pages would take longer than writing them.
 
 use super::Object;
 use super::batch::Head;
 use super::entry::Parts;
 use super::page::Slot;
+use super::probe;
 
 /// Bytes in front of an entry.
 const HEAD: usize = 8 + 4 + 2;
@@ -20,9 +22,12 @@ const HEAD: usize = 8 + 4 + 2;
 const SLOT_INDEX: usize = 4;
 /// Marks the size of an entry with an out-of-line part.
 const SIDED: u16 = 1 << 15;
-/// Bytes of a partition's first chunk. Memory never touched costs nothing.
-const CHUNK_FIRST: usize = 64 << 10;
-/// Each chunk is twice as large as the one before, up to this: mappings are a limited resource.
+/// Bytes of a partition's first chunks.
+const CHUNK_MIN: usize = 64 << 10;
+/// Later ones are this part of what the partition has: mappings are a limited resource, and so is
+/// what is mapped and not used.
+const CHUNK_PART: usize = 8;
+/// Offsets in a chunk have 32 bits.
 const CHUNK_MAX: usize = 256 << 20;
 
 #[cfg(not(miri))]
@@ -32,7 +37,7 @@ type Memory = Vec<u8>;
 
 #[cfg(not(miri))]
 fn map(bytes: usize) -> Option<Memory> {
-    Memory::map_anon(bytes).ok()
+    memmap2::MmapOptions::new().len(bytes).populate().map_anon().ok()
 }
 
 #[cfg(miri)]
@@ -94,12 +99,16 @@ impl<O> Partition<O> {
             chunk.slots.push(slot);
             chunk.used += SLOT_INDEX;
         }
+        // The next entry of this partition comes after some of all others: its lines can be there.
+        let next = chunk.memory.as_ptr().wrapping_add(chunk.used);
+        probe::prefetch(next.wrapping_add(64));
+        probe::prefetch(next.wrapping_add(128));
     }
 
     #[cold]
     fn grow(&mut self) -> &mut Chunk<O> {
-        let last = self.chunks.last().map(|chunk| chunk.memory.len());
-        let bytes = last.map_or(CHUNK_FIRST, |bytes| (2 * bytes).min(CHUNK_MAX));
+        let all: usize = self.chunks.iter().map(|chunk| chunk.memory.len()).sum();
+        let bytes = (all / CHUNK_PART).next_multiple_of(CHUNK_MIN).clamp(CHUNK_MIN, CHUNK_MAX);
         let Some(memory) = map(bytes) else {
             // As every other allocation for which there is no memory.
             std::alloc::handle_alloc_error(
@@ -145,10 +154,14 @@ impl<O: Object> Range<O> {
     /// Visits all entries, in the order in which they came as far as they are of one partition.
     #[inline]
     pub(super) fn each(&self, mut f: impl FnMut(Item)) {
+        /// Bytes ahead of which a line is asked for: the processor does so by itself only up to the
+        /// end of a page of memory.
+        const AHEAD: usize = 1024;
         for (number, chunk) in self.chunks.iter().enumerate() {
             let mut at = 0;
             while at < chunk.used {
                 let (hash, size) = head(&chunk.memory[at..]);
+                probe::prefetch(chunk.memory.as_ptr().wrapping_add(at + AHEAD));
                 let item =
                     Item { hash, at: at as u32, chunk: number as u16, size: size & !SIDED };
                 let part = if size & SIDED == 0 { 0 } else { SLOT_INDEX };
