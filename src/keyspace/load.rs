@@ -3,8 +3,8 @@
 //! An RDB file's entries go in here without records, because the snapshot as a whole stands for the
 //! records up to its LSN. Nothing else may use it while the engine serves.
 //!
-//! [`Gathered`] takes the decoded entries; any thread can fill it, since decoding and hashing need no
-//! keyspace. [`Loader`] puts them: into a database that is empty all at once when all have come
+//! [`Gathered`] takes the decoded entries; any thread can fill it, since decoding and hashing need
+//! no keyspace. [`Loader`] puts them: into a database that is empty all at once when all have come
 //! ([`paged::Builder`]), into one that is not, one by one.
 
 use super::value::{Object, stored};
@@ -158,4 +158,94 @@ impl<'a> Loader<'a> {
 pub fn database(number: u64, databases: usize) -> Option<Db> {
     let number = usize::try_from(number).ok().filter(|n| *n < databases)?;
     u16::try_from(number).ok().map(Db)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::clock::UnixMs;
+    use crate::keyspace::{Key, Reclaimer};
+    use std::collections::BTreeMap;
+
+    /// Value, expiry, clock.
+    type Model = BTreeMap<(u16, Vec<u8>), (Vec<u8>, Option<u64>, u32)>;
+
+    /// A number's key: some are long.
+    fn key_of(number: u64) -> Vec<u8> {
+        format!("{number:0width$}", width = if number.is_multiple_of(50) { 700 } else { 1 }).into()
+    }
+
+    /// A string of every form.
+    fn value_of(number: u64) -> Vec<u8> {
+        match number % 4 {
+            0 => number.to_string().into_bytes(),
+            1 => vec![b'l'; 600 + number as usize % 100],
+            _ => format!("value {number}").into_bytes(),
+        }
+    }
+
+    fn load(keyspace: &mut Keyspace, model: &mut Model, numbers: &[(u16, u64)], finish: bool) {
+        let clock = keyspace.clock();
+        let mut loader = Loader::new(keyspace);
+        loader.prepare(1 << 20, 2);
+        let mut gathered = Gathered::default();
+        for (n, (db, number)) in numbers.iter().enumerate() {
+            let (key, value) = (key_of(number % 3_000), value_of(*number));
+            let expiry = (number % 5 == 0).then_some(number + 1);
+            let own = (number % 7 == 0).then_some(number as u32 & 0xFFFF);
+            gathered.string(Db(*db), &key, StringRef::Bytes(&value), expiry, own);
+            if finish {
+                model.insert((*db, key), (value, expiry, own.unwrap_or(clock)));
+            }
+            if n % 100 == 99 {
+                assert_eq!(gathered.len(), 100);
+                loader.put(&mut gathered);
+                assert!(gathered.is_empty());
+            }
+        }
+        loader.put(&mut gathered);
+        if finish {
+            loader.finish();
+        }
+    }
+
+    fn check(keyspace: &Keyspace, model: &Model) {
+        for db in 0..3 {
+            let of_db = model.keys().filter(|(n, _)| *n == db).count();
+            assert_eq!(keyspace.table(Db(db)).len(), of_db);
+        }
+        for ((db, key), (value, expiry, clock)) in model {
+            let view = keyspace.view(Db(*db), UnixMs::ZERO);
+            let entry = view.entry(Key::new(key)).expect("every key was loaded");
+            let string = entry.string().expect("it is a string").to_bytes();
+            assert_eq!((&string, entry.expiry(), entry.clock()), (value, *expiry, *clock));
+        }
+    }
+
+    #[test]
+    fn the_last_entry_of_a_key_counts_wherever_the_file_goes_to_and_fro() {
+        let mut keyspace = Keyspace::new(3, Reclaimer::start());
+        keyspace.set_clock(77);
+        let mut model = Model::new();
+        // Database 0, then 1 (both empty), then both by turns; keys come several times.
+        let numbers: Vec<(u16, u64)> = (0..20_000)
+            .map(|n| (if n < 6_000 { 0 } else if n < 9_000 { 1 } else { n as u16 / 30 % 2 }, n))
+            .collect();
+        load(&mut keyspace, &mut model, &numbers, true);
+        check(&keyspace, &model);
+        // Into databases that have entries.
+        let more: Vec<(u16, u64)> = (50_000..52_000).map(|n| (n as u16 % 3, n)).collect();
+        load(&mut keyspace, &mut model, &more, true);
+        check(&keyspace, &model);
+    }
+
+    #[test]
+    fn what_is_not_finished_is_not_there() {
+        let mut keyspace = Keyspace::new(3, Reclaimer::start());
+        let mut model = Model::new();
+        let numbers: Vec<(u16, u64)> = (0..1_000).map(|n| (0, n)).collect();
+        load(&mut keyspace, &mut model, &numbers, false);
+        check(&keyspace, &model);
+        assert_eq!(keyspace.heap().used_bytes(), 0);
+    }
 }
