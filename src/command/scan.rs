@@ -112,8 +112,8 @@ impl<'a> ElementScan<'a> {
         // A step visits at least one element as a rule, so COUNT also bounds the steps when all
         // fields have expired.
         for _ in 0..self.count {
-            let ElementScan { pattern, seen, found, names_only, .. } = &mut self;
-            self.cursor = step(self.cursor, &mut |name, beside| {
+            let ElementScan { cursor, pattern, seen, found, names_only, .. } = &mut self;
+            *cursor = step(*cursor, &mut |name, beside| {
                 *seen += 1;
                 if !name.with(|bytes| pattern.matches(bytes)) {
                     return;

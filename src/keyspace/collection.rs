@@ -13,15 +13,16 @@
 //! it back in whatever form it has then.
 
 use super::value::{
-    KIND_HASH, KIND_LIST, KIND_SET, KIND_SET_INTS, KIND_ZSET, Object, PackedObject,
+    KIND_HASH, KIND_SET, KIND_SET_INTS, Object, PackedObject,
 };
 use super::{Db, Key, Keyspace};
 use crate::paged::{self, Expiry, NewValue, PageHeap, Value};
+use crate::types::Limits;
 use crate::types::hash::HashValue;
 use crate::types::intset::IntSet;
 use crate::types::packed::Packed;
 use crate::types::set::SetValue;
-use crate::types::Limits;
+
 use std::sync::Arc;
 
 /// What editing a collection needs beside it.

@@ -104,10 +104,10 @@ fn set_into(digest: &mut Digest, set: SetRef<'_>) {
 fn hash_into(digest: &mut Digest, hash: HashRef<'_>) {
     // Expired fields that are not yet removed count, like expired keys.
     const HIDE_NOTHING: u64 = 0;
-    let _whole = hash.each(HIDE_NOTHING, |field, value| {
+    let _whole = hash.each(HIDE_NOTHING, |field| {
         let mut one = Digest::default();
-        field.with(|bytes| one.mix(bytes));
-        value.with(|bytes| one.mix(bytes));
+        field.name.with(|bytes| one.mix(bytes));
+        field.value.with(|bytes| one.mix(bytes));
         digest.xor(&Sha1::digest(one.0));
         ControlFlow::Continue(())
     });

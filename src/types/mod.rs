@@ -1,8 +1,7 @@
 //! Collections as values: small ones as packed bytes, large ones as copy-on-write trees and tables.
 //!
-//! Pure: nothing here knows records, commands or clocks. A clone is O(1) and shares everything
-//! until one of the two is written, so freezing, replacing and deleting a collection of any size is
-//! O(1) too.
+//! Nothing here knows records, commands or clocks. A clone is O(1) and shares everything until one
+//! of the two is written, so freezing, replacing and deleting a collection of any size is O(1) too.
 
 pub mod btree;
 pub mod choice;
