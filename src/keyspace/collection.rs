@@ -20,6 +20,7 @@ use crate::paged::{self, Expiry, NewValue, PageHeap, Value};
 use crate::types::Limits;
 use crate::types::hash::HashValue;
 use crate::types::intset::IntSet;
+use crate::types::list::ListValue;
 use crate::types::packed::Packed;
 use crate::types::set::SetValue;
 
@@ -57,6 +58,31 @@ pub trait Collection: Sized {
 
     /// Whether its key goes: an empty collection is not stored (only streams are).
     fn vanishes(&self) -> bool;
+}
+
+impl Collection for ListValue {
+    fn empty() -> Self {
+        ListValue::new()
+    }
+
+    fn small(kind: u8, bytes: Vec<u8>) -> Option<Self> {
+        (kind == KIND_LIST).then(|| ListValue::Packed(Packed::from_vec(bytes)))
+    }
+
+    fn large(object: Object) -> Option<Self> {
+        if let Object::List(list) = object { Some(ListValue::Tree(list)) } else { None }
+    }
+
+    fn into_parts(self) -> Parts {
+        match self {
+            ListValue::Packed(packed) => Parts::Small(KIND_LIST, packed.into_vec()),
+            ListValue::Tree(list) => Parts::Large(Object::List(list)),
+        }
+    }
+
+    fn vanishes(&self) -> bool {
+        self.is_empty()
+    }
 }
 
 impl Collection for SetValue {

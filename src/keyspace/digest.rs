@@ -6,6 +6,7 @@
 
 use super::{Db, Entry, Frozen, Keyspace, Type};
 use crate::types::hash::HashRef;
+use crate::types::list::ListRef;
 use crate::types::set::SetRef;
 use sha1::{Digest as _, Sha1};
 use std::ops::ControlFlow;
@@ -83,6 +84,8 @@ fn value_into(digest: &mut Digest, entry: &Entry<'_>) {
     digest.mix(&type_number(entry.value_type()).to_be_bytes());
     if let Some(string) = entry.string() {
         digest.mix(&string.bytes());
+    } else if let Some(list) = entry.list() {
+        list_into(digest, list);
     } else if let Some(set) = entry.set() {
         set_into(digest, set);
     } else if let Some(hash) = entry.hash() {
@@ -90,6 +93,12 @@ fn value_into(digest: &mut Digest, entry: &Entry<'_>) {
     }
     if entry.expiry().is_some() {
         digest.xor(&Sha1::digest(b"!!expire!!"));
+    }
+}
+
+fn list_into(digest: &mut Digest, list: ListRef<'_>) {
+    for element in list.iter() {
+        element.with(|bytes| digest.mix(bytes));
     }
 }
 

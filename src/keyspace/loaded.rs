@@ -7,11 +7,14 @@ use super::collection::EditContext;
 use super::{Db, Key, Keyspace};
 use crate::paged::Expiry;
 use crate::types::hash::HashValue;
+use crate::types::list::{ListValue, Side};
 use crate::types::set::SetValue;
 
 /// A collection's content, checked: no member or field twice, and not empty.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Loaded {
+    /// A list's elements.
+    List(Vec<Vec<u8>>),
     /// A set's members.
     Set(Vec<Vec<u8>>),
     /// A hash's fields.
@@ -41,6 +44,10 @@ impl Keyspace {
     ) {
         self.delete(db, key);
         match value {
+            Loaded::List(elements) => self.edit(db, key, |list: &mut ListValue, context| {
+                let elements: Vec<&[u8]> = elements.iter().map(Vec::as_slice).collect();
+                list.push(Side::Right, &elements, &context.limits);
+            }),
             Loaded::Set(members) => self.edit(db, key, |set: &mut SetValue, context| {
                 fill_set(set, members, context);
             }),

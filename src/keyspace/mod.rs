@@ -27,6 +27,7 @@ use crate::base::rng::Rng;
 use crate::paged::{self, Expiry, NewValue, PageHeap, Table};
 use crate::types::Limits;
 use crate::types::hash::HashRef;
+use crate::types::list::ListRef;
 use crate::types::set::SetRef;
 use std::cell::{Cell, RefCell};
 
@@ -455,6 +456,15 @@ impl<'a> View<'a> {
         match self.entry(key) {
             None => Ok(None),
             Some(entry) => entry.string().map(Some).ok_or(WrongType),
+        }
+    }
+
+    /// The list under `key`.
+    #[inline]
+    pub fn list(&self, key: Key<'_>) -> Result<Option<ListRef<'a>>, WrongType> {
+        match self.entry(key) {
+            None => Ok(None),
+            Some(entry) => entry.list().map(Some).ok_or(WrongType),
         }
     }
 

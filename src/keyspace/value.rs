@@ -12,6 +12,7 @@ use crate::base::number;
 use crate::paged::{self, NewValue, PageHeap, Value};
 use crate::types::hash::{Hash, HashRef};
 use crate::types::intset::IntSetRef;
+use crate::types::list::{List, ListRef};
 use crate::types::packed::PackedRef;
 use crate::types::set::{Set, SetRef};
 use std::borrow::Cow;
@@ -71,6 +72,8 @@ pub enum Object {
     String(Arc<Vec<u8>>),
     /// A small collection that is too long for the page.
     Packed(Arc<PackedObject>),
+    /// A large list.
+    List(Arc<List>),
     /// A large set.
     Set(Arc<Set>),
     /// A large hash.
@@ -106,6 +109,7 @@ impl Object {
         match self {
             Object::String(_) => "a string",
             Object::Packed(_) => "a small collection",
+            Object::List(_) => "a list",
             Object::Set(_) => "a set",
             Object::Hash(_) => "a hash",
             Object::Away => "a value being edited",
@@ -122,6 +126,7 @@ impl paged::Object for Object {
             Object::Packed(packed) => {
                 ARC_BYTES + size_of::<PackedObject>() + packed.bytes.capacity()
             }
+            Object::List(list) => ARC_BYTES + list.heap_bytes(),
             Object::Set(set) => ARC_BYTES + set.heap_bytes(),
             Object::Hash(hash) => ARC_BYTES + hash.heap_bytes(),
             Object::Away => 0,
@@ -132,7 +137,7 @@ impl paged::Object for Object {
         match self {
             Object::Set(set) => Arc::make_mut(set).evacuate(heap),
             Object::Hash(hash) => Arc::make_mut(hash).evacuate(heap),
-            Object::String(_) | Object::Packed(_) | Object::Away => {}
+            Object::String(_) | Object::Packed(_) | Object::List(_) | Object::Away => {}
         }
     }
 }
@@ -173,6 +178,7 @@ impl<'a> Entry<'a> {
             };
         }
         match self.0.value {
+            Value::Object(Object::List(_)) => Type::List,
             Value::Object(Object::Set(_)) => Type::Set,
             Value::Object(Object::Hash(_)) => Type::Hash,
             _ => Type::String,
@@ -186,6 +192,19 @@ impl<'a> Entry<'a> {
             Value::Bytes { kind, bytes } => Some((kind, bytes)),
             Value::Object(Object::Packed(packed)) => Some((packed.kind, &packed.bytes)),
             _ => None,
+        }
+    }
+
+    /// The value, if it is a list.
+    #[inline]
+    pub fn list(&self) -> Option<ListRef<'a>> {
+        match self.small() {
+            Some((KIND_LIST, bytes)) => Some(ListRef::Packed(PackedRef::new(bytes))),
+            Some(_) => None,
+            None => match self.0.value {
+                Value::Object(Object::List(list)) => Some(ListRef::Tree(list)),
+                _ => None,
+            },
         }
     }
 
@@ -237,6 +256,9 @@ impl<'a> Entry<'a> {
 
     /// What OBJECT ENCODING answers: for strings `int`, `embstr` or `raw`, see [`embedded`].
     pub fn encoding(&self) -> &'static str {
+        if let Some(list) = self.list() {
+            return list.encoding();
+        }
         if let Some(set) = self.set() {
             return set.encoding();
         }

@@ -8,6 +8,7 @@ pub mod choice;
 pub mod hash;
 pub mod intset;
 pub mod limits;
+pub mod list;
 pub mod long;
 pub mod packed;
 pub mod set;

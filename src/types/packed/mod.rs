@@ -84,6 +84,19 @@ impl<'a> PackedRef<'a> {
         Iter { bytes: self.0, front: Self::START, back: self.0.len(), left: self.len() }
     }
 
+    /// The elements with these indexes (those that there are), from either end.
+    #[inline]
+    pub fn range(self, indexes: std::ops::Range<usize>) -> Iter<'a> {
+        let end = indexes.end.min(self.len());
+        let left = end.saturating_sub(indexes.start);
+        let (front, back) = if left == 0 {
+            (self.end(), self.end())
+        } else {
+            (self.position(indexes.start), self.position(end))
+        };
+        Iter { bytes: self.0, front, back, left }
+    }
+
     /// The elements two by two: fields and values, or members and scores.
     pub fn pairs(self) -> impl ExactSizeIterator<Item = (Element<'a>, Element<'a>)> + Clone {
         Pairs(self.iter())
