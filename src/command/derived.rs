@@ -41,7 +41,7 @@ impl Resolved {
 
     /// Whether it may change data.
     pub fn writes(&self) -> bool {
-        matches!(self.handler, Handler::Write(_)) || self.flags.contains(&Flag::Write)
+        self.handler.writes() || self.flags.contains(&Flag::Write)
     }
 
     /// Whether it looks at data and changes none.
@@ -152,6 +152,14 @@ fn category_of(group: Group) -> Option<&'static str> {
         Group::Generic => Some("keyspace"),
         Group::Connection => Some("connection"),
         Group::Transactions => Some("transaction"),
+        Group::List => Some("list"),
+        Group::Set => Some("set"),
+        Group::Hash => Some("hash"),
+        Group::SortedSet => Some("sortedset"),
+        Group::Geo => Some("geo"),
+        Group::Stream => Some("stream"),
+        Group::Bitmap => Some("bitmap"),
+        Group::HyperLogLog => Some("hyperloglog"),
         Group::Server | Group::Cluster => None,
     }
 }

@@ -17,7 +17,8 @@ use crate::base::clock::{self, Monotonic, UnixMs};
 use crate::command::error::c_text;
 use crate::command::table::{Found, Resolved};
 use crate::command::{
-    Access, Answer, Call, Control, ControlFn, Error, Flag, Handler, Keys, ReadFn, WriteFn,
+    Access, Answer, BlockingFn, Call, Control, ControlFn, Error, Flag, Handler, Keys, ReadFn, Served,
+    WriteFn,
 };
 use crate::keyspace::value::lru_clock;
 use crate::keyspace::{Db, Key, Tx};
@@ -153,7 +154,7 @@ impl Engine {
             Ok(command) => command,
             Err(error) => return self.refuse(client, &error, out),
         };
-        if matches!(command.handler, Handler::Write(_)) && !self.journal.has_room() {
+        if command.handler.writes() && !self.journal.has_room() {
             return Done::now(Flow::Park);
         }
         let session = self.admin.clients.session(client);
@@ -168,6 +169,7 @@ impl Engine {
         let mut done = match command.handler {
             Handler::Read(read) => self.run_read(client, db, &call, read, out),
             Handler::Write(write) => self.run_write(client, db, &call, write, out),
+            Handler::Blocking(write) => self.run_blocking(client, db, &call, write, out),
             Handler::Control(control) => self.run_control(client, &call, control, out),
             // `find` gives a container only without a subcommand, which its arity refuses.
             Handler::Container => self.refuse(client, &Error::Arity(command.full_name.into()), out),
@@ -201,6 +203,30 @@ impl Engine {
         if has_looked {
             self.touch_after_write(client, db, call, records_before);
         }
+        Done { flow: Flow::Next, hold: self.after_write(call, db, records_before) }
+    }
+
+    /// Runs a call that may wait.
+    fn run_blocking(
+        &mut self,
+        client: ClientId,
+        db: Db,
+        call: &Call<'_>,
+        write: BlockingFn,
+        out: &mut Out,
+    ) -> Done {
+        let protocol = self.admin.clients.session(client).protocol;
+        let records_before = self.batch.len();
+        let mut tx = Tx::begin(&mut self.keyspace, &mut self.batch, db, self.now);
+        let served = write(&mut tx, call);
+        drop(tx);
+        let reply = match served {
+            Ok(Served::Now(reply)) => reply,
+            Ok(Served::Wait(wait)) => wait.null,
+            Err(error) => self.failed(call.command, &error),
+        };
+        encode(&reply, protocol, out);
+        self.touch_after_write(client, db, call, records_before);
         Done { flow: Flow::Next, hold: self.after_write(call, db, records_before) }
     }
 
@@ -351,7 +377,7 @@ impl Engine {
             return Err(Error::Arity(command.full_name.into()));
         }
         if let Some(gate) = &self.gate
-            && (matches!(command.handler, Handler::Write(_))
+            && (command.handler.writes()
                 || command.flags.contains(&Flag::Write))
         {
             self.admin.stats.commands[command.index].rejected += 1;

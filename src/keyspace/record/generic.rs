@@ -29,7 +29,7 @@ impl Change for Delete<'_> {
         Effect::of(u64::from(found), found)
     }
 
-    fn touched(&self, db: Db, see: &mut dyn FnMut(Touched<'_>)) {
+    fn touched(&self, _after: &Keyspace, db: Db, see: &mut dyn FnMut(Touched<'_>)) {
         let event = match self.cause {
             Cause::Command => "del",
             Cause::Expired => "expired",
@@ -58,7 +58,7 @@ impl Change for DeleteMany<'_> {
         Effect::of(found as u64, found)
     }
 
-    fn touched(&self, db: Db, see: &mut dyn FnMut(Touched<'_>)) {
+    fn touched(&self, _after: &Keyspace, db: Db, see: &mut dyn FnMut(Touched<'_>)) {
         for key in self.keys {
             see(Touched::Key { db, key: *key, event: "del" });
         }
@@ -91,7 +91,7 @@ impl Change for ExpireAt<'_> {
         Effect::of(u64::from(found), found)
     }
 
-    fn touched(&self, db: Db, see: &mut dyn FnMut(Touched<'_>)) {
+    fn touched(&self, _after: &Keyspace, db: Db, see: &mut dyn FnMut(Touched<'_>)) {
         see(Touched::Key { db, key: self.key, event: "expire" });
     }
 
@@ -122,7 +122,7 @@ impl Change for Persist<'_> {
         Effect::of(u64::from(had), had)
     }
 
-    fn touched(&self, db: Db, see: &mut dyn FnMut(Touched<'_>)) {
+    fn touched(&self, _after: &Keyspace, db: Db, see: &mut dyn FnMut(Touched<'_>)) {
         see(Touched::Key { db, key: self.key, event: "persist" });
     }
 
@@ -149,7 +149,7 @@ impl Change for Rename<'_> {
         relocate(keyspace, (db, self.from), (db, self.to))
     }
 
-    fn touched(&self, db: Db, see: &mut dyn FnMut(Touched<'_>)) {
+    fn touched(&self, _after: &Keyspace, db: Db, see: &mut dyn FnMut(Touched<'_>)) {
         see(Touched::Key { db, key: self.from, event: "rename_from" });
         see(Touched::Key { db, key: self.to, event: "rename_to" });
     }
@@ -178,7 +178,7 @@ impl Change for Move<'_> {
         relocate(keyspace, (db, self.key), (self.to, self.key))
     }
 
-    fn touched(&self, db: Db, see: &mut dyn FnMut(Touched<'_>)) {
+    fn touched(&self, _after: &Keyspace, db: Db, see: &mut dyn FnMut(Touched<'_>)) {
         see(Touched::Key { db, key: self.key, event: "move_from" });
         see(Touched::Key { db: self.to, key: self.key, event: "move_to" });
     }
@@ -212,7 +212,7 @@ impl Change for Copy<'_> {
         Effect::of(u64::from(found && !same(from, to)), found)
     }
 
-    fn touched(&self, _db: Db, see: &mut dyn FnMut(Touched<'_>)) {
+    fn touched(&self, _after: &Keyspace, _db: Db, see: &mut dyn FnMut(Touched<'_>)) {
         see(Touched::Key { db: self.to_db, key: self.to, event: "copy_to" });
     }
 

@@ -34,11 +34,17 @@ pub trait Change {
     /// Applies it in database `db`. Cannot fail: whoever emits has checked everything before.
     fn apply(&self, keyspace: &mut Keyspace, db: Db) -> Effect<Self::Found>;
 
-    /// Names each key it touches, with the keyspace event.
-    fn touched(&self, db: Db, see: &mut dyn FnMut(Touched<'_>));
+    /// Names each key it touches, with the keyspace event. `after` is the keyspace with the change
+    /// applied: a change that has emptied a collection tells `del` too ([`emptied`]).
+    fn touched(&self, after: &Keyspace, db: Db, see: &mut dyn FnMut(Touched<'_>));
 
-    /// Appends its record: one RESP command, by [`Record`].
+    /// Appends its record: RESP commands, by [`Record`].
     fn write(&self, bytes: &mut Vec<u8>);
+
+    /// How many commands [`Self::write`] appends; several travel inside MULTI and EXEC.
+    fn records(&self) -> usize {
+        1
+    }
 }
 
 /// What applying a change did.
@@ -73,6 +79,18 @@ pub enum Touched<'a> {
     Database(Db),
     /// Every key of every database.
     All,
+}
+
+/// Tells `del` of a key that a change has removed by emptying its collection.
+pub(in crate::keyspace) fn emptied(
+    after: &Keyspace,
+    db: Db,
+    key: Key<'_>,
+    see: &mut dyn FnMut(Touched<'_>),
+) {
+    if after.table(db).get(key.hash, key.bytes).is_none() {
+        see(Touched::Key { db, key, event: "del" });
+    }
 }
 
 /// Why a key was removed; the record is the same, the event is not.
