@@ -4,3 +4,14 @@
 //! of the two is written, so freezing, replacing and deleting a collection of any size is O(1) too.
 
 pub mod btree;
+pub mod choice;
+pub mod hash;
+pub mod intset;
+pub mod limits;
+pub mod long;
+pub mod packed;
+pub mod set;
+pub mod stream;
+
+pub use limits::Limits;
+pub use long::Long;

@@ -4,8 +4,8 @@
 //! ```text
 //! listpack header: total bytes u32 LE, elements u16 LE (65,535: more)
 //! master entry:    live, deleted, fields, field ..., 0
-//! entry:           flags, ms - master ms, seq - master seq, value ..., elements of it       (SAME_FIELDS)
-//! entry:           flags, ms - master ms, seq - master seq, fields, field, value ..., elements of it
+//! entry:           flags, ms - master ms, seq - master seq, value ..., its elements   (SAME_FIELDS)
+//! entry:           flags, ms - master ms, seq - master seq, fields, field, value ..., its elements
 //! ...
 //! 0xFF
 //! ```
@@ -97,7 +97,8 @@ impl Chunk {
     /// Whether an entry whose fields and values have `more` bytes goes into this chunk, or into a
     /// new one.
     pub fn takes(&self, more: usize, bytes_max: usize, entries_max: usize) -> bool {
-        let bytes_max = if bytes_max == 0 { CHUNK_BYTES_MAX } else { bytes_max.min(CHUNK_BYTES_MAX) };
+        let bytes_max =
+            if bytes_max == 0 { CHUNK_BYTES_MAX } else { bytes_max.min(CHUNK_BYTES_MAX) };
         let entries = self.live as usize + self.deleted as usize;
         self.bytes.len().saturating_add(more) < bytes_max
             && (entries_max == 0 || entries < entries_max)

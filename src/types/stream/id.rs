@@ -98,9 +98,8 @@ pub fn parse_u64(text: &[u8]) -> Option<u64> {
         return Some(value);
     }
     // A well-formed negative integer is refused before strtoull sees it.
-    let well_formed = number.len() == text.len()
-        && digits[0] != b'0'
-        && value <= i64::MIN.unsigned_abs();
+    let well_formed =
+        number.len() == text.len() && digits[0] != b'0' && value <= i64::MIN.unsigned_abs();
     (!well_formed).then_some(value.wrapping_neg())
 }
 

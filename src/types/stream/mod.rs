@@ -32,7 +32,7 @@ pub use trim::Trim;
 
 use super::Limits;
 use super::btree::Tree;
-use sorted::{Item, Sorted};
+use sorted::Sorted;
 
 /// A stream. Clone is O(1).
 #[derive(Clone, Default)]
@@ -146,9 +146,8 @@ impl Stream {
     /// The entries from `start` to `end`, both included, in order.
     pub fn range(&self, start: StreamId, end: StreamId) -> impl Iterator<Item = Entry<'_>> {
         let rank = self.chunks.leaf_for(|master| *master <= start).map_or(0, |(_, rank)| rank);
-        let entries = self.chunks.leaves(rank..).flat_map(move |(_, chunk)| {
-            chunk.entries().seek(start)
-        });
+        let entries =
+            self.chunks.leaves(rank..).flat_map(move |(_, chunk)| chunk.entries().seek(start));
         entries.take_while(move |entry| entry.id <= end)
     }
 
@@ -156,9 +155,11 @@ impl Stream {
     pub fn range_back(&self, end: StreamId, start: StreamId) -> impl Iterator<Item = Entry<'_>> {
         let found = self.chunks.leaf_for(|master| *master <= end);
         let rank = found.map_or(0, |(chunk, rank)| rank + chunk.len());
-        let entries = self.chunks.leaves(..rank).rev().flat_map(move |(_, chunk)| {
-            chunk.entries().up_to(end).rev()
-        });
+        let entries = self
+            .chunks
+            .leaves(..rank)
+            .rev()
+            .flat_map(move |(_, chunk)| chunk.entries().up_to(end).rev());
         entries.take_while(move |entry| entry.id >= start)
     }
 

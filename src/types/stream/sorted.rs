@@ -41,11 +41,6 @@ impl<T: Item> Sorted<T> {
         self.tree.len()
     }
 
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.tree.is_empty()
-    }
-
     /// Bytes on the heap. O(1).
     pub fn heap_bytes(&self) -> usize {
         self.tree.bytes()
@@ -117,10 +112,7 @@ impl<T: Item> Sorted<T> {
     }
 
     /// The items from `key` on, in order.
-    pub fn from<Q: Ord + ?Sized>(&self, key: &Q) -> impl Iterator<Item = &T>
-    where
-        T::Key: Borrow<Q>,
-    {
+    pub fn from<'a>(&'a self, key: &T::Key) -> impl Iterator<Item = &'a T> + use<'a, T> {
         let rank = self.rank(key);
         self.tree.leaves(rank..).flat_map(move |(first, run)| {
             run.items.get(rank.saturating_sub(first)..).unwrap_or_default()

@@ -17,14 +17,16 @@ pub enum Trim {
 }
 
 impl Stream {
-    /// Removes the oldest entries; answers how many.
-    pub fn trim(&mut self, trim: Trim) -> usize {
+    /// Removes the oldest entries; answers how many, and what holds most of them, which may take a
+    /// while to free.
+    pub fn trim(&mut self, trim: Trim) -> (usize, Stream) {
         let excess = match trim {
-            Trim::Length(length) => self.len().saturating_sub(length.try_into().unwrap_or(usize::MAX)),
+            Trim::Length(length) => {
+                self.len().saturating_sub(length.try_into().unwrap_or(usize::MAX))
+            }
             Trim::Id(id) => self.rank(id),
         };
-        self.remove_first(excess);
-        excess
+        (excess, self.remove_first(excess))
     }
 
     /// How many entries have smaller ids.
@@ -37,18 +39,20 @@ impl Stream {
 
     /// Removes the first `count` entries: whole chunks, and of the next one some entries are
     /// flagged.
-    fn remove_first(&mut self, count: usize) {
+    fn remove_first(&mut self, count: usize) -> Stream {
         if count == 0 {
-            return;
+            return Stream::default();
         }
         let whole = match self.chunks.leaf_at(count) {
             Some((_, first)) => first,
             None => self.chunks.len(),
         };
-        self.chunks = self.chunks.split_off(whole);
+        let rest = self.chunks.split_off(whole);
+        let chunks = std::mem::replace(&mut self.chunks, rest);
         if count > whole {
             self.chunks.edit_at(0, |chunk, _| chunk.delete_first(count - whole));
         }
+        Stream { chunks, ..Stream::default() }
     }
 
     /// The length that approximate trimming leaves. `limit` is the most entries it may remove, 0
