@@ -4,7 +4,7 @@
 //! ```text
 //! listpack header: total bytes u32 LE, elements u16 LE (65,535: more)
 //! master entry:    live, deleted, fields, field ..., 0
-//! entry:           flags, ms - master ms, seq - master seq, value ..., its elements   (SAME_FIELDS)
+//! entry:           flags, ms - master ms, seq - master seq, value ..., its elements  (SAME_FIELDS)
 //! entry:           flags, ms - master ms, seq - master seq, fields, field, value ..., its elements
 //! ...
 //! 0xFF

@@ -46,7 +46,7 @@ pub struct Pending {
 pub struct Consumer {
     number: u32,
     name: Arc<[u8]>,
-    /// When it last asked for something, unix ms. A hint, like `active`: outside records and digest.
+    /// When it last asked for something, unix ms. A hint, like `active`: not in records or digest.
     pub seen: i64,
     /// When it last got something, unix ms; -1: never.
     pub active: i64,
