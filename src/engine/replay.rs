@@ -57,7 +57,9 @@ pub(super) fn record(engine: &mut Engine, arguments: &[&[u8]]) -> Result<(), Rep
         Handler::Write(write) => write(&mut tx, &call).map(drop),
         // What waits has changed nothing: nothing to replay.
         Handler::Blocking(write) => write(&mut tx, &call).map(drop),
-        Handler::Read(_) | Handler::Control(_) | Handler::Container => Ok(()),
+        Handler::Read(_) | Handler::BlockingRead(_) | Handler::Control(_) | Handler::Container => {
+            Ok(())
+        }
     };
     drop(tx);
     outcome.map_err(|error| format!("'{}': {error}", command.full_name).into())
