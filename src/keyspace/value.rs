@@ -14,6 +14,7 @@ use crate::types::hash::{Hash, HashRef};
 use crate::types::intset::IntSetRef;
 use crate::types::packed::PackedRef;
 use crate::types::set::{Set, SetRef};
+use crate::types::stream::Stream;
 use std::borrow::Cow;
 use std::sync::Arc;
 
@@ -75,6 +76,8 @@ pub enum Object {
     Set(Arc<Set>),
     /// A large hash.
     Hash(Arc<Hash>),
+    /// A stream of any size.
+    Stream(Arc<Stream>),
     /// It is out to be edited: never seen outside [`super::Keyspace::edit`].
     Away,
 }
@@ -108,6 +111,7 @@ impl Object {
             Object::Packed(_) => "a small collection",
             Object::Set(_) => "a set",
             Object::Hash(_) => "a hash",
+            Object::Stream(_) => "a stream",
             Object::Away => "a value being edited",
         }
     }
@@ -124,6 +128,7 @@ impl paged::Object for Object {
             }
             Object::Set(set) => ARC_BYTES + set.heap_bytes(),
             Object::Hash(hash) => ARC_BYTES + hash.heap_bytes(),
+            Object::Stream(stream) => ARC_BYTES + size_of::<Stream>() + stream.heap_bytes(),
             Object::Away => 0,
         }
     }
@@ -132,7 +137,7 @@ impl paged::Object for Object {
         match self {
             Object::Set(set) => Arc::make_mut(set).evacuate(heap),
             Object::Hash(hash) => Arc::make_mut(hash).evacuate(heap),
-            Object::String(_) | Object::Packed(_) | Object::Away => {}
+            Object::String(_) | Object::Packed(_) | Object::Stream(_) | Object::Away => {}
         }
     }
 }
@@ -175,6 +180,7 @@ impl<'a> Entry<'a> {
         match self.0.value {
             Value::Object(Object::Set(_)) => Type::Set,
             Value::Object(Object::Hash(_)) => Type::Hash,
+            Value::Object(Object::Stream(_)) => Type::Stream,
             _ => Type::String,
         }
     }
@@ -216,6 +222,15 @@ impl<'a> Entry<'a> {
         }
     }
 
+    /// The value, if it is a stream.
+    #[inline]
+    pub fn stream(&self) -> Option<&'a Arc<Stream>> {
+        match self.0.value {
+            Value::Object(Object::Stream(stream)) => Some(stream),
+            _ => None,
+        }
+    }
+
     /// The value, if it is a string.
     #[inline]
     pub fn string(&self) -> Option<StringRef<'a>> {
@@ -242,6 +257,9 @@ impl<'a> Entry<'a> {
         }
         if let Some(hash) = self.hash() {
             return hash.encoding();
+        }
+        if self.stream().is_some() {
+            return "stream";
         }
         match self.0.value {
             Value::Int(_) => "int",

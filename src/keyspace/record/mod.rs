@@ -14,15 +14,21 @@
 //! | `string` | [`SetString`], [`SetMany`], [`IncrBy`], [`IncrByFloat`], [`Append`], [`SetRange`] | SET, MSET, INCRBY, APPEND, SETRANGE |
 //! | `generic` | [`Delete`], [`DeleteMany`], [`ExpireAt`], [`Persist`], [`Rename`], [`Move`], [`Copy`], [`Restore`] | DEL, DEL, PEXPIREAT, PERSIST, RENAME, MOVE, COPY, RESTORE |
 //! | `set` | [`AddMembers`], [`RemoveMembers`], [`MoveMember`] | SADD, SREM, SMOVE |
+//! | `stream` | [`AddEntry`], [`DeleteEntries`], [`TrimStream`], [`SetStreamId`], [`CreateGroup`]…, [`Claim`], [`Acknowledge`] | XADD, XDEL, XTRIM, XSETID, XGROUP …, XCLAIM, XACK |
 //! | `whole` | [`FlushDb`], [`FlushAll`], [`SwapDb`] | FLUSHDB, FLUSHALL, SWAPDB |
 
 mod generic;
 mod set;
+mod stream;
 mod string;
 mod whole;
 
 pub use generic::{Copy, Delete, DeleteMany, ExpireAt, Move, Persist, Rename, Restore};
 pub use set::{AddMembers, MoveMember, RemoveMembers};
+pub use stream::{
+    Acknowledge, AddEntry, Claim, CreateConsumer, CreateGroup, DeleteConsumer, DeleteEntries,
+    DestroyGroup, SeeConsumer, SetGroupId, SetStreamId, TrimStream,
+};
 pub use string::{Append, IncrBy, IncrByFloat, SetExpiry, SetMany, SetRange, SetString};
 pub use whole::{FlushAll, FlushDb, SwapDb};
 
