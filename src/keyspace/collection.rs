@@ -23,6 +23,7 @@ use crate::types::intset::IntSet;
 use crate::types::list::ListValue;
 use crate::types::packed::Packed;
 use crate::types::set::SetValue;
+use crate::types::stream::Stream;
 
 use std::sync::Arc;
 
@@ -137,6 +138,28 @@ impl Collection for HashValue {
 
     fn vanishes(&self) -> bool {
         self.is_empty()
+    }
+}
+
+impl Collection for Arc<Stream> {
+    fn empty() -> Self {
+        Arc::default()
+    }
+
+    fn small(_: u8, _: Vec<u8>) -> Option<Self> {
+        None
+    }
+
+    fn large(object: Object) -> Option<Self> {
+        if let Object::Stream(stream) = object { Some(stream) } else { None }
+    }
+
+    fn into_parts(self) -> Parts {
+        Parts::Large(Object::Stream(self))
+    }
+
+    fn vanishes(&self) -> bool {
+        false
     }
 }
 

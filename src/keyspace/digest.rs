@@ -8,6 +8,7 @@ use super::{Db, Entry, Frozen, Keyspace, Type};
 use crate::types::hash::HashRef;
 use crate::types::list::ListRef;
 use crate::types::set::SetRef;
+use crate::types::stream::{Stream, StreamId};
 use sha1::{Digest as _, Sha1};
 use std::ops::ControlFlow;
 
@@ -90,6 +91,8 @@ fn value_into(digest: &mut Digest, entry: &Entry<'_>) {
         set_into(digest, set);
     } else if let Some(hash) = entry.hash() {
         hash_into(digest, hash);
+    } else if let Some(stream) = entry.stream() {
+        stream_into(digest, stream);
     }
     if entry.expiry().is_some() {
         digest.xor(&Sha1::digest(b"!!expire!!"));
@@ -120,4 +123,15 @@ fn hash_into(digest: &mut Digest, hash: HashRef<'_>) {
         digest.xor(&Sha1::digest(one.0));
         ControlFlow::Continue(())
     });
+}
+
+/// Entries only: Redis leaves the groups out.
+fn stream_into(digest: &mut Digest, stream: &Stream) {
+    for entry in stream.range(StreamId::MIN, StreamId::MAX) {
+        digest.mix(format!("{}.{}", entry.id.ms, entry.id.seq).as_bytes());
+        for (field, value) in entry.pairs() {
+            field.with(|bytes| digest.mix(bytes));
+            value.with(|bytes| digest.mix(bytes));
+        }
+    }
 }

@@ -29,6 +29,7 @@ use crate::types::Limits;
 use crate::types::hash::HashRef;
 use crate::types::list::ListRef;
 use crate::types::set::SetRef;
+use crate::types::stream::Stream;
 use std::cell::{Cell, RefCell};
 
 pub use loaded::{Loaded, LoadedField};
@@ -484,6 +485,14 @@ impl<'a> View<'a> {
         match self.entry(key) {
             None => Ok(None),
             Some(entry) => entry.hash().map(Some).ok_or(WrongType),
+        }
+    }
+
+    /// The stream under `key`.
+    pub fn stream(&self, key: Key<'_>) -> Result<Option<&'a Stream>, WrongType> {
+        match self.entry(key) {
+            None => Ok(None),
+            Some(entry) => entry.stream().map(|stream| Some(&**stream)).ok_or(WrongType),
         }
     }
 

@@ -15,6 +15,7 @@ use crate::types::intset::IntSetRef;
 use crate::types::list::{List, ListRef};
 use crate::types::packed::PackedRef;
 use crate::types::set::{Set, SetRef};
+use crate::types::stream::Stream;
 use std::borrow::Cow;
 use std::sync::Arc;
 
@@ -78,6 +79,8 @@ pub enum Object {
     Set(Arc<Set>),
     /// A large hash.
     Hash(Arc<Hash>),
+    /// A stream of any size.
+    Stream(Arc<Stream>),
     /// It is out to be edited: never seen outside [`super::Keyspace::edit`].
     Away,
 }
@@ -112,6 +115,7 @@ impl Object {
             Object::List(_) => "a list",
             Object::Set(_) => "a set",
             Object::Hash(_) => "a hash",
+            Object::Stream(_) => "a stream",
             Object::Away => "a value being edited",
         }
     }
@@ -129,6 +133,7 @@ impl paged::Object for Object {
             Object::List(list) => ARC_BYTES + list.heap_bytes(),
             Object::Set(set) => ARC_BYTES + set.heap_bytes(),
             Object::Hash(hash) => ARC_BYTES + hash.heap_bytes(),
+            Object::Stream(stream) => ARC_BYTES + size_of::<Stream>() + stream.heap_bytes(),
             Object::Away => 0,
         }
     }
@@ -137,7 +142,11 @@ impl paged::Object for Object {
         match self {
             Object::Set(set) => Arc::make_mut(set).evacuate(heap),
             Object::Hash(hash) => Arc::make_mut(hash).evacuate(heap),
-            Object::String(_) | Object::Packed(_) | Object::List(_) | Object::Away => {}
+            Object::String(_)
+            | Object::Packed(_)
+            | Object::List(_)
+            | Object::Stream(_)
+            | Object::Away => {}
         }
     }
 }
@@ -181,6 +190,7 @@ impl<'a> Entry<'a> {
             Value::Object(Object::List(_)) => Type::List,
             Value::Object(Object::Set(_)) => Type::Set,
             Value::Object(Object::Hash(_)) => Type::Hash,
+            Value::Object(Object::Stream(_)) => Type::Stream,
             _ => Type::String,
         }
     }
@@ -235,6 +245,15 @@ impl<'a> Entry<'a> {
         }
     }
 
+    /// The value, if it is a stream.
+    #[inline]
+    pub fn stream(&self) -> Option<&'a Arc<Stream>> {
+        match self.0.value {
+            Value::Object(Object::Stream(stream)) => Some(stream),
+            _ => None,
+        }
+    }
+
     /// The value, if it is a string.
     #[inline]
     pub fn string(&self) -> Option<StringRef<'a>> {
@@ -264,6 +283,9 @@ impl<'a> Entry<'a> {
         }
         if let Some(hash) = self.hash() {
             return hash.encoding();
+        }
+        if self.stream().is_some() {
+            return "stream";
         }
         match self.0.value {
             Value::Int(_) => "int",

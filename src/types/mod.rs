@@ -12,6 +12,7 @@ pub mod list;
 pub mod long;
 pub mod packed;
 pub mod set;
+pub mod stream;
 
 pub use limits::Limits;
 pub use long::Long;

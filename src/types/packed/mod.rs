@@ -17,7 +17,7 @@
 mod check;
 mod edit;
 mod element;
-mod entry;
+pub(in crate::types) mod entry;
 mod scored;
 #[cfg(test)]
 mod tests;
