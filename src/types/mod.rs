@@ -3,4 +3,6 @@
 //! Nothing here knows records, commands or clocks. A clone is O(1) and shares everything until one
 //! of the two is written, so freezing, replacing and deleting a collection of any size is O(1) too.
 
+pub mod allocation;
 pub mod btree;
+pub mod zset;
