@@ -1,4 +1,4 @@
-//! The large form of a sorted set: members with scores, in order of score, then member.
+//! Sorted sets: members with scores, in order of score, then member. A small form, or
 //!
 //! ```text
 //!  Zset ──► tree   (score, member) in order: rank and range
@@ -16,6 +16,8 @@ mod scan;
 mod scores;
 #[cfg(test)]
 mod tests;
+mod value;
+mod view;
 
 use std::cmp::Ordering;
 use std::ops::Range;
@@ -23,11 +25,13 @@ use std::ops::Range;
 use super::btree::Tree;
 
 pub use range::{Items, LexBound};
+pub use value::ZsetValue;
+pub use view::{Members, ZsetRef};
 
 use index::Index;
 use leaf::Items as ItemsLeaf;
 
-/// A sorted set of any size. See the module.
+/// A large sorted set. See the module.
 #[derive(Clone, Default)]
 pub struct Zset {
     tree: Tree<ItemsLeaf>,
@@ -106,9 +110,9 @@ impl Zset {
         self.tree.is_empty()
     }
 
-    /// Bytes on the heap. O(1).
+    /// Bytes it takes. O(1).
     pub fn heap_bytes(&self) -> usize {
-        self.tree.bytes() + self.index.bytes()
+        size_of::<Self>() + self.tree.bytes() + self.index.bytes()
     }
 
     /// A member's score.

@@ -19,7 +19,7 @@ impl Zset {
     ///
     /// Every member that is there from the first call to the last is visited, however the set
     /// changes between the calls; some may be visited twice. Any cursor is a valid one.
-    pub fn scan(&self, cursor: u64, count: usize, f: &mut dyn FnMut(&[u8], f64)) -> u64 {
+    pub fn scan<'a>(&'a self, cursor: u64, count: usize, f: &mut dyn FnMut(&'a [u8], f64)) -> u64 {
         let Ok(start) = u32::try_from(cursor) else { return 0 };
         let mut found = Window { scores: BTreeSet::new(), end: start, last: start, members: 0 };
         let mut entries = self.index.from(start).peekable();
