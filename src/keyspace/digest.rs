@@ -5,10 +5,12 @@
 //! matter. An expiry counts as present or absent; its time does not. Access clocks do not count.
 
 use super::{Db, Entry, Frozen, Keyspace, Type};
+use crate::base::number;
 use crate::types::hash::HashRef;
 use crate::types::list::ListRef;
 use crate::types::set::SetRef;
 use crate::types::stream::{Stream, StreamId};
+use crate::types::zset::ZsetRef;
 use sha1::{Digest as _, Sha1};
 use std::ops::ControlFlow;
 
@@ -89,6 +91,8 @@ fn value_into(digest: &mut Digest, entry: &Entry<'_>) {
         list_into(digest, list);
     } else if let Some(set) = entry.set() {
         set_into(digest, set);
+    } else if let Some(zset) = entry.zset() {
+        zset_into(digest, zset);
     } else if let Some(hash) = entry.hash() {
         hash_into(digest, hash);
     } else if let Some(stream) = entry.stream() {
@@ -111,6 +115,18 @@ fn set_into(digest: &mut Digest, set: SetRef<'_>) {
         member.with(|bytes| digest.xor(&Sha1::digest(bytes)));
         ControlFlow::Continue(())
     });
+}
+
+fn zset_into(digest: &mut Digest, zset: ZsetRef<'_>) {
+    let mut text = Vec::new();
+    for (member, score) in zset.iter() {
+        let mut one = Digest::default();
+        member.with(|bytes| one.mix(bytes));
+        text.clear();
+        number::write_double_17(&mut text, score);
+        one.mix(&text);
+        digest.xor(&Sha1::digest(one.0));
+    }
 }
 
 fn hash_into(digest: &mut Digest, hash: HashRef<'_>) {

@@ -30,6 +30,7 @@ use crate::types::hash::HashRef;
 use crate::types::list::ListRef;
 use crate::types::set::SetRef;
 use crate::types::stream::Stream;
+use crate::types::zset::ZsetRef;
 use std::cell::{Cell, RefCell};
 
 pub use loaded::{Loaded, LoadedField};
@@ -475,6 +476,15 @@ impl<'a> View<'a> {
         match self.entry(key) {
             None => Ok(None),
             Some(entry) => entry.set().map(Some).ok_or(WrongType),
+        }
+    }
+
+    /// The sorted set under `key`.
+    #[inline]
+    pub fn zset(&self, key: Key<'_>) -> Result<Option<ZsetRef<'a>>, WrongType> {
+        match self.entry(key) {
+            None => Ok(None),
+            Some(entry) => entry.zset().map(Some).ok_or(WrongType),
         }
     }
 

@@ -26,7 +26,7 @@ pub use check::{Checked, Malformed, check};
 pub use edit::Packed;
 pub use element::Element;
 pub use entry::Needle;
-pub use scored::Scored;
+pub use scored::{Scored, score};
 
 /// A small form where it lies.
 #[derive(Clone, Copy, PartialEq, Eq)]
