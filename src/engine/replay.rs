@@ -40,9 +40,9 @@ pub(super) fn record(engine: &mut Engine, arguments: &[&[u8]]) -> Result<(), Rep
     let Found::Command(command) = table::find(arguments) else {
         return Err(format!("unknown command '{}'", String::from_utf8_lossy(name)).into());
     };
-    let Handler::Write(write) = command.handler else {
+    if !command.handler.writes() {
         return Err(format!("'{}' is not a command that writes", command.full_name).into());
-    };
+    }
     if !command.takes(arguments.len()) {
         return Err(format!("wrong number of arguments for '{}'", command.full_name).into());
     }
@@ -53,9 +53,17 @@ pub(super) fn record(engine: &mut Engine, arguments: &[&[u8]]) -> Result<(), Rep
     }
     let db = engine.replay_db;
     let mut tx = Tx::begin(&mut engine.keyspace, &mut engine.batch, db, UnixMs::ZERO);
-    let outcome = write(&mut tx, &Call::new(command, arguments));
+    let call = Call::new(command, arguments);
+    let outcome = match command.handler {
+        Handler::Write(write) => write(&mut tx, &call).map(drop),
+        // What waits has changed nothing: nothing to replay.
+        Handler::Blocking(write) => write(&mut tx, &call).map(drop),
+        Handler::Read(_) | Handler::BlockingRead(_) | Handler::Control(_) | Handler::Container => {
+            Ok(())
+        }
+    };
     drop(tx);
-    outcome.map(drop).map_err(|error| format!("'{}': {error}", command.full_name).into())
+    outcome.map_err(|error| format!("'{}': {error}", command.full_name).into())
 }
 
 /// Loads an RDB file's bytes. Keys whose expiry has passed are loaded too: the log decides when

@@ -322,8 +322,11 @@ impl<O: Object> Table<O> {
     }
 
     /// Visits all entries until `f` breaks; answers whether it did not.
-    pub fn walk(&self, mut f: impl FnMut(Entry<'_, O>) -> ControlFlow<()>) -> ControlFlow<()> {
-        self.root.each_page(&mut |page| {
+    pub fn walk<'a>(
+        &'a self,
+        mut f: impl FnMut(Entry<'a, O>) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
+        self.root.each_page(&mut |page: &'a PagePtr<O>| {
             for page in page.chain() {
                 for index in 0..page.entries() {
                     f(page.entry(index))?;

@@ -42,7 +42,7 @@ impl Change for SetString<'_> {
         Effect::of(1, ())
     }
 
-    fn touched(&self, db: Db, see: &mut dyn FnMut(Touched<'_>)) {
+    fn touched(&self, _after: &Keyspace, db: Db, see: &mut dyn FnMut(Touched<'_>)) {
         see(Touched::Key { db, key: self.key, event: "set" });
         if let SetExpiry::At(_) = self.expiry {
             see(Touched::Key { db, key: self.key, event: "expire" });
@@ -87,7 +87,7 @@ impl Change for IncrByFloat<'_> {
         self.0.apply(keyspace, db)
     }
 
-    fn touched(&self, db: Db, see: &mut dyn FnMut(Touched<'_>)) {
+    fn touched(&self, _after: &Keyspace, db: Db, see: &mut dyn FnMut(Touched<'_>)) {
         see(Touched::Key { db, key: self.0.key, event: "incrbyfloat" });
     }
 
@@ -113,7 +113,7 @@ impl Change for SetMany<'_> {
         Effect::of(self.pairs.len() as u64, ())
     }
 
-    fn touched(&self, db: Db, see: &mut dyn FnMut(Touched<'_>)) {
+    fn touched(&self, _after: &Keyspace, db: Db, see: &mut dyn FnMut(Touched<'_>)) {
         for (key, _) in self.pairs {
             see(Touched::Key { db, key: *key, event: "set" });
         }
@@ -150,7 +150,7 @@ impl Change for IncrBy<'_> {
         Effect::of(1, sum)
     }
 
-    fn touched(&self, db: Db, see: &mut dyn FnMut(Touched<'_>)) {
+    fn touched(&self, _after: &Keyspace, db: Db, see: &mut dyn FnMut(Touched<'_>)) {
         see(Touched::Key { db, key: self.key, event: "incrby" });
     }
 
@@ -195,7 +195,7 @@ impl Change for Append<'_> {
         Effect::of(1, length)
     }
 
-    fn touched(&self, db: Db, see: &mut dyn FnMut(Touched<'_>)) {
+    fn touched(&self, _after: &Keyspace, db: Db, see: &mut dyn FnMut(Touched<'_>)) {
         see(Touched::Key { db, key: self.key, event: "append" });
     }
 
@@ -248,7 +248,7 @@ impl Change for SetRange<'_> {
         Effect::of(1, length)
     }
 
-    fn touched(&self, db: Db, see: &mut dyn FnMut(Touched<'_>)) {
+    fn touched(&self, _after: &Keyspace, db: Db, see: &mut dyn FnMut(Touched<'_>)) {
         see(Touched::Key { db, key: self.key, event: "setrange" });
     }
 
@@ -301,6 +301,7 @@ fn in_place(
     keyspace
         .modify(db, key, |object| match object {
             Object::String(value) => change(Arc::make_mut(value)),
+            other => unreachable!("the command has checked the type, not of {}", other.name()),
         })
         .unwrap_or(0)
 }
