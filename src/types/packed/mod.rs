@@ -22,7 +22,7 @@ mod scored;
 #[cfg(test)]
 mod tests;
 
-pub use check::{Checked, Malformed, check};
+pub use check::{Checked, Malformed, check, elements};
 pub use edit::Packed;
 pub use element::Element;
 pub use entry::Needle;
