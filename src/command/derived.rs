@@ -170,6 +170,8 @@ impl Access {
         match self {
             Access::Read => &["RO", "access"],
             Access::Metadata => &["RO"],
+            Access::ReadNote => &["RW", "access"],
+            Access::ReadInsert => &["RW", "access", "insert"],
             Access::ReadUpdate => &["RW", "access", "update"],
             Access::ReadDelete => &["RW", "access", "delete"],
             Access::Update => &["RW", "update"],

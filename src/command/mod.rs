@@ -19,8 +19,10 @@ pub mod introspect;
 pub mod syntax;
 pub mod table;
 
+mod bitmap;
 mod cluster;
 mod connection;
+mod hyperloglog;
 mod keys;
 mod server;
 mod string;
@@ -203,6 +205,10 @@ pub enum Access {
     Read,
     /// `RO`: only asks about the key or its metadata.
     Metadata,
+    /// `RW access`: reads the value, and may note something beside it.
+    ReadNote,
+    /// `RW access insert`.
+    ReadInsert,
     /// `RW access update`.
     ReadUpdate,
     /// `RW access delete`.

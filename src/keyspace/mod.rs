@@ -21,6 +21,7 @@ pub mod tx;
 pub mod value;
 
 use crate::base::clock::UnixMs;
+use crate::base::limits;
 use crate::base::rng::Rng;
 use crate::paged::{self, Expiry, NewValue, PageHeap, Table};
 use std::cell::{Cell, RefCell};
@@ -71,6 +72,8 @@ pub struct Keyspace {
     noticed: RefCell<Vec<(Db, Vec<u8>)>>,
     /// The access clock given to entries that are written: 24 bits, see [`value::lru_clock`].
     clock: u32,
+    /// See [`Keyspace::hll_sparse_bytes_max`].
+    hll_sparse_bytes_max: usize,
     lookups: Lookups,
 }
 
@@ -126,6 +129,7 @@ impl Keyspace {
             reclaimer,
             noticed: RefCell::default(),
             clock: 0,
+            hll_sparse_bytes_max: limits::HLL_SPARSE_BYTES_MAX,
             lookups: Lookups::default(),
         }
     }
@@ -136,7 +140,8 @@ impl Keyspace {
         let fresh = Keyspace::new(self.databases(), self.reclaimer.clone());
         fresh.lookups.hits.set(self.lookups.hits.get());
         fresh.lookups.misses.set(self.lookups.misses.get());
-        Keyspace { clock: self.clock, ..fresh }
+        let hll_sparse_bytes_max = self.hll_sparse_bytes_max;
+        Keyspace { clock: self.clock, hll_sparse_bytes_max, ..fresh }
     }
 
     /// How many databases there are.
@@ -168,6 +173,7 @@ impl Keyspace {
             reclaimer: self.reclaimer.clone(),
             noticed: RefCell::default(),
             clock: self.clock,
+            hll_sparse_bytes_max: self.hll_sparse_bytes_max,
             lookups: Lookups::default(),
         })
     }
@@ -224,6 +230,17 @@ impl Keyspace {
     /// The access clock.
     pub fn clock(&self) -> u32 {
         self.clock
+    }
+
+    /// Sets [`Self::hll_sparse_bytes_max`].
+    pub fn set_hll_sparse_bytes_max(&mut self, bytes: usize) {
+        self.hll_sparse_bytes_max = bytes;
+    }
+
+    /// Bytes of a HyperLogLog above which PFADD and PFMERGE make its registers dense
+    /// (`hll-sparse-max-bytes`).
+    pub fn hll_sparse_bytes_max(&self) -> usize {
+        self.hll_sparse_bytes_max
     }
 
     /// Marks a key as used now. A hint: never copies a page, so it is skipped while the page is

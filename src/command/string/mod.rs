@@ -24,6 +24,8 @@ mod take;
 #[cfg(test)]
 mod tests;
 
+pub(in crate::command) use get::range_of;
+
 use super::{Command, DEFAULT, Group};
 use crate::keyspace::StringRef;
 use crate::resp::Reply;

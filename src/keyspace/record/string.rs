@@ -262,14 +262,14 @@ impl Change for SetRange<'_> {
 
 /// The string under `key`, whether or not its time has come: the expired ones were removed by
 /// records before.
-fn current<'a>(keyspace: &'a Keyspace, db: Db, key: Key<'_>) -> Option<StringRef<'a>> {
+pub(super) fn current<'a>(keyspace: &'a Keyspace, db: Db, key: Key<'_>) -> Option<StringRef<'a>> {
     let entry = keyspace.view(db, crate::base::clock::UnixMs::ZERO).entry(key)?;
     debug_assert_eq!(entry.value_type(), Type::String);
     entry.string()
 }
 
 /// Stores a string that was changed in place, keeping the expiry. Returns its length.
-fn put_changed(keyspace: &mut Keyspace, db: Db, key: Key<'_>, value: Vec<u8>) -> usize {
+pub(super) fn put_changed(keyspace: &mut Keyspace, db: Db, key: Key<'_>, value: Vec<u8>) -> usize {
     let length = value.len();
     let value = if length > paged::INLINE_MAX {
         // Moved, not copied as `stored` would.
@@ -283,7 +283,7 @@ fn put_changed(keyspace: &mut Keyspace, db: Db, key: Key<'_>, value: Vec<u8>) ->
 
 /// Makes room for `more` bytes, and for as much again up to 1 MiB: many small appends copy the
 /// string seldom, and a huge one does not double its memory, as a `Vec` by itself would.
-fn make_room(value: &mut Vec<u8>, more: usize) {
+pub(super) fn make_room(value: &mut Vec<u8>, more: usize) {
     const AHEAD_MAX: usize = 1 << 20;
     let length = value.len() + more;
     if length > value.capacity() {
@@ -292,15 +292,15 @@ fn make_room(value: &mut Vec<u8>, more: usize) {
 }
 
 /// Changes a long string where it lies; it is copied first if a snapshot or a reply still holds it.
-fn in_place(
+pub(super) fn in_place<R: Default>(
     keyspace: &mut Keyspace,
     db: Db,
     key: Key<'_>,
-    change: impl FnOnce(&mut Vec<u8>) -> usize,
-) -> usize {
+    change: impl FnOnce(&mut Vec<u8>) -> R,
+) -> R {
     keyspace
         .modify(db, key, |object| match object {
             Object::String(value) => change(Arc::make_mut(value)),
         })
-        .unwrap_or(0)
+        .unwrap_or_default()
 }
