@@ -180,6 +180,7 @@ impl Access {
             Access::Overwrite => &["OW", "update"],
             Access::OverwriteInsert => &["OW", "insert"],
             Access::Remove => &["RM", "delete"],
+            Access::DeleteVariable => &["RW", "delete", "variable_flags"],
             Access::Variable => &["RW", "access", "update", "variable_flags"],
         }
     }

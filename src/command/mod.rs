@@ -225,6 +225,8 @@ pub enum Access {
     OverwriteInsert,
     /// `RM delete`.
     Remove,
+    /// `RW delete variable_flags`: the options decide (DELEX).
+    DeleteVariable,
     /// `RW access update variable_flags`: the options decide (SET GET).
     Variable,
 }

@@ -21,7 +21,7 @@ pub(super) const PFDEBUG: Command = Command {
         > PFDEBUG ENCODING visitors
         sparse
         > PFDEBUG DECODE visitors
-        "Z:14689 v:2,1 Z:1694"
+        "Z:10757 v:1,1 Z:5626"
     "#,
     complexity: "",
     keys: &[Keys::One(2, Access::ReadNote)],

@@ -11,7 +11,7 @@
 //!
 //! | file | changes | written as |
 //! |---|---|---|
-//! | `string` | [`SetString`], [`SetMany`], [`IncrBy`], [`IncrByFloat`], [`Append`], [`SetRange`] | SET, MSET, INCRBY, APPEND, SETRANGE |
+//! | `string` | [`SetString`], [`SetMany`], [`IncrBy`], [`IncrByFloat`], [`IncrEx`], [`Append`], [`SetRange`] | SET, MSET, INCRBY, APPEND, SETRANGE |
 //! | `generic` | [`Delete`], [`DeleteMany`], [`ExpireAt`], [`Persist`], [`Rename`], [`Move`], [`Copy`] | DEL, DEL, PEXPIREAT, PERSIST, RENAME, MOVE, COPY |
 //! | `bits` | [`SetBit`], [`BitField`], [`BitOp`] | SETBIT, BITFIELD SET, BITOP |
 //! | `hyperloglog` | [`HllAdd`], [`HllPut`] | PFADD; PFADD, PFMERGE or SET |
@@ -26,7 +26,7 @@ mod whole;
 pub use bits::{BitField, BitOp, FieldSet, SetBit};
 pub use generic::{Copy, Delete, DeleteMany, ExpireAt, Move, Persist, Rename};
 pub use hyperloglog::{HllAdd, HllPut, HllRecord};
-pub use string::{Append, IncrBy, IncrByFloat, SetExpiry, SetMany, SetRange, SetString};
+pub use string::{Append, IncrBy, IncrByFloat, IncrEx, SetExpiry, SetMany, SetRange, SetString};
 pub use whole::{FlushAll, FlushDb, SwapDb};
 
 use super::{Db, Key, Keyspace};

@@ -96,6 +96,41 @@ impl Change for IncrByFloat<'_> {
     }
 }
 
+/// Sets a key to the sum that INCREX has computed. On the log it is an ordinary SET; the keyspace
+/// events are its own.
+#[derive(Debug, Clone, Copy)]
+pub struct IncrEx<'a> {
+    /// What is set. Its expiry is `Keep` only if there is one to keep.
+    pub set: SetString<'a>,
+    /// The event of the sum: `incrby` or `incrbyfloat`.
+    pub event: &'static str,
+    /// Whether the key had an expiry that is removed.
+    pub persists: bool,
+}
+
+impl Change for IncrEx<'_> {
+    type Found = ();
+
+    fn apply(&self, keyspace: &mut Keyspace, db: Db) -> Effect<()> {
+        self.set.apply(keyspace, db)
+    }
+
+    fn touched(&self, _after: &Keyspace, db: Db, see: &mut dyn FnMut(Touched<'_>)) {
+        let key = self.set.key;
+        see(Touched::Key { db, key, event: self.event });
+        if let SetExpiry::At(_) = self.set.expiry {
+            see(Touched::Key { db, key, event: "expire" });
+        }
+        if self.persists {
+            see(Touched::Key { db, key, event: "persist" });
+        }
+    }
+
+    fn write(&self, bytes: &mut Vec<u8>) {
+        self.set.write(bytes);
+    }
+}
+
 /// Sets several keys to strings without expiry, in order (the last of equal keys wins).
 #[derive(Debug, Clone, Copy)]
 pub struct SetMany<'a> {

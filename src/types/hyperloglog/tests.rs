@@ -53,7 +53,8 @@ proptest! {
         let merged = merge(&mut left, &registers, dense, limit).unwrap();
         prop_assert!(!(dense && merged.by_limit));
         let all: Vec<Vec<u8>> = a.iter().chain(&b).cloned().collect();
-        prop_assert_eq!(Registers::of(&left).unwrap().values(), &twin(&all));
+        let registers = Registers::of(&left).unwrap();
+        prop_assert_eq!(registers.values(), &twin(&all));
         prop_assert_eq!(cached_count(&left), None);
     }
 
@@ -113,7 +114,7 @@ fn neighbours_of_one_value_are_one_run() {
     }
     assert_eq!(describe(&bytes), "z:10 v:7,4 v:7,1 Z:16369");
     raise(&mut bytes, 11, 9, 3000, &mut added).unwrap();
-    assert_eq!(describe(&bytes), "z:10 v:7,1 v:9,1 v:7,2 v:7,1 Z:16369");
+    assert_eq!(describe(&bytes), "z:10 v:7,1 v:9,1 v:7,3 Z:16369");
 }
 
 #[test]
