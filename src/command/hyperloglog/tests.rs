@@ -60,10 +60,12 @@ fn dense_registers_are_changed_in_place() {
 fn the_limit_is_a_setting_and_none_of_a_replay() {
     let mut store = Store::new();
     store.keyspace.set_hll_sparse_bytes_max(100);
-    (0..100).for_each(|n| drop(store.add(1, n)));
+    let added: i64 = (0..100).map(|n| store.add(1, n)).sum();
+    assert_eq!(added, 100);
     assert_eq!(encoding(&store.value()), Some(Encoding::Dense));
     let mut replay = Store::new();
     replay.keyspace.set_hll_sparse_bytes_max(100);
-    (0..100).for_each(|n| drop(replay.add(0, n)));
+    let added: i64 = (0..100).map(|n| replay.add(0, n)).sum();
+    assert_eq!(added, 100);
     assert_eq!(encoding(&replay.value()), Some(Encoding::Sparse));
 }
