@@ -90,7 +90,11 @@ impl LongDouble {
         match self.0 {
             Value::Finite(Extended { mantissa: 0, .. }) => 0,
             Value::Finite(Extended { negative, .. }) | Value::Infinite { negative } => {
-                if negative { -1 } else { 1 }
+                if negative {
+                    -1
+                } else {
+                    1
+                }
             }
         }
     }

@@ -116,8 +116,19 @@ fn number(text: &str) -> LongDouble {
 #[test]
 fn order() {
     let ascending = [
-        "-inf", "-1e4932", "-10", "-9.99", "-1e-4940", "0", "3e-4940", "0.5", "2", "16", "1e300",
-        "1.18e4932", "inf",
+        "-inf",
+        "-1e4932",
+        "-10",
+        "-9.99",
+        "-1e-4940",
+        "0",
+        "3e-4940",
+        "0.5",
+        "2",
+        "16",
+        "1e300",
+        "1.18e4932",
+        "inf",
     ];
     for (n, a) in ascending.iter().enumerate() {
         for (m, b) in ascending.iter().enumerate() {

@@ -6,8 +6,8 @@
 //! lock. `derived` has what only COMMAND and the tests ask for.
 
 use super::{
-    Command, Handler, Keys, bitmap, cluster, connection, hyperloglog, introspect, keys, server, string,
-    syntax,
+    Command, Handler, Keys, bitmap, cluster, connection, hyperloglog, introspect, keys, server,
+    string, syntax,
 };
 use std::ops::Deref;
 use std::sync::LazyLock;

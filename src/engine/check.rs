@@ -202,12 +202,7 @@ fn check_records(records: &[u8], expected: &[&str], line: usize, request: &str) 
 }
 
 /// The keyspace events of a call against the `event:` lines.
-fn check_events(
-    events: &[(&'static str, Vec<u8>)],
-    expected: &[&str],
-    line: usize,
-    request: &str,
-) {
+fn check_events(events: &[(&'static str, Vec<u8>)], expected: &[&str], line: usize, request: &str) {
     let expected = expected.iter().map(|line| line["event:".len()..].trim());
     let expected: Vec<&str> = expected.filter(|event| !event.is_empty()).collect();
     let found = events.iter().map(|(event, key)| format!("{event} {}", print::quoted(key)));

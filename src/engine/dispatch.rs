@@ -17,8 +17,8 @@ use crate::base::clock::{self, Monotonic, UnixMs};
 use crate::command::error::c_text;
 use crate::command::table::{Found, Resolved};
 use crate::command::{
-    Access, Answer, BlockingFn, Call, Control, ControlFn, Error, Flag, Handler, Keys, ReadFn, Served,
-    WriteFn,
+    Access, Answer, BlockingFn, Call, Control, ControlFn, Error, Flag, Handler, Keys, ReadFn,
+    Served, WriteFn,
 };
 use crate::keyspace::value::lru_clock;
 use crate::keyspace::{Db, Key, Tx};
@@ -379,8 +379,7 @@ impl Engine {
             return Err(Error::Arity(command.full_name.into()));
         }
         if let Some(gate) = &self.gate
-            && (command.handler.writes()
-                || command.flags.contains(&Flag::Write))
+            && (command.handler.writes() || command.flags.contains(&Flag::Write))
         {
             self.admin.stats.commands[command.index].rejected += 1;
             return Err(gate.clone());

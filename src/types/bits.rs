@@ -383,8 +383,7 @@ impl Field {
     /// `value` made to fit; none if it must not be stored. An unsigned field takes a negative one
     /// for the very large number of the same 64 bits, as Redis does.
     pub fn set(self, value: i64, overflow: Overflow) -> Option<i64> {
-        let value =
-            if self.signed { i128::from(value) } else { i128::from(value.cast_unsigned()) };
+        let value = if self.signed { i128::from(value) } else { i128::from(value.cast_unsigned()) };
         self.limited(value, overflow)
     }
 

@@ -273,9 +273,7 @@ impl Shape {
                 }
                 Some(center.distance(place))
             }
-            Shape::Polygon(corners) => {
-                is_inside(place, corners).then(|| center.distance(place))
-            }
+            Shape::Polygon(corners) => is_inside(place, corners).then(|| center.distance(place)),
         }
     }
 

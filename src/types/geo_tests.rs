@@ -147,7 +147,8 @@ fn steps_shrink_towards_the_poles() {
     assert_eq!(steps_for(0.0, 0.0), 26);
     assert_eq!(steps_for(f64::NAN, 0.0), 26);
     assert_eq!(steps_for(1e9, 0.0), 1);
-    let (low, high, pole) = (steps_for(1000.0, 10.0), steps_for(1000.0, 70.0), steps_for(1000.0, -81.0));
+    let (low, high, pole) =
+        (steps_for(1000.0, 10.0), steps_for(1000.0, 70.0), steps_for(1000.0, -81.0));
     assert_eq!((low - high, high - pole), (1, 1));
 }
 
@@ -161,8 +162,7 @@ fn half_the_world_is_searched_once() {
 
 #[test]
 fn polygons() {
-    let square =
-        [point(0.0, 0.0), point(10.0, 0.0), point(10.0, 10.0), point(0.0, 10.0)];
+    let square = [point(0.0, 0.0), point(10.0, 0.0), point(10.0, 10.0), point(0.0, 10.0)];
     assert_eq!(centroid(&square), point(5.0, 5.0));
     let shape = Shape::Polygon(square.to_vec());
     assert!(shape.distance(point(5.0, 5.0), point(9.0, 1.0)).is_some());

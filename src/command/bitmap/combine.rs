@@ -37,7 +37,8 @@ pub(super) const BITOP: Command = Command {
 
 fn bitop<'a>(tx: &mut Tx<'_>, call: &Call<'a>) -> Result<Reply<'a>> {
     let op = operation(call)?;
-    let (to, from) = (call.key(2), (3..call.len()).map(|at| call.key(at)).collect::<Vec<Key<'a>>>());
+    let (to, from) =
+        (call.key(2), (3..call.len()).map(|at| call.key(at)).collect::<Vec<Key<'a>>>());
     let mut sources: Vec<Option<StringRef<'_>>> = Vec::with_capacity(from.len());
     for key in &from {
         sources.push(tx.string(*key)?);
@@ -50,8 +51,10 @@ fn bitop<'a>(tx: &mut Tx<'_>, call: &Call<'a>) -> Result<Reply<'a>> {
         return Ok(Reply::Int(tx.emit(BitOp { op, to, from: &from }) as i64));
     }
     // Not known to Redis 7.0: on the log it is what came out.
-    let bytes: Vec<Cow<'_, [u8]>> =
-        sources.iter().map(|source| source.map(|value| value.bytes()).unwrap_or_default()).collect();
+    let bytes: Vec<Cow<'_, [u8]>> = sources
+        .iter()
+        .map(|source| source.map(|value| value.bytes()).unwrap_or_default())
+        .collect();
     let parts: Vec<&[u8]> = bytes.iter().map(AsRef::as_ref).collect();
     let result = bits::combine(op, &parts);
     tx.emit(SetString { key: to, value: &result, expiry: SetExpiry::Clear });

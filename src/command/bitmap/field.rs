@@ -132,8 +132,7 @@ impl Step {
 }
 
 fn overflow_named(call: &Call<'_>, at: usize) -> Result<Overflow> {
-    let names =
-        [("WRAP", Overflow::Wrap), ("SAT", Overflow::Saturate), ("FAIL", Overflow::Fail)];
+    let names = [("WRAP", Overflow::Wrap), ("SAT", Overflow::Saturate), ("FAIL", Overflow::Fail)];
     let named = names.into_iter().find(|(name, _)| call.is(at, name)).map(|(_, kind)| kind);
     named.ok_or(Error::text("ERR Invalid OVERFLOW type specified"))
 }

@@ -2,9 +2,7 @@
 
 use super::{HYPERLOGLOG, hyperloglog_at, whole};
 use crate::base::rng::Rng;
-use crate::command::{
-    Access, Answer, Call, Command, Control, Error, Flag, Handler, Keys, Result,
-};
+use crate::command::{Access, Answer, Call, Command, Control, Error, Flag, Handler, Keys, Result};
 use crate::keyspace::record::HllPut;
 use crate::keyspace::{Key, Tx};
 use crate::resp::Reply;
@@ -107,7 +105,8 @@ fn pfselftest<'a>(_: &mut Control<'_>, call: &Call<'a>) -> Result<Answer<'a>> {
         let estimate = hyperloglog::count(&dense)?;
         let error = estimate.abs_diff(n);
         // Of very few elements the error may be one, as in Redis.
-        let error_max = (relative_error * 6.0 * n as f64).ceil().max(if n == 10 { 1.0 } else { 0.0 });
+        let error_max =
+            (relative_error * 6.0 * n as f64).ceil().max(if n == 10 { 1.0 } else { 0.0 });
         if error as f64 > error_max || hyperloglog::count(&sparse)? != estimate {
             let text = format!("ERR TESTFAILED Too big error. card:{n} abserr:{error}");
             return Err(Error::owned(text));

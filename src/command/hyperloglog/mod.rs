@@ -27,8 +27,7 @@ const HYPERLOGLOG: Command = Command { group: Group::HyperLogLog, since: "2.8.9"
 /// The entries of this group.
 pub const COMMANDS: &[Command] = &[PFADD, PFCOUNT, debug::PFDEBUG, PFMERGE, debug::PFSELFTEST];
 
-const NOT_ONE: Error =
-    Error::text("WRONGTYPE Key is not a valid HyperLogLog string value.");
+const NOT_ONE: Error = Error::text("WRONGTYPE Key is not a valid HyperLogLog string value.");
 
 impl From<Corrupt> for Error {
     fn from(_: Corrupt) -> Self {

@@ -72,9 +72,9 @@ fn delex<'a>(tx: &mut Tx<'_>, call: &Call<'a>) -> Result<Reply<'a>> {
     let key = call.key(1);
     let Some(entry) = tx.entry(key) else { return Ok(Reply::Int(0)) };
     let is_deleted = call.len() == 2 || {
-        let value = entry.string().ok_or(Error::text(
-            "ERR Key should be of string type if conditions are specified",
-        ))?;
+        let value = entry
+            .string()
+            .ok_or(Error::text("ERR Key should be of string type if conditions are specified"))?;
         if call.len() != 4 {
             return Err(Error::Arity(call.command.full_name.to_owned()));
         }
@@ -160,7 +160,9 @@ mod tests {
     fn digests_read() {
         assert_eq!(parse_digest(b"00006c38adf31777"), Ok(0x6c38_adf3_1777));
         assert_eq!(parse_digest(b"00006C38ADF31777"), Ok(0x6c38_adf3_1777));
-        for wrong in ["", "6c38adf31777", "00006c38adf317770", "00006c38adf3177g", "+0006c38adf31777"] {
+        for wrong in
+            ["", "6c38adf31777", "00006c38adf317770", "00006c38adf3177g", "+0006c38adf31777"]
+        {
             assert!(parse_digest(wrong.as_bytes()).is_err(), "{wrong}");
         }
     }

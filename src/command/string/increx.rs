@@ -183,8 +183,9 @@ struct Sum<T> {
 impl Sum<i64> {
     fn limits(options: &Options<'_>, by: &[u8]) -> Result<Self> {
         let read = |text, what| {
-            number::parse_i64(text)
-                .ok_or_else(|| Error::owned(format!("ERR {what} is not an integer or out of range")))
+            number::parse_i64(text).ok_or_else(|| {
+                Error::owned(format!("ERR {what} is not an integer or out of range"))
+            })
         };
         let bound = |text: Option<_>, what| text.map(|text| read(text, what)).transpose();
         let by = read(by, "Increment")?;

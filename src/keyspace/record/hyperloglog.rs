@@ -27,9 +27,8 @@ impl Change for HllAdd<'_> {
     type Found = u64;
 
     fn apply(&self, keyspace: &mut Keyspace, db: Db) -> Effect<u64> {
-        let updated = in_place(keyspace, db, self.key, |bytes| {
-            hyperloglog::add_dense(bytes, self.elements)
-        });
+        let updated =
+            in_place(keyspace, db, self.key, |bytes| hyperloglog::add_dense(bytes, self.elements));
         Effect::of(updated, updated)
     }
 
