@@ -22,10 +22,12 @@ pub mod table;
 mod cluster;
 mod connection;
 mod keys;
+mod list;
 mod scan;
 mod server;
 mod set;
 mod string;
+mod timeout;
 
 pub use call::Call;
 pub use control::{Action, Answer, Control};

@@ -6,7 +6,7 @@
 //! lock. `derived` has what only COMMAND and the tests ask for.
 
 use super::{
-    Command, Handler, Keys, cluster, connection, introspect, keys, server, set, string, syntax,
+    Command, Handler, Keys, cluster, connection, introspect, keys, list, server, set, string, syntax,
 };
 use std::ops::Deref;
 use std::sync::LazyLock;
@@ -16,6 +16,7 @@ const GROUPS: &[&[Command]] = &[
     string::COMMANDS,
     set::COMMANDS,
     keys::COMMANDS,
+    list::COMMANDS,
     connection::COMMANDS,
     server::COMMANDS,
     cluster::COMMANDS,

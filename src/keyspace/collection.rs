@@ -13,7 +13,7 @@
 //! it back in whatever form it has then.
 
 use super::value::{
-    KIND_HASH, KIND_SET, KIND_SET_INTS, Object, PackedObject,
+    KIND_HASH, KIND_LIST, KIND_SET, KIND_SET_INTS, Object, PackedObject,
 };
 use super::{Db, Key, Keyspace};
 use crate::paged::{self, Expiry, NewValue, PageHeap, Value};
