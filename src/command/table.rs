@@ -210,7 +210,7 @@ pub(super) fn resolve(
     });
     let first_key = match entry.keys.first() {
         Some(Keys::One(at, _) | Keys::From(at, _, _) | Keys::Range(at, _, _, _)) => *at,
-        Some(Keys::Counted(..)) | None => 0,
+        Some(Keys::Counted(..) | Keys::Keyword(..) | Keys::Unknown(_)) | None => 0,
     };
     Resolved { entry, full_name, parent, arity, first_key, index, subcommands }
 }

@@ -17,8 +17,8 @@ use crate::base::clock::{self, Monotonic, UnixMs};
 use crate::command::error::c_text;
 use crate::command::table::{Found, Resolved};
 use crate::command::{
-    Access, Answer, BlockingFn, Call, Control, ControlFn, Error, Flag, Handler, Keys, ReadFn,
-    Served, WriteFn,
+    Access, Answer, BlockingFn, BlockingReadFn, Call, Control, ControlFn, Error, Flag, Handler,
+    Keys, ReadFn, Served, WriteFn,
 };
 use crate::keyspace::value::lru_clock;
 use crate::keyspace::{Db, Key, Tx};
@@ -170,6 +170,7 @@ impl Engine {
             Handler::Read(read) => self.run_read(client, db, &call, read, out),
             Handler::Write(write) => self.run_write(client, db, &call, write, out),
             Handler::Blocking(write) => self.run_blocking(client, db, &call, write, out),
+            Handler::BlockingRead(read) => self.run_blocking_read(client, db, &call, read, out),
             Handler::Control(control) => self.run_control(client, &call, control, out),
             // `find` gives a container only without a subcommand, which its arity refuses.
             Handler::Container => self.refuse(client, &Error::Arity(command.full_name.into()), out),
@@ -228,6 +229,32 @@ impl Engine {
         encode(&reply, protocol, out);
         self.touch_after_write(client, db, call, records_before);
         Done { flow: Flow::Next, hold: self.after_write(call, db, records_before) }
+    }
+
+    /// As [`Self::run_blocking`], of a call that only looks.
+    fn run_blocking_read(
+        &mut self,
+        client: ClientId,
+        db: Db,
+        call: &Call<'_>,
+        read: BlockingReadFn,
+        out: &mut Out,
+    ) -> Done {
+        let session = self.admin.clients.session(client);
+        let (protocol, touches) = (session.protocol, !session.no_touch);
+        let reply = match read(self.keyspace.view(db, self.now).counted(), call) {
+            Ok(Served::Now(reply)) => reply,
+            Ok(Served::Wait(wait)) => wait.null,
+            Err(error) => self.failed(call.command, &error),
+        };
+        encode(&reply, protocol, out);
+        if self.keyspace.has_noticed() {
+            self.remove_noticed(db);
+        }
+        if touches {
+            self.touch_keys(db, call);
+        }
+        Done { flow: Flow::Next, hold: self.journal.hold_of_read(call, db) }
     }
 
     fn run_control(
@@ -436,31 +463,30 @@ impl Engine {
     #[inline]
     fn touch_keys(&mut self, db: Db, call: &Call<'_>) {
         let touches = |access| call.command.touches.unwrap_or(access == Access::Read);
-        let mut touch_each = |positions: std::ops::Range<usize>, step: usize| {
-            for key in positions.step_by(step).filter_map(|at| call.get(at)) {
-                self.keyspace.touch(db, Key::new(key));
-            }
-        };
         match call.command.keys {
             [] => {}
             [Keys::One(at, access)] if touches(*access) => self.keyspace.touch(db, call.key(*at)),
             [Keys::From(at, step, access)] if touches(*access) => {
-                touch_each(*at..call.len(), *step);
+                for key in call.args().iter().skip(*at).step_by(*step) {
+                    self.keyspace.touch(db, Key::new(key));
+                }
             }
-            [Keys::Range(first, last, step, access)] if touches(*access) => {
-                // A negative one counts from the end.
-                let end = usize::try_from(*last).map_or_else(
-                    |_| call.len().saturating_sub(last.unsigned_abs() as usize - 1),
-                    |last| last + 1,
-                );
-                touch_each(*first..end, *step);
-            }
-            _ => {}
+            [Keys::One(..) | Keys::From(..)] => {}
+            _ => self.touch_positions(db, call, touches),
+        }
+    }
+
+    /// As [`Self::touch_keys`], of a call whose keys stand less plainly.
+    fn touch_positions(&mut self, db: Db, call: &Call<'_>, touches: impl Fn(Access) -> bool) {
+        let named = call.command.key_positions(call.args()).unwrap_or_default();
+        for (at, _) in named.into_iter().filter(|(_, access)| touches(*access)) {
+            self.keyspace.touch(db, call.key(at));
         }
     }
 
     /// A write that left its first key's value as it was (SETNX of a key that is there, EXPIRE) has
-    /// used it all the same. One that changed it has moved the clock already.
+    /// used it all the same. One that changed it has moved the clock already. Of several keys those
+    /// that it only reads are used in any case (SUNIONSTORE).
     #[inline]
     fn touch_after_write(
         &mut self,
@@ -469,12 +495,17 @@ impl Engine {
         call: &Call<'_>,
         records_before: usize,
     ) {
-        let is_unchanged = self.batch.len() == records_before;
-        if (is_unchanged || call.command.touches == Some(true))
-            && let Some(Keys::One(at, _)) = call.command.keys.first()
-            && !self.admin.clients.session(client).no_touch
-        {
+        let uses_first = self.batch.len() == records_before || call.command.touches == Some(true);
+        let keys = call.command.keys;
+        let reads_others = keys.len() > 1 || matches!(keys, [Keys::Keyword(..)]);
+        if !(uses_first || reads_others) || self.admin.clients.session(client).no_touch {
+            return;
+        }
+        if let Some(Keys::One(at, _)) = keys.first().filter(|_| uses_first) {
             self.keyspace.touch(db, call.key(*at));
+        }
+        if reads_others {
+            self.touch_positions(db, call, |access| access == Access::Read);
         }
     }
 

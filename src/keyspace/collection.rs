@@ -13,7 +13,7 @@
 //! it back in whatever form it has then.
 
 use super::value::{
-    KIND_HASH, KIND_LIST, KIND_SET, KIND_SET_INTS, Object, PackedObject,
+    KIND_HASH, KIND_LIST, KIND_SET, KIND_SET_INTS, KIND_ZSET, Object, PackedObject,
 };
 use super::{Db, Key, Keyspace};
 use crate::paged::{self, Expiry, NewValue, PageHeap, Value};
@@ -23,6 +23,8 @@ use crate::types::intset::IntSet;
 use crate::types::list::ListValue;
 use crate::types::packed::Packed;
 use crate::types::set::SetValue;
+use crate::types::stream::Stream;
+use crate::types::zset::ZsetValue;
 
 use std::sync::Arc;
 
@@ -132,6 +134,53 @@ impl Collection for HashValue {
         match self {
             HashValue::Packed(packed) => Parts::Small(KIND_HASH, packed.into_vec()),
             HashValue::Table(hash) => Parts::Large(Object::Hash(hash)),
+        }
+    }
+
+    fn vanishes(&self) -> bool {
+        self.is_empty()
+    }
+}
+
+impl Collection for Arc<Stream> {
+    fn empty() -> Self {
+        Arc::default()
+    }
+
+    fn small(_: u8, _: Vec<u8>) -> Option<Self> {
+        None
+    }
+
+    fn large(object: Object) -> Option<Self> {
+        if let Object::Stream(stream) = object { Some(stream) } else { None }
+    }
+
+    fn into_parts(self) -> Parts {
+        Parts::Large(Object::Stream(self))
+    }
+
+    fn vanishes(&self) -> bool {
+        false
+    }
+}
+
+impl Collection for ZsetValue {
+    fn empty() -> Self {
+        ZsetValue::new()
+    }
+
+    fn small(kind: u8, bytes: Vec<u8>) -> Option<Self> {
+        (kind == KIND_ZSET).then(|| ZsetValue::Packed(Packed::from_vec(bytes)))
+    }
+
+    fn large(object: Object) -> Option<Self> {
+        if let Object::Zset(zset) = object { Some(ZsetValue::Tree(zset)) } else { None }
+    }
+
+    fn into_parts(self) -> Parts {
+        match self {
+            ZsetValue::Packed(packed) => Parts::Small(KIND_ZSET, packed.into_vec()),
+            ZsetValue::Tree(zset) => Parts::Large(Object::Zset(zset)),
         }
     }
 

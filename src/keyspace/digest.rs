@@ -5,9 +5,12 @@
 //! matter. An expiry counts as present or absent; its time does not. Access clocks do not count.
 
 use super::{Db, Entry, Frozen, Keyspace, Type};
+use crate::base::number;
 use crate::types::hash::HashRef;
 use crate::types::list::ListRef;
 use crate::types::set::SetRef;
+use crate::types::stream::{Stream, StreamId};
+use crate::types::zset::ZsetRef;
 use sha1::{Digest as _, Sha1};
 use std::ops::ControlFlow;
 
@@ -88,8 +91,12 @@ fn value_into(digest: &mut Digest, entry: &Entry<'_>) {
         list_into(digest, list);
     } else if let Some(set) = entry.set() {
         set_into(digest, set);
+    } else if let Some(zset) = entry.zset() {
+        zset_into(digest, zset);
     } else if let Some(hash) = entry.hash() {
         hash_into(digest, hash);
+    } else if let Some(stream) = entry.stream() {
+        stream_into(digest, stream);
     }
     if entry.expiry().is_some() {
         digest.xor(&Sha1::digest(b"!!expire!!"));
@@ -110,6 +117,18 @@ fn set_into(digest: &mut Digest, set: SetRef<'_>) {
     });
 }
 
+fn zset_into(digest: &mut Digest, zset: ZsetRef<'_>) {
+    let mut text = Vec::new();
+    for (member, score) in zset.iter() {
+        let mut one = Digest::default();
+        member.with(|bytes| one.mix(bytes));
+        text.clear();
+        number::write_double_17(&mut text, score);
+        one.mix(&text);
+        digest.xor(&Sha1::digest(one.0));
+    }
+}
+
 fn hash_into(digest: &mut Digest, hash: HashRef<'_>) {
     // Expired fields that are not yet removed count, like expired keys.
     const HIDE_NOTHING: u64 = 0;
@@ -120,4 +139,15 @@ fn hash_into(digest: &mut Digest, hash: HashRef<'_>) {
         digest.xor(&Sha1::digest(one.0));
         ControlFlow::Continue(())
     });
+}
+
+/// Entries only: Redis leaves the groups out.
+fn stream_into(digest: &mut Digest, stream: &Stream) {
+    for entry in stream.range(StreamId::MIN, StreamId::MAX) {
+        digest.mix(format!("{}.{}", entry.id.ms, entry.id.seq).as_bytes());
+        for (field, value) in entry.pairs() {
+            field.with(|bytes| digest.mix(bytes));
+            value.with(|bytes| digest.mix(bytes));
+        }
+    }
 }

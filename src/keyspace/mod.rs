@@ -29,6 +29,8 @@ use crate::types::Limits;
 use crate::types::hash::HashRef;
 use crate::types::list::ListRef;
 use crate::types::set::SetRef;
+use crate::types::stream::Stream;
+use crate::types::zset::ZsetRef;
 use std::cell::{Cell, RefCell};
 
 pub use loaded::{Loaded, LoadedField};
@@ -477,6 +479,15 @@ impl<'a> View<'a> {
         }
     }
 
+    /// The sorted set under `key`.
+    #[inline]
+    pub fn zset(&self, key: Key<'_>) -> Result<Option<ZsetRef<'a>>, WrongType> {
+        match self.entry(key) {
+            None => Ok(None),
+            Some(entry) => entry.zset().map(Some).ok_or(WrongType),
+        }
+    }
+
     /// The hash under `key`. Its fields may have expired: whoever reads them gives them the
     /// instant, [`Self::now`].
     #[inline]
@@ -484,6 +495,14 @@ impl<'a> View<'a> {
         match self.entry(key) {
             None => Ok(None),
             Some(entry) => entry.hash().map(Some).ok_or(WrongType),
+        }
+    }
+
+    /// The stream under `key`.
+    pub fn stream(&self, key: Key<'_>) -> Result<Option<&'a Stream>, WrongType> {
+        match self.entry(key) {
+            None => Ok(None),
+            Some(entry) => entry.stream().map(|stream| Some(&**stream)).ok_or(WrongType),
         }
     }
 

@@ -15,6 +15,8 @@ use crate::types::intset::IntSetRef;
 use crate::types::list::{List, ListRef};
 use crate::types::packed::PackedRef;
 use crate::types::set::{Set, SetRef};
+use crate::types::stream::Stream;
+use crate::types::zset::{Zset, ZsetRef};
 use std::borrow::Cow;
 use std::sync::Arc;
 
@@ -78,6 +80,10 @@ pub enum Object {
     Set(Arc<Set>),
     /// A large hash.
     Hash(Arc<Hash>),
+    /// A large sorted set.
+    Zset(Arc<Zset>),
+    /// A stream of any size.
+    Stream(Arc<Stream>),
     /// It is out to be edited: never seen outside [`super::Keyspace::edit`].
     Away,
 }
@@ -112,6 +118,8 @@ impl Object {
             Object::List(_) => "a list",
             Object::Set(_) => "a set",
             Object::Hash(_) => "a hash",
+            Object::Zset(_) => "a sorted set",
+            Object::Stream(_) => "a stream",
             Object::Away => "a value being edited",
         }
     }
@@ -129,6 +137,8 @@ impl paged::Object for Object {
             Object::List(list) => ARC_BYTES + list.heap_bytes(),
             Object::Set(set) => ARC_BYTES + set.heap_bytes(),
             Object::Hash(hash) => ARC_BYTES + hash.heap_bytes(),
+            Object::Zset(zset) => ARC_BYTES + zset.heap_bytes(),
+            Object::Stream(stream) => ARC_BYTES + size_of::<Stream>() + stream.heap_bytes(),
             Object::Away => 0,
         }
     }
@@ -137,7 +147,12 @@ impl paged::Object for Object {
         match self {
             Object::Set(set) => Arc::make_mut(set).evacuate(heap),
             Object::Hash(hash) => Arc::make_mut(hash).evacuate(heap),
-            Object::String(_) | Object::Packed(_) | Object::List(_) | Object::Away => {}
+            Object::String(_)
+            | Object::Packed(_)
+            | Object::List(_)
+            | Object::Zset(_)
+            | Object::Stream(_)
+            | Object::Away => {}
         }
     }
 }
@@ -181,6 +196,8 @@ impl<'a> Entry<'a> {
             Value::Object(Object::List(_)) => Type::List,
             Value::Object(Object::Set(_)) => Type::Set,
             Value::Object(Object::Hash(_)) => Type::Hash,
+            Value::Object(Object::Zset(_)) => Type::Zset,
+            Value::Object(Object::Stream(_)) => Type::Stream,
             _ => Type::String,
         }
     }
@@ -222,6 +239,19 @@ impl<'a> Entry<'a> {
         }
     }
 
+    /// The value, if it is a sorted set.
+    #[inline]
+    pub fn zset(&self) -> Option<ZsetRef<'a>> {
+        match self.small() {
+            Some((KIND_ZSET, bytes)) => Some(ZsetRef::Packed(PackedRef::new(bytes))),
+            Some(_) => None,
+            None => match self.0.value {
+                Value::Object(Object::Zset(zset)) => Some(ZsetRef::Tree(zset)),
+                _ => None,
+            },
+        }
+    }
+
     /// The value, if it is a hash.
     #[inline]
     pub fn hash(&self) -> Option<HashRef<'a>> {
@@ -232,6 +262,15 @@ impl<'a> Entry<'a> {
                 Value::Object(Object::Hash(hash)) => Some(HashRef::Table(hash)),
                 _ => None,
             },
+        }
+    }
+
+    /// The value, if it is a stream.
+    #[inline]
+    pub fn stream(&self) -> Option<&'a Arc<Stream>> {
+        match self.0.value {
+            Value::Object(Object::Stream(stream)) => Some(stream),
+            _ => None,
         }
     }
 
@@ -264,6 +303,12 @@ impl<'a> Entry<'a> {
         }
         if let Some(hash) = self.hash() {
             return hash.encoding();
+        }
+        if let Some(zset) = self.zset() {
+            return zset.encoding();
+        }
+        if self.stream().is_some() {
+            return "stream";
         }
         match self.0.value {
             Value::Int(_) => "int",

@@ -245,11 +245,8 @@ impl Change for Trim<'_> {
     fn write(&self, bytes: &mut Vec<u8>) {
         let mut record = Record::with_head(bytes, b"*4\r\n$5\r\nLTRIM\r\n");
         record.bulk(self.key.bytes);
-        let (start, stop) = if self.start == self.end {
-            (1, 0)
-        } else {
-            (self.start as i64, self.end as i64 - 1)
-        };
+        let (start, stop) =
+            if self.start == self.end { (1, 0) } else { (self.start as i64, self.end as i64 - 1) };
         record.int(start);
         record.int(stop);
     }

@@ -119,7 +119,8 @@ impl<'a> ListRef<'a> {
             ListRef::Tree(list) => {
                 let mut left = examine;
                 list.each_chunk(side, |first, chunk| {
-                    let more = matches(chunk, &needle, value, side, left, &mut |at| see(first + at));
+                    let more =
+                        matches(chunk, &needle, value, side, left, &mut |at| see(first + at));
                     left = left.saturating_sub(chunk.len());
                     more && left > 0
                 });

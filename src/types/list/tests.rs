@@ -163,7 +163,11 @@ fn check_memory(list: &ListValue) {
         true
     });
     assert!(list.heap_bytes() >= bytes);
-    assert!(list.heap_bytes() <= 2 * bytes + 400 * (chunks + 1), "{} bytes for {bytes}", list.heap_bytes());
+    assert!(
+        list.heap_bytes() <= 2 * bytes + 400 * (chunks + 1),
+        "{} bytes for {bytes}",
+        list.heap_bytes()
+    );
 }
 
 proptest! {
@@ -258,7 +262,10 @@ fn a_cut_of_a_long_list_is_given_back() {
     let cut = list.remove_range(1000..49_000, &Limits::default());
     assert_eq!((cut.len(), list.len()), (48_000, 2000));
     assert!(cut.iter().map(|element| element.to_vec()).eq(values[1000..49_000].iter().cloned()));
-    assert_eq!(list.as_ref().get(1000).map(|element| element.to_vec()), Some(values[49_000].clone()));
+    assert_eq!(
+        list.as_ref().get(1000).map(|element| element.to_vec()),
+        Some(values[49_000].clone())
+    );
 }
 
 #[test]

@@ -62,11 +62,7 @@ impl List {
 
     /// Calls `see` with each chunk and the index of its first element, from an end on, until it
     /// says no.
-    pub fn each_chunk<'a>(
-        &'a self,
-        side: Side,
-        mut see: impl FnMut(usize, PackedRef<'a>) -> bool,
-    ) {
+    pub fn each_chunk<'a>(&'a self, side: Side, mut see: impl FnMut(usize, PackedRef<'a>) -> bool) {
         let mut chunks = self.tree.leaves(..);
         let mut step = |(first, chunk): (usize, &'a Chunk)| see(first, chunk.as_ref());
         match side {
@@ -163,9 +159,8 @@ impl List {
     pub fn remove_matches(&mut self, value: &[u8], side: Side, count: usize) -> usize {
         let needle = Needle::new(Element::Bytes(value));
         let wanted = Element::parse(value);
-        let has_match = |chunk: &Chunk| {
-            chunk.as_ref().find_from(PackedRef::START, &needle, 1).is_some()
-        };
+        let has_match =
+            |chunk: &Chunk| chunk.as_ref().find_from(PackedRef::START, &needle, 1).is_some();
         let mut removed = 0;
         // What has not been looked at yet.
         let mut indexes = 0..self.len();

@@ -115,9 +115,7 @@ impl ListValue {
         limits: &Limits,
     ) -> usize {
         let removed = match self {
-            ListValue::Packed(packed) => {
-                remove_matches(packed, Element::parse(value), side, count)
-            }
+            ListValue::Packed(packed) => remove_matches(packed, Element::parse(value), side, count),
             ListValue::Tree(list) => Arc::make_mut(list).remove_matches(value, side, count),
         };
         if removed > 0 {
@@ -213,7 +211,8 @@ impl ListBuilder {
     /// Adds an element at the tail.
     pub fn push(&mut self, value: &[u8]) {
         let used = self.chunk.as_ref().end();
-        if !self.chunk.is_empty() && used + Chunk::width_max(value.len()) > super::chunk::CHUNK_BYTES
+        if !self.chunk.is_empty()
+            && used + Chunk::width_max(value.len()) > super::chunk::CHUNK_BYTES
         {
             self.flush();
         }

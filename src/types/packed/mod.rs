@@ -17,16 +17,16 @@
 mod check;
 mod edit;
 mod element;
-mod entry;
+pub(in crate::types) mod entry;
 mod scored;
 #[cfg(test)]
 mod tests;
 
-pub use check::{Checked, Malformed, check};
+pub use check::{Checked, Malformed, check, elements};
 pub use edit::Packed;
 pub use element::Element;
 pub use entry::Needle;
-pub use scored::Scored;
+pub use scored::{Scored, score};
 
 /// A small form where it lies.
 #[derive(Clone, Copy, PartialEq, Eq)]
