@@ -6,8 +6,8 @@
 //! lock. `derived` has what only COMMAND and the tests ask for.
 
 use super::{
-    Command, Handler, Keys, bitmap, cluster, connection, hyperloglog, introspect, keys, server,
-    set, string, syntax,
+    Command, Handler, Keys, bitmap, cluster, connection, hyperloglog, introspect, keys, list,
+    server, set, string, syntax,
 };
 use std::ops::Deref;
 use std::sync::LazyLock;
@@ -19,6 +19,7 @@ const GROUPS: &[&[Command]] = &[
     bitmap::COMMANDS,
     hyperloglog::COMMANDS,
     keys::COMMANDS,
+    list::COMMANDS,
     connection::COMMANDS,
     server::COMMANDS,
     cluster::COMMANDS,
