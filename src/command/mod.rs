@@ -23,7 +23,9 @@ pub mod table;
 mod cluster;
 mod connection;
 mod keys;
+mod scan;
 mod server;
+mod set;
 mod string;
 
 pub use call::Call;

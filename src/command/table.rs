@@ -6,7 +6,7 @@
 //! lock. `derived` has what only COMMAND and the tests ask for.
 
 use super::{
-    Command, Handler, Keys, cluster, connection, introspect, keys, server, string, syntax,
+    Command, Handler, Keys, cluster, connection, introspect, keys, server, set, string, syntax,
 };
 use std::ops::Deref;
 use std::sync::LazyLock;
@@ -14,6 +14,7 @@ use std::sync::LazyLock;
 /// All entries, group by group. A new group's file is listed here.
 const GROUPS: &[&[Command]] = &[
     string::COMMANDS,
+    set::COMMANDS,
     keys::COMMANDS,
     connection::COMMANDS,
     server::COMMANDS,

@@ -213,8 +213,11 @@ impl Engine {
             claim: claim.clone(),
         };
         let config = &self.admin.config;
-        let options =
-            WriterOptions { compression: config.rdbcompression(), checksum: config.rdbchecksum() };
+        let options = WriterOptions {
+            compression: config.rdbcompression(),
+            checksum: config.rdbchecksum(),
+            ..WriterOptions::default()
+        };
         let frozen = self.keyspace.freeze();
         (
             Job {
@@ -532,6 +535,10 @@ fn write_table<W: Write>(
             Value::Int(number) => StringValue::Int(number),
             Value::Bytes { bytes, .. } => StringValue::Bytes(bytes),
             Value::Object(Object::String(bytes)) => StringValue::Bytes(bytes),
+            Value::Object(_) => {
+                outcome = Err(io::Error::other("collections come with the rdb branch"));
+                return ControlFlow::Break(());
+            }
         };
         let expiry = (entry.expiry != 0).then_some(entry.expiry);
         outcome = writer.string(entry.key, value, expiry, Hint::None);

@@ -257,7 +257,9 @@ impl<'a> Tx<'a> {
         change.touched(self.keyspace, db, &mut |seen| {
             touched.push(match seen {
                 Touched::Key { db, key, event } => {
-                    if let Some(events) = events {
+                    if let Some(events) = events
+                        && !event.is_empty()
+                    {
                         events.push((event, key.bytes.to_vec()));
                     }
                     TouchedKey::Key(db, key.hash)

@@ -301,6 +301,7 @@ fn in_place(
     keyspace
         .modify(db, key, |object| match object {
             Object::String(value) => change(Arc::make_mut(value)),
+            other => unreachable!("the command has checked the type, not of {}", other.name()),
         })
         .unwrap_or(0)
 }
