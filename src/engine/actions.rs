@@ -3,7 +3,7 @@
 use super::dispatch::{Done, Flow};
 use super::outbox::Message;
 use super::{Engine, ShutdownRequest, replay};
-use crate::admin::ClientId;
+use crate::admin::{ClientId, Config};
 use crate::base::clock;
 use crate::command::Action;
 use crate::keyspace::load::Loader;
@@ -278,6 +278,10 @@ pub(super) fn config_changed(engine: &mut Engine, names: &[&'static str]) {
             engine.journal.set_fsync(fsync, on_disk, engine.batch.len());
             engine.follow_touched();
         }
+        if !Config::has_effect(name) {
+            tracing::warn!("CONFIG SET {name}: it has no effect (yet)");
+        }
     }
+    engine.keyspace.set_limits(engine.admin.config.limits());
     engine.refresh_gate();
 }

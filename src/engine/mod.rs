@@ -173,12 +173,13 @@ impl Engine {
 
     fn assemble(
         mut admin: Admin,
-        keyspace: Keyspace,
+        mut keyspace: Keyspace,
         journal: Journal,
         pool: Pool,
         seed: u64,
         disk: Arc<dyn Disk>,
     ) -> Engine {
+        keyspace.set_limits(admin.config.limits());
         admin.stats.commands.resize(crate::command::table::indexes(), Default::default());
         Engine {
             keyspace,

@@ -229,7 +229,18 @@ mod tests {
         let mut model = Model::new();
         // Database 0, then 1 (both empty), then both by turns; keys come several times.
         let numbers: Vec<(u16, u64)> = (0..20_000)
-            .map(|n| (if n < 6_000 { 0 } else if n < 9_000 { 1 } else { n as u16 / 30 % 2 }, n))
+            .map(|n| {
+                (
+                    if n < 6_000 {
+                        0
+                    } else if n < 9_000 {
+                        1
+                    } else {
+                        n as u16 / 30 % 2
+                    },
+                    n,
+                )
+            })
             .collect();
         load(&mut keyspace, &mut model, &numbers, true);
         check(&keyspace, &model);
