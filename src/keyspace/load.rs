@@ -7,8 +7,9 @@
 //! no keyspace. [`Loader`] puts them: into a database that is empty all at once when all have come
 //! ([`paged::Builder`]), into one that is not, one by one.
 
+use super::collection::{EditContext, Parts};
 use super::value::{Object, stored};
-use super::{Db, Keyspace, StringRef};
+use super::{Db, Keyspace, Loaded, StringRef};
 use crate::paged::{self, Batch, Builder, NewValue};
 
 /// Entries decoded and hashed, waiting to be put.
@@ -17,6 +18,17 @@ pub struct Gathered {
     /// In order; neighbours are of different databases.
     batches: Vec<(Db, Batch<Object>)>,
     len: usize,
+    /// Collections, which may need the page heap.
+    collections: Vec<Pending>,
+}
+
+/// A collection on its way.
+struct Pending {
+    db: Db,
+    key: Vec<u8>,
+    value: Loaded,
+    expiry: Option<u64>,
+    clock: Option<u32>,
 }
 
 impl Gathered {
@@ -53,9 +65,22 @@ impl Gathered {
         self.value(db, key, value, expiry, clock);
     }
 
-    /// Adds a value of any type, in the form in which it is kept.
+    /// Adds a collection.
+    pub fn collection(
+        &mut self,
+        db: Db,
+        key: &[u8],
+        value: Loaded,
+        expiry: Option<u64>,
+        clock: Option<u32>,
+    ) {
+        self.len += 1;
+        self.collections.push(Pending { db, key: key.to_vec(), value, expiry, clock });
+    }
+
+    /// Adds a value in the form in which it is kept.
     #[inline]
-    pub fn value(
+    fn value(
         &mut self,
         db: Db,
         key: &[u8],
@@ -116,6 +141,21 @@ impl<'a> Loader<'a> {
 
     /// Puts what was gathered, in order, and leaves `gathered` empty.
     pub fn put(&mut self, gathered: &mut Gathered) {
+        for Pending { db, key, value, expiry, clock } in std::mem::take(&mut gathered.collections) {
+            let limits = self.keyspace.limits;
+            let heap = &mut self.keyspace.heap;
+            let parts = value.into_parts(&mut EditContext { heap, limits });
+            match &parts {
+                Parts::Small(kind, bytes) if bytes.len() <= paged::INLINE_MAX => {
+                    let value = NewValue::Bytes { kind: *kind, bytes };
+                    gathered.value(db, &key, value, expiry, clock);
+                }
+                _ => {
+                    let value = NewValue::Object(parts.into_object());
+                    gathered.value(db, &key, value, expiry, clock);
+                }
+            }
+        }
         for (db, batch) in &mut gathered.batches {
             self.put_batch(*db, batch);
         }

@@ -127,7 +127,6 @@ pub(super) const PARAMETERS: &[Parameter] = &[
     inert("activedefrag", Bool, "no", "Moves values together; sparse pages always are."),
     inert("jemalloc-bg-thread", Bool, "yes", "Lets the allocator purge on a thread of its own."),
     inert("list-compress-depth", Int(0, INT), "0", "Compresses the middle of lists."),
-    inert("hll-sparse-max-bytes", Memory, "3000", "How large a sparse HyperLogLog may be."),
     Parameter {
         aliases: &["lua-time-limit"],
         ..inert("busy-reply-threshold", Int(0, LONG), "5000", "When a script is busy, ms.")
