@@ -16,13 +16,18 @@ pub mod derived;
 pub mod error;
 pub mod help;
 pub mod introspect;
+pub mod positions;
 pub mod syntax;
 pub mod table;
 
+mod bitmap;
 mod cluster;
 mod connection;
+mod hyperloglog;
 mod keys;
+mod scan;
 mod server;
+mod set;
 mod string;
 
 pub use call::Call;
@@ -30,7 +35,8 @@ pub use control::{Action, Answer, Control};
 pub use error::{Error, Result};
 pub use table::find;
 
-use crate::keyspace::{Tx, View};
+use crate::base::clock::UnixMs;
+use crate::keyspace::{Key, Tx, View};
 use crate::resp::Reply;
 
 /// One command, or one subcommand: its entry in the table.
@@ -82,6 +88,11 @@ pub struct Command {
 pub type ReadFn = for<'a> fn(View<'a>, &Call<'a>) -> Result<Reply<'a>>;
 /// Writes: sees a view, and emits changes.
 pub type WriteFn = for<'a> fn(&mut Tx<'_>, &Call<'a>) -> Result<Reply<'a>>;
+/// As [`WriteFn`], with the choice to wait. What waits is run again from the start when a record
+/// has touched one of its keys; it must not have emitted anything.
+pub type BlockingFn = for<'a> fn(&mut Tx<'_>, &Call<'a>) -> Result<Served<'a>>;
+/// As [`ReadFn`], with the choice to wait.
+pub type BlockingReadFn = for<'a> fn(View<'a>, &Call<'a>) -> Result<Served<'a>>;
 /// Controls: sees the connection's session and the server's own state; never touches data.
 pub type ControlFn = for<'a> fn(&mut Control<'_>, &Call<'a>) -> Result<Answer<'a>>;
 /// Estimates a read, O(log n).
@@ -94,10 +105,55 @@ pub enum Handler {
     Read(ReadFn),
     /// May look and emit.
     Write(WriteFn),
+    /// As a write; or it answers that it must wait.
+    Blocking(BlockingFn),
+    /// As a read; or it answers that it must wait.
+    BlockingRead(BlockingReadFn),
     /// May not touch data.
     Control(ControlFn),
     /// Only its subcommands do something.
     Container,
+}
+
+impl Handler {
+    /// Whether it may change data.
+    #[inline]
+    pub fn writes(&self) -> bool {
+        matches!(self, Handler::Write(_) | Handler::Blocking(_))
+    }
+
+    /// Whether it may answer that it must wait.
+    #[inline]
+    pub fn blocks(&self) -> bool {
+        matches!(self, Handler::Blocking(_) | Handler::BlockingRead(_))
+    }
+}
+
+/// What a blocking command answers.
+#[derive(Debug)]
+pub enum Served<'a> {
+    /// The reply.
+    Now(Reply<'a>),
+    /// Nothing to reply with yet.
+    Wait(Wait<'a>),
+}
+
+/// What a blocked call waits for. Inside MULTI, a script or a replay nothing waits: its reply is
+/// [`Wait::null`].
+#[derive(Debug)]
+pub struct Wait<'a> {
+    /// A change of any of these keys runs the call again.
+    pub keys: Vec<Key<'a>>,
+    /// When it gives up, unix ms; none: never.
+    pub deadline: Option<UnixMs>,
+    /// The arguments for the next runs, if they are not the same: what was relative to the instant
+    /// of the first run (`$` of XREAD) is resolved in them.
+    pub again: Option<Vec<Vec<u8>>>,
+    /// The reply when it gives up.
+    pub null: Reply<'static>,
+    /// Whether an error of a later run ends the wait (the group of an XREADGROUP is gone); if not,
+    /// the call stays parked (the list that BLPOP waits for has become a string).
+    pub ends_with_error: bool,
 }
 
 /// The groups of the command reference that exist so far.
@@ -113,6 +169,22 @@ pub enum Group {
     Server,
     /// The cluster.
     Cluster,
+    /// Lists.
+    List,
+    /// Sets.
+    Set,
+    /// Hashes.
+    Hash,
+    /// Sorted sets.
+    SortedSet,
+    /// Geospatial indices: sorted sets.
+    Geo,
+    /// Streams.
+    Stream,
+    /// Bitmaps: strings.
+    Bitmap,
+    /// HyperLogLogs: strings.
+    HyperLogLog,
     /// Transactions, scripts and the like come with their issue.
     Transactions,
 }
@@ -126,6 +198,14 @@ impl Group {
             Group::Connection => "connection",
             Group::Server => "server",
             Group::Cluster => "cluster",
+            Group::List => "list",
+            Group::Set => "set",
+            Group::Hash => "hash",
+            Group::SortedSet => "sorted-set",
+            Group::Geo => "geo",
+            Group::Stream => "stream",
+            Group::Bitmap => "bitmap",
+            Group::HyperLogLog => "hyperloglog",
             Group::Transactions => "transactions",
         }
     }
@@ -138,6 +218,10 @@ pub enum Access {
     Read,
     /// `RO`: only asks about the key or its metadata.
     Metadata,
+    /// `RW access`: reads the value, and may note something beside it.
+    ReadNote,
+    /// `RW access insert`.
+    ReadInsert,
     /// `RW access update`.
     ReadUpdate,
     /// `RW access delete`.
@@ -154,8 +238,14 @@ pub enum Access {
     OverwriteInsert,
     /// `RM delete`.
     Remove,
+    /// `RW delete variable_flags`: the options decide (DELEX).
+    DeleteVariable,
     /// `RW access update variable_flags`: the options decide (SET GET).
     Variable,
+    /// `OW update variable_flags`: of several of these the last one counts (GEORADIUS STORE).
+    OverwriteVariable,
+    /// `RW access delete incomplete`: not where an option says otherwise (MIGRATE KEYS).
+    ReadDeleteIncomplete,
 }
 
 /// Where keys stand among the arguments (0 is the command's name; for a subcommand, the
@@ -171,6 +261,24 @@ pub enum Keys {
     Range(usize, i32, usize, Access),
     /// The argument at the position says how many keys follow it, every `step`-th argument one.
     Counted(usize, usize, Access),
+    /// Keys behind this word, which stands at the position or behind it (negative: it is searched
+    /// backwards, from that far before the end).
+    Keyword(&'static str, i32, Follow, Access),
+    /// Somewhere that no position says: [`Resolved::key_positions`] knows those of SORT.
+    ///
+    /// [`Resolved::key_positions`]: table::Resolved::key_positions
+    Unknown(Access),
+}
+
+/// How many keys follow a word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Follow {
+    /// One.
+    One,
+    /// Everything.
+    All,
+    /// The first half of what follows; the other half says something of each (XREAD STREAMS).
+    Half,
 }
 
 /// Redis' command flags that are stated, not derived (`write`, `readonly`, `movablekeys` are

@@ -6,7 +6,8 @@
 //! lock. `derived` has what only COMMAND and the tests ask for.
 
 use super::{
-    Command, Handler, Keys, cluster, connection, introspect, keys, server, string, syntax,
+    Command, Handler, Keys, bitmap, cluster, connection, hyperloglog, introspect, keys, server,
+    set, string, syntax,
 };
 use std::ops::Deref;
 use std::sync::LazyLock;
@@ -14,6 +15,9 @@ use std::sync::LazyLock;
 /// All entries, group by group. A new group's file is listed here.
 const GROUPS: &[&[Command]] = &[
     string::COMMANDS,
+    set::COMMANDS,
+    bitmap::COMMANDS,
+    hyperloglog::COMMANDS,
     keys::COMMANDS,
     connection::COMMANDS,
     server::COMMANDS,
@@ -208,7 +212,7 @@ pub(super) fn resolve(
     });
     let first_key = match entry.keys.first() {
         Some(Keys::One(at, _) | Keys::From(at, _, _) | Keys::Range(at, _, _, _)) => *at,
-        Some(Keys::Counted(..)) | None => 0,
+        Some(Keys::Counted(..) | Keys::Keyword(..) | Keys::Unknown(_)) | None => 0,
     };
     Resolved { entry, full_name, parent, arity, first_key, index, subcommands }
 }

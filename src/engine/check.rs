@@ -10,6 +10,7 @@
 //! > SET greeting "hello\r\n" EX 10                        a request, quoted as in redis-cli
 //! OK                                                      the reply, as redis-cli prints it
 //! log: SET greeting "hello\r\n" PXAT 1700000010000        the call's records; `log:` alone says there are none
+//! event: set greeting                                     the call's keyspace events; alone: there are none
 //! @ now 1700000000000 | @ advance 5000 | @ resp 3 | @ fresh
 //! ```
 
@@ -48,6 +49,7 @@ impl Local {
         const SEED: u64 = 1;
         let mut engine = Engine::in_memory(Admin::new(config), SEED, Arc::new(RealDisk));
         engine.journal.keep_records();
+        engine.batch.keep_events();
         let (client, _id) = engine.connect(0, 0, BEGINNING);
         Local { engine, client, now: BEGINNING }
     }
@@ -132,10 +134,12 @@ pub fn check(transcript: &str) {
         };
         let expected = gather(&lines, &mut at, |line| {
             !line.is_empty()
-                && !["> ", "@ ", "# ", "log:"].iter().any(|head| line.starts_with(head))
+                && !["> ", "@ ", "# ", "log:", "event:"].iter().any(|head| line.starts_with(head))
         });
         let logged = gather(&lines, &mut at, |line| line.starts_with("log:"));
+        let evented = gather(&lines, &mut at, |line| line.starts_with("event:"));
         let before = local.records().len();
+        local.engine.batch.take_events();
         let arguments = words(request);
         let arguments: Vec<&[u8]> = arguments.iter().map(Vec::as_slice).collect();
         let mut found = Vec::new();
@@ -147,6 +151,9 @@ pub fn check(transcript: &str) {
         assert_eq!(found, expected, "line {number}: the reply to {request}");
         if !logged.is_empty() {
             check_records(&local.records()[before..], &logged, number, request);
+        }
+        if !evented.is_empty() {
+            check_events(&local.engine.batch.take_events(), &evented, number, request);
         }
     }
     check_laws(&local);
@@ -192,6 +199,14 @@ fn check_records(records: &[u8], expected: &[&str], line: usize, request: &str) 
         .map(|record| record.iter().map(|word| print::quoted(word)).collect::<Vec<_>>().join(" "))
         .collect();
     assert_eq!(found, expected, "line {line}: the records of {request}");
+}
+
+/// The keyspace events of a call against the `event:` lines.
+fn check_events(events: &[(&'static str, Vec<u8>)], expected: &[&str], line: usize, request: &str) {
+    let expected = expected.iter().map(|line| line["event:".len()..].trim());
+    let expected: Vec<&str> = expected.filter(|event| !event.is_empty()).collect();
+    let found = events.iter().map(|(event, key)| format!("{event} {}", print::quoted(key)));
+    assert_eq!(found.collect::<Vec<_>>(), expected, "line {line}: the events of {request}");
 }
 
 fn is_bracket(record: &[Vec<u8>]) -> bool {

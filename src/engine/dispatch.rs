@@ -17,7 +17,8 @@ use crate::base::clock::{self, Monotonic, UnixMs};
 use crate::command::error::c_text;
 use crate::command::table::{Found, Resolved};
 use crate::command::{
-    Access, Answer, Call, Control, ControlFn, Error, Flag, Handler, Keys, ReadFn, WriteFn,
+    Access, Answer, BlockingFn, BlockingReadFn, Call, Control, ControlFn, Error, Flag, Handler,
+    Keys, ReadFn, Served, WriteFn,
 };
 use crate::keyspace::value::lru_clock;
 use crate::keyspace::{Db, Key, Tx};
@@ -58,6 +59,8 @@ impl Engine {
     pub(super) fn begin_round(&mut self, now: UnixMs) {
         self.now = now;
         self.keyspace.set_clock(lru_clock(now.0));
+        let sparse_bytes_max = self.admin.config.hll_sparse_max_bytes();
+        self.keyspace.set_hll_sparse_bytes_max(sparse_bytes_max as usize);
         self.round = Pace::begin(self.rng.u64());
         self.refresh_gate();
     }
@@ -153,7 +156,7 @@ impl Engine {
             Ok(command) => command,
             Err(error) => return self.refuse(client, &error, out),
         };
-        if matches!(command.handler, Handler::Write(_)) && !self.journal.has_room() {
+        if command.handler.writes() && !self.journal.has_room() {
             return Done::now(Flow::Park);
         }
         let session = self.admin.clients.session(client);
@@ -168,6 +171,8 @@ impl Engine {
         let mut done = match command.handler {
             Handler::Read(read) => self.run_read(client, db, &call, read, out),
             Handler::Write(write) => self.run_write(client, db, &call, write, out),
+            Handler::Blocking(write) => self.run_blocking(client, db, &call, write, out),
+            Handler::BlockingRead(read) => self.run_blocking_read(client, db, &call, read, out),
             Handler::Control(control) => self.run_control(client, &call, control, out),
             // `find` gives a container only without a subcommand, which its arity refuses.
             Handler::Container => self.refuse(client, &Error::Arity(command.full_name.into()), out),
@@ -202,6 +207,56 @@ impl Engine {
             self.touch_after_write(client, db, call, records_before);
         }
         Done { flow: Flow::Next, hold: self.after_write(call, db, records_before) }
+    }
+
+    /// Runs a call that may wait.
+    fn run_blocking(
+        &mut self,
+        client: ClientId,
+        db: Db,
+        call: &Call<'_>,
+        write: BlockingFn,
+        out: &mut Out,
+    ) -> Done {
+        let protocol = self.admin.clients.session(client).protocol;
+        let records_before = self.batch.len();
+        let mut tx = Tx::begin(&mut self.keyspace, &mut self.batch, db, self.now);
+        let served = write(&mut tx, call);
+        drop(tx);
+        let reply = match served {
+            Ok(Served::Now(reply)) => reply,
+            Ok(Served::Wait(wait)) => wait.null,
+            Err(error) => self.failed(call.command, &error),
+        };
+        encode(&reply, protocol, out);
+        self.touch_after_write(client, db, call, records_before);
+        Done { flow: Flow::Next, hold: self.after_write(call, db, records_before) }
+    }
+
+    /// As [`Self::run_blocking`], of a call that only looks.
+    fn run_blocking_read(
+        &mut self,
+        client: ClientId,
+        db: Db,
+        call: &Call<'_>,
+        read: BlockingReadFn,
+        out: &mut Out,
+    ) -> Done {
+        let session = self.admin.clients.session(client);
+        let (protocol, touches) = (session.protocol, !session.no_touch);
+        let reply = match read(self.keyspace.view(db, self.now).counted(), call) {
+            Ok(Served::Now(reply)) => reply,
+            Ok(Served::Wait(wait)) => wait.null,
+            Err(error) => self.failed(call.command, &error),
+        };
+        encode(&reply, protocol, out);
+        if self.keyspace.has_noticed() {
+            self.remove_noticed(db);
+        }
+        if touches {
+            self.touch_keys(db, call);
+        }
+        Done { flow: Flow::Next, hold: self.journal.hold_of_read(call, db) }
     }
 
     fn run_control(
@@ -351,8 +406,7 @@ impl Engine {
             return Err(Error::Arity(command.full_name.into()));
         }
         if let Some(gate) = &self.gate
-            && (matches!(command.handler, Handler::Write(_))
-                || command.flags.contains(&Flag::Write))
+            && (command.handler.writes() || command.flags.contains(&Flag::Write))
         {
             self.admin.stats.commands[command.index].rejected += 1;
             return Err(gate.clone());
@@ -411,31 +465,30 @@ impl Engine {
     #[inline]
     fn touch_keys(&mut self, db: Db, call: &Call<'_>) {
         let touches = |access| call.command.touches.unwrap_or(access == Access::Read);
-        let mut touch_each = |positions: std::ops::Range<usize>, step: usize| {
-            for key in positions.step_by(step).filter_map(|at| call.get(at)) {
-                self.keyspace.touch(db, Key::new(key));
-            }
-        };
         match call.command.keys {
             [] => {}
             [Keys::One(at, access)] if touches(*access) => self.keyspace.touch(db, call.key(*at)),
             [Keys::From(at, step, access)] if touches(*access) => {
-                touch_each(*at..call.len(), *step);
+                for key in call.args().iter().skip(*at).step_by(*step) {
+                    self.keyspace.touch(db, Key::new(key));
+                }
             }
-            [Keys::Range(first, last, step, access)] if touches(*access) => {
-                // A negative one counts from the end.
-                let end = usize::try_from(*last).map_or_else(
-                    |_| call.len().saturating_sub(last.unsigned_abs() as usize - 1),
-                    |last| last + 1,
-                );
-                touch_each(*first..end, *step);
-            }
-            _ => {}
+            [Keys::One(..) | Keys::From(..)] => {}
+            _ => self.touch_positions(db, call, touches),
+        }
+    }
+
+    /// As [`Self::touch_keys`], of a call whose keys stand less plainly.
+    fn touch_positions(&mut self, db: Db, call: &Call<'_>, touches: impl Fn(Access) -> bool) {
+        let named = call.command.key_positions(call.args()).unwrap_or_default();
+        for (at, _) in named.into_iter().filter(|(_, access)| touches(*access)) {
+            self.keyspace.touch(db, call.key(at));
         }
     }
 
     /// A write that left its first key's value as it was (SETNX of a key that is there, EXPIRE) has
-    /// used it all the same. One that changed it has moved the clock already.
+    /// used it all the same. One that changed it has moved the clock already. Of several keys those
+    /// that it only reads are used in any case (SUNIONSTORE).
     #[inline]
     fn touch_after_write(
         &mut self,
@@ -444,12 +497,17 @@ impl Engine {
         call: &Call<'_>,
         records_before: usize,
     ) {
-        let is_unchanged = self.batch.len() == records_before;
-        if (is_unchanged || call.command.touches == Some(true))
-            && let Some(Keys::One(at, _)) = call.command.keys.first()
-            && !self.admin.clients.session(client).no_touch
-        {
+        let uses_first = self.batch.len() == records_before || call.command.touches == Some(true);
+        let keys = call.command.keys;
+        let reads_others = keys.len() > 1 || matches!(keys, [Keys::Keyword(..)]);
+        if !(uses_first || reads_others) || self.admin.clients.session(client).no_touch {
+            return;
+        }
+        if let Some(Keys::One(at, _)) = keys.first().filter(|_| uses_first) {
             self.keyspace.touch(db, call.key(*at));
+        }
+        if reads_others {
+            self.touch_positions(db, call, |access| access == Access::Read);
         }
     }
 

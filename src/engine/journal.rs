@@ -281,10 +281,22 @@ impl Unsynced {
                 let keys = call.args().iter().skip(*at).step_by(*step);
                 keys.map(|key| of_key(Key::new(key))).max().unwrap_or_default()
             }
-            // No keys, or positions that only the handler understands: whatever the database has.
-            _ => self.databases.get(&db).copied().unwrap_or_default(),
+            _ => self.of_positions(call, db),
         };
         newest.max(self.whole)
+    }
+
+    /// Of a call whose keys stand less plainly.
+    fn of_positions(&self, call: &Call<'_>, db: Db) -> Lsn {
+        let command = call.command;
+        let named = match command.key_positions(call.args()) {
+            Some(named) if !command.keys.is_empty() && !command.has_unknown_keys() => named,
+            // No keys, or such that only the handler finds: whatever the database has.
+            _ => return self.databases.get(&db).copied().unwrap_or_default(),
+        };
+        let keys = named.iter().map(|(at, _)| call.key(*at));
+        let lsns = keys.filter_map(|key| self.keys.get(&(db, key.hash)));
+        lsns.copied().max().unwrap_or_default()
     }
 }
 

@@ -32,6 +32,8 @@ pub struct Batch {
     /// Whether somebody wants to know the touched keys; then they are collected here.
     watching: bool,
     touched: Vec<TouchedKey>,
+    /// The keyspace events of changes, with their keys, if somebody wants them.
+    events: Option<Vec<(&'static str, Vec<u8>)>>,
 }
 
 /// A key that a record touched, for who watches keys: held replies now, WATCH and tracking later.
@@ -79,6 +81,17 @@ impl Batch {
     /// Says whether touched keys are to be collected.
     pub fn watch(&mut self, watching: bool) {
         self.watching = watching;
+    }
+
+    /// Collects keyspace events too, from now on.
+    pub fn keep_events(&mut self) {
+        self.watching = true;
+        self.events = Some(Vec::new());
+    }
+
+    /// Takes the keyspace events out, in order, each with its key.
+    pub fn take_events(&mut self) -> Vec<(&'static str, Vec<u8>)> {
+        self.events.as_mut().map(std::mem::take).unwrap_or_default()
     }
 
     /// Forgets the selected database, so that the next record brings its own SELECT.
@@ -228,7 +241,7 @@ impl<'a> Tx<'a> {
         let effect = change.apply(self.keyspace, db);
         if effect.changes > 0 {
             self.batch.changes += effect.changes;
-            self.batch.call_records += 1;
+            self.batch.call_records += change.records();
             self.batch.select(db);
             change.write(&mut self.batch.bytes);
             if self.batch.watching {
@@ -240,9 +253,17 @@ impl<'a> Tx<'a> {
 
     fn collect<C: Change>(&mut self, db: Db, change: &C) {
         let touched = &mut self.batch.touched;
-        change.touched(db, &mut |seen| {
+        let events = &mut self.batch.events;
+        change.touched(self.keyspace, db, &mut |seen| {
             touched.push(match seen {
-                Touched::Key { db, key, .. } => TouchedKey::Key(db, key.hash),
+                Touched::Key { db, key, event } => {
+                    if let Some(events) = events
+                        && !event.is_empty()
+                    {
+                        events.push((event, key.bytes.to_vec()));
+                    }
+                    TouchedKey::Key(db, key.hash)
+                }
                 Touched::Database(db) => TouchedKey::Database(db),
                 Touched::All => TouchedKey::All,
             });

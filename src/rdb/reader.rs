@@ -331,7 +331,7 @@ impl State {
     }
 
     /// Reads one opcode and what belongs to it. Changes nothing unless all of it is there.
-    #[inline]
+    #[inline(always)]
     fn step(&mut self, cursor: &mut Cursor<'_>, sink: &mut dyn Sink) -> Result<Step, Fault> {
         let Some(version) = self.version else {
             self.version = Some(read_header(cursor)?);
@@ -365,7 +365,7 @@ impl State {
     }
 
     /// A key with its value, behind the type byte, which stands at `offset`.
-    #[inline]
+    #[inline(always)]
     fn key(
         &mut self,
         number: u8,

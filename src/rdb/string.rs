@@ -33,7 +33,7 @@ pub(super) enum Encoded<'a> {
 
 impl<'a> Encoded<'a> {
     /// Reads a string.
-    #[inline]
+    #[inline(always)]
     pub(super) fn read(cursor: &mut Cursor<'a>) -> Result<Encoded<'a>, Fault> {
         let offset = cursor.offset();
         Ok(match length::read(cursor)? {
@@ -59,7 +59,7 @@ impl<'a> Encoded<'a> {
     }
 
     /// The string as a value; `scratch` holds it if it had to be decompressed.
-    #[inline]
+    #[inline(always)]
     pub(super) fn value<'s>(self, scratch: &'s mut Vec<u8>) -> Result<StringValue<'s>, Fault>
     where
         'a: 's,
@@ -81,7 +81,7 @@ impl<'a> Encoded<'a> {
     }
 
     /// The string as bytes; `scratch` holds them if they are not in the file as they are.
-    #[inline]
+    #[inline(always)]
     pub(super) fn bytes<'s>(self, scratch: &'s mut Vec<u8>) -> Result<&'s [u8], Fault>
     where
         'a: 's,

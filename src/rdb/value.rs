@@ -28,7 +28,7 @@ pub(super) enum Value<'a> {
 }
 
 /// Reads a value of type `number`, which stands at `offset`; `key` is for the error.
-#[inline]
+#[inline(always)]
 pub(super) fn read<'a>(
     cursor: &mut Cursor<'a>,
     number: u8,

@@ -40,6 +40,8 @@ pub enum Reply<'a> {
     BulkInt(i64),
     /// A number; in RESP2 a string.
     Double(f64),
+    /// A number with more digits than a double has, as text; in RESP2 a string.
+    DoubleText(Vec<u8>),
     /// In RESP2 the integers 1 and 0.
     Bool(bool),
     /// An integer of any size in decimal; in RESP2 a string.
@@ -50,6 +52,8 @@ pub enum Reply<'a> {
     Array(Vec<Reply<'a>>),
     /// Pairs in order; in RESP2 an array of keys and values.
     Map(Vec<(Reply<'a>, Reply<'a>)>),
+    /// Pairs in order, as XREAD answers them: in RESP3 a map, in RESP2 an array of arrays of two.
+    NestedMap(Vec<(Reply<'a>, Reply<'a>)>),
     /// Distinct values; in RESP2 an array.
     Set(Vec<Reply<'a>>),
     /// Not an answer to a request: a message or an invalidation; in RESP2 an array.

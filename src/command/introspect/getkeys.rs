@@ -35,19 +35,41 @@ fn keys_of<'a>(arguments: &[&'a [u8]]) -> Result<Vec<(&'a [u8], Access)>> {
     let positions = command
         .key_positions(arguments)
         .ok_or(Error::text("ERR Invalid arguments specified for command"))?;
-    let keys = positions.into_iter().map(|(position, access)| {
-        let access = if access == Access::Variable { varied(command, arguments) } else { access };
-        (arguments[position], access)
-    });
+    let keys = positions
+        .into_iter()
+        .map(|(position, access)| (arguments[position], varied(command, access, arguments)));
     Ok(keys.collect())
 }
 
-/// What a call does with a key whose access its options decide: SET reads the old value if GET is
-/// among them.
-fn varied(command: &Resolved, arguments: &[&[u8]]) -> Access {
-    let mut options = arguments.iter().skip(3);
-    match command.name {
-        "set" if !options.any(|option| option.eq_ignore_ascii_case(b"GET")) => Access::Overwrite,
-        _ => Access::ReadUpdate,
+/// What a call does with a key whose access its options decide.
+fn varied(command: &Resolved, access: Access, arguments: &[&[u8]]) -> Access {
+    match (access, command.name) {
+        (Access::OverwriteVariable, _) => Access::Overwrite,
+        (Access::ReadDeleteIncomplete, _) => Access::ReadDelete,
+        (Access::Variable, "set") if !has_get(arguments) => Access::Overwrite,
+        (Access::Variable, "bitfield") if only_gets(arguments) => Access::Read,
+        (Access::Variable, _) => Access::ReadUpdate,
+        (other, _) => other,
     }
+}
+
+/// Whether a SET reads the old value.
+fn has_get(arguments: &[&[u8]]) -> bool {
+    arguments.iter().skip(3).any(|option| option.eq_ignore_ascii_case(b"GET"))
+}
+
+/// Whether a BITFIELD has nothing but GET and OVERFLOW.
+fn only_gets(arguments: &[&[u8]]) -> bool {
+    let mut at = 2;
+    while let Some(option) = arguments.get(at) {
+        at += match option.to_ascii_uppercase().as_slice() {
+            b"GET" => 3,
+            b"OVERFLOW" => 2,
+            _ => return false,
+        };
+        if at > arguments.len() {
+            return false;
+        }
+    }
+    true
 }

@@ -126,7 +126,7 @@ fn incrbyfloat_has_its_own_event_and_no_record_of_its_own() {
     let key = Key::new(b"k");
     let set = SetString { key, value: b"1.5", expiry: SetExpiry::Clear };
     let mut events = vec![];
-    IncrByFloat(set).touched(Db(0), &mut |seen| {
+    IncrByFloat(set).touched(&Keyspace::new(1, Reclaimer::inline()), Db(0), &mut |seen| {
         if let Touched::Key { event, .. } = seen {
             events.push(event);
         }

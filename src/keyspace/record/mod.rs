@@ -11,16 +11,34 @@
 //!
 //! | file | changes | written as |
 //! |---|---|---|
-//! | `string` | [`SetString`], [`SetMany`], [`IncrBy`], [`IncrByFloat`], [`Append`], [`SetRange`] | SET, MSET, INCRBY, APPEND, SETRANGE |
-//! | `generic` | [`Delete`], [`DeleteMany`], [`ExpireAt`], [`Persist`], [`Rename`], [`Move`], [`Copy`] | DEL, DEL, PEXPIREAT, PERSIST, RENAME, MOVE, COPY |
+//! | `string` | [`SetString`], [`SetMany`], [`IncrBy`], [`IncrByFloat`], [`IncrEx`], [`Append`], [`SetRange`] | SET, MSET, INCRBY, APPEND, SETRANGE |
+//! | `generic` | [`Delete`], [`DeleteMany`], [`ExpireAt`], [`Persist`], [`Rename`], [`Move`], [`Copy`], [`Restore`] | DEL, DEL, PEXPIREAT, PERSIST, RENAME, MOVE, COPY, RESTORE |
+//! | `set` | [`AddMembers`], [`RemoveMembers`], [`MoveMember`] | SADD, SREM, SMOVE |
+//! | `list` | [`Push`], [`Pop`], [`SetAt`], [`InsertAt`], [`RemoveValue`], [`Trim`], [`MoveElement`] | LPUSH and RPUSH, LPOP and RPOP, LSET, LINSERT, LREM, LTRIM, LMOVE |
+//! | `stream` | [`AddEntry`], [`DeleteEntries`], [`TrimStream`], [`SetStreamId`], [`CreateGroup`]…, [`Claim`], [`Acknowledge`] | XADD, XDEL, XTRIM, XSETID, XGROUP …, XCLAIM, XACK |
+//! | `bits` | [`SetBit`], [`BitField`], [`BitOp`] | SETBIT, BITFIELD SET, BITOP |
+//! | `hyperloglog` | [`HllAdd`], [`HllPut`] | PFADD; PFADD, PFMERGE or SET |
 //! | `whole` | [`FlushDb`], [`FlushAll`], [`SwapDb`] | FLUSHDB, FLUSHALL, SWAPDB |
 
+mod bits;
 mod generic;
+mod hyperloglog;
+mod list;
+mod set;
+mod stream;
 mod string;
 mod whole;
 
-pub use generic::{Copy, Delete, DeleteMany, ExpireAt, Move, Persist, Rename};
-pub use string::{Append, IncrBy, IncrByFloat, SetExpiry, SetMany, SetRange, SetString};
+pub use bits::{BitField, BitOp, FieldSet, SetBit};
+pub use generic::{Copy, Delete, DeleteMany, ExpireAt, Move, Persist, Rename, Restore};
+pub use hyperloglog::{HllAdd, HllPut, HllRecord};
+pub use list::{InsertAt, MoveElement, Pop, Push, RemoveValue, SetAt, Trim, push_event};
+pub use set::{AddMembers, MoveMember, RemoveMembers};
+pub use stream::{
+    Acknowledge, AddEntry, Claim, CreateConsumer, CreateGroup, DeleteConsumer, DeleteEntries,
+    DestroyGroup, SeeConsumer, SetGroupId, SetStreamId, TrimStream,
+};
+pub use string::{Append, IncrBy, IncrByFloat, IncrEx, SetExpiry, SetMany, SetRange, SetString};
 pub use whole::{FlushAll, FlushDb, SwapDb};
 
 use super::{Db, Key, Keyspace};
@@ -34,11 +52,17 @@ pub trait Change {
     /// Applies it in database `db`. Cannot fail: whoever emits has checked everything before.
     fn apply(&self, keyspace: &mut Keyspace, db: Db) -> Effect<Self::Found>;
 
-    /// Names each key it touches, with the keyspace event.
-    fn touched(&self, db: Db, see: &mut dyn FnMut(Touched<'_>));
+    /// Names each key it touches, with the keyspace event. `after` is the keyspace with the change
+    /// applied: a change that has emptied a collection tells `del` too ([`emptied`]).
+    fn touched(&self, after: &Keyspace, db: Db, see: &mut dyn FnMut(Touched<'_>));
 
-    /// Appends its record: one RESP command, by [`Record`].
+    /// Appends its record: RESP commands, by [`Record`].
     fn write(&self, bytes: &mut Vec<u8>);
+
+    /// How many commands [`Self::write`] appends; several travel inside MULTI and EXEC.
+    fn records(&self) -> usize {
+        1
+    }
 }
 
 /// What applying a change did.
@@ -66,13 +90,25 @@ pub enum Touched<'a> {
         db: Db,
         /// The key.
         key: Key<'a>,
-        /// The event's name, as Redis publishes it.
+        /// The event's name, as Redis publishes it; empty: none is.
         event: &'static str,
     },
     /// Every key of a database.
     Database(Db),
     /// Every key of every database.
     All,
+}
+
+/// Tells `del` of a key that a change has removed by emptying its collection.
+pub(in crate::keyspace) fn emptied(
+    after: &Keyspace,
+    db: Db,
+    key: Key<'_>,
+    see: &mut dyn FnMut(Touched<'_>),
+) {
+    if after.table(db).get(key.hash, key.bytes).is_none() {
+        see(Touched::Key { db, key, event: "del" });
+    }
 }
 
 /// Why a key was removed; the record is the same, the event is not.
@@ -82,6 +118,10 @@ pub enum Cause {
     Command,
     /// Its time had come.
     Expired,
+    /// What the command stores comes in its place: no event of its own.
+    Replaced,
+    /// A command took everything out of a collection: its event (`spop`), then `del`.
+    Emptied(&'static str),
 }
 
 /// Writes one record: a RESP array of bulk strings.

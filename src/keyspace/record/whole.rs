@@ -16,7 +16,7 @@ impl Change for FlushDb {
         Effect::of(keys as u64, keys)
     }
 
-    fn touched(&self, db: Db, see: &mut dyn FnMut(Touched<'_>)) {
+    fn touched(&self, _after: &Keyspace, db: Db, see: &mut dyn FnMut(Touched<'_>)) {
         see(Touched::Database(db));
     }
 
@@ -39,7 +39,7 @@ impl Change for FlushAll {
         Effect::of(keys as u64, keys)
     }
 
-    fn touched(&self, _db: Db, see: &mut dyn FnMut(Touched<'_>)) {
+    fn touched(&self, _after: &Keyspace, _db: Db, see: &mut dyn FnMut(Touched<'_>)) {
         see(Touched::All);
     }
 
@@ -65,7 +65,7 @@ impl Change for SwapDb {
         Effect::of(u64::from(self.a != self.b), ())
     }
 
-    fn touched(&self, _db: Db, see: &mut dyn FnMut(Touched<'_>)) {
+    fn touched(&self, _after: &Keyspace, _db: Db, see: &mut dyn FnMut(Touched<'_>)) {
         see(Touched::Database(self.a));
         see(Touched::Database(self.b));
     }

@@ -73,14 +73,14 @@ pub(super) fn backlen_width(size: usize) -> usize {
 
 /// Where the entry after the one at `at` is.
 #[inline(always)]
-pub(super) fn after(bytes: &[u8], at: usize) -> usize {
+pub(in crate::types) fn after(bytes: &[u8], at: usize) -> usize {
     let size = size(bytes, at);
     at + size + backlen_width(size)
 }
 
 /// Where the entry before position `at` is; there must be one.
 #[inline]
-pub(super) fn before(bytes: &[u8], at: usize) -> usize {
+pub(in crate::types) fn before(bytes: &[u8], at: usize) -> usize {
     let mut size = 0;
     let mut width = 0;
     loop {
@@ -95,7 +95,7 @@ pub(super) fn before(bytes: &[u8], at: usize) -> usize {
 
 /// The element at `at`.
 #[inline(always)]
-pub(super) fn element(bytes: &[u8], at: usize) -> Element<'_> {
+pub(in crate::types) fn element(bytes: &[u8], at: usize) -> Element<'_> {
     let first = bytes[at];
     match first {
         0..STR6 => Element::Int(i64::from(first)),
@@ -230,7 +230,7 @@ impl<'a> Needle<'a> {
 
     /// Appends the entry.
     #[inline]
-    pub(super) fn append_to(&self, out: &mut Vec<u8>) {
+    pub(in crate::types) fn append_to(&self, out: &mut Vec<u8>) {
         let size = self.size();
         out.extend_from_slice(self.head());
         out.extend_from_slice(self.body);
