@@ -232,7 +232,7 @@ mod tests {
         for (n, (db, number)) in numbers.iter().enumerate() {
             let (key, value) = (key_of(number % 3_000), value_of(*number));
             let expiry = (number % 5 == 0).then_some(number + 1);
-            let own = (number % 7 == 0).then_some(number as u32 & 0xFFFF);
+            let own = (number % 7 == 0).then_some(*number as u32 & 0xFFFF);
             gathered.string(Db(*db), &key, StringRef::Bytes(&value), expiry, own);
             if finish {
                 model.insert((*db, key), (value, expiry, own.unwrap_or(clock)));
@@ -264,7 +264,7 @@ mod tests {
 
     #[test]
     fn the_last_entry_of_a_key_counts_wherever_the_file_goes_to_and_fro() {
-        let mut keyspace = Keyspace::new(3, Reclaimer::start());
+        let mut keyspace = Keyspace::new(3, Reclaimer::inline());
         keyspace.set_clock(77);
         let mut model = Model::new();
         // Database 0, then 1 (both empty), then both by turns; keys come several times.
@@ -292,7 +292,7 @@ mod tests {
 
     #[test]
     fn what_is_not_finished_is_not_there() {
-        let mut keyspace = Keyspace::new(3, Reclaimer::start());
+        let mut keyspace = Keyspace::new(3, Reclaimer::inline());
         let mut model = Model::new();
         let numbers: Vec<(u16, u64)> = (0..1_000).map(|n| (0, n)).collect();
         load(&mut keyspace, &mut model, &numbers, false);

@@ -221,7 +221,11 @@ fn received(reply: &Reply<'_>, protocol: Protocol) -> OwnedReply {
         Reply::Array(list) | Reply::Set(list) | Reply::Push(list) => {
             OwnedReply::Array(values(list))
         }
-        Reply::Map(list) if resp3 => OwnedReply::Map(pairs(list)),
+        Reply::Map(list) | Reply::NestedMap(list) if resp3 => OwnedReply::Map(pairs(list)),
+        Reply::NestedMap(list) => {
+            let both = pairs(list).into_iter().map(|(k, v)| OwnedReply::Array(vec![k, v]));
+            OwnedReply::Array(both.collect())
+        }
         Reply::Map(list) => {
             OwnedReply::Array(pairs(list).into_iter().flat_map(|(k, v)| [k, v]).collect())
         }
