@@ -26,6 +26,7 @@ mod keys;
 mod scan;
 mod server;
 mod set;
+mod stream;
 mod string;
 
 pub use call::Call;

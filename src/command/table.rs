@@ -6,7 +6,8 @@
 //! lock. `derived` has what only COMMAND and the tests ask for.
 
 use super::{
-    Command, Handler, Keys, cluster, connection, introspect, keys, server, set, string, syntax,
+    Command, Handler, Keys, cluster, connection, introspect, keys, server, set, stream, string,
+    syntax,
 };
 use std::ops::Deref;
 use std::sync::LazyLock;
@@ -15,6 +16,7 @@ use std::sync::LazyLock;
 const GROUPS: &[&[Command]] = &[
     string::COMMANDS,
     set::COMMANDS,
+    stream::COMMANDS,
     keys::COMMANDS,
     connection::COMMANDS,
     server::COMMANDS,

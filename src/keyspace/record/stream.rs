@@ -462,12 +462,7 @@ impl Change for SeeConsumer<'_> {
 }
 
 /// Edits a stream; a missing one is made.
-fn edit<R>(
-    keyspace: &mut Keyspace,
-    db: Db,
-    key: Key<'_>,
-    f: impl FnOnce(&mut Stream) -> R,
-) -> R {
+fn edit<R>(keyspace: &mut Keyspace, db: Db, key: Key<'_>, f: impl FnOnce(&mut Stream) -> R) -> R {
     keyspace.edit(db, key, |stream: &mut Arc<Stream>, _context| f(Arc::make_mut(stream)))
 }
 
