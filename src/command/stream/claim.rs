@@ -165,7 +165,7 @@ pub(super) const XAUTOCLAIM: Command = Command {
     "#,
     since: "6.2.0",
     complexity: "O(1) if COUNT is small.",
-    keys: &[Keys::One(1, Access::ReadDelete)],
+    keys: &[Keys::One(1, Access::DeleteRw)],
     flags: &[Flag::Fast],
     tips: &["nondeterministic_output"],
     handler: Handler::Write(xautoclaim),
