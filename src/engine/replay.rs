@@ -16,6 +16,7 @@ use crate::keyspace::{Db, StringRef, Tx};
 use crate::log::{BaseInfo, Lsn, Replay, ReplayError};
 use crate::rdb::{self, LoadOptions, Sink, StringValue};
 use crossbeam_channel::{Receiver, Sender};
+use std::num::NonZero;
 use std::path::Path;
 
 /// AUX field with the LSN that an RDB file of ours is a snapshot of.
@@ -67,7 +68,7 @@ pub(super) fn record(engine: &mut Engine, arguments: &[&[u8]]) -> Result<(), Rep
 
 /// Loads an RDB file's bytes. Keys whose expiry has passed are loaded too: the log decides when
 /// they go. One thread decodes and hashes, this one puts; each waits when it is far ahead of the
-/// other.
+/// other. What goes into an empty database is put when all has come, on all cores.
 pub(super) fn rdb(engine: &mut Engine, bytes: &[u8]) -> Result<(BaseInfo, usize), ReplayError> {
     /// Batches under way: enough that neither thread waits for every batch of the other.
     const BATCHES: usize = 8;
@@ -81,6 +82,9 @@ pub(super) fn rdb(engine: &mut Engine, bytes: &[u8]) -> Result<(BaseInfo, usize)
     let databases = engine.keyspace.databases();
     let clock = lru_clock(engine.now.0);
     let mut loader = Loader::new(&mut engine.keyspace);
+    // If that cannot be told, one thread will do.
+    let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
+    loader.prepare(bytes.len(), threads);
     let decoded = std::thread::scope(|scope| {
         let decoder = scope.spawn(move || {
             let mut gatherer = Gatherer::new(databases, clock, full, to_fill);
@@ -96,6 +100,7 @@ pub(super) fn rdb(engine: &mut Engine, bytes: &[u8]) -> Result<(BaseInfo, usize)
         decoder.join()
     });
     let (summary, info) = decoded.map_err(|_| "the decoder has panicked")??;
+    loader.finish();
     engine.snapshots.loaded_keys += summary.keys;
     Ok((info, usize::try_from(summary.consumed)?))
 }
@@ -157,8 +162,11 @@ impl Sink for Gatherer {
         entry: &rdb::Entry<'_>,
         value: StringValue<'_>,
     ) -> Result<(), rdb::Refused> {
-        /// Entries of a batch: some tens of KiB.
-        const BATCH: usize = 512;
+        /// Entries of a batch: many, since waking the other thread takes as long as decoding some
+        /// dozens.
+        const BATCH: usize = 4096;
+        /// Bytes of a batch: those under way shall fit a third-level cache.
+        const BATCH_BYTES: usize = 256 << 10;
         let Some(db) = self.db.1 else {
             let text = format!("database {} does not exist here (see `databases`)", self.db.0);
             return Err(rdb::Refused(text));
@@ -169,7 +177,8 @@ impl Sink for Gatherer {
         };
         let idle = entry.idle_s.map(|idle| self.clock.wrapping_sub(idle as u32) & CLOCK_MASK);
         self.batch.string(db, entry.key, value, entry.expiry_ms, idle);
-        if self.batch.len() == BATCH { self.hand_over() } else { Ok(()) }
+        let full = self.batch.len() >= BATCH || self.batch.bytes() >= BATCH_BYTES;
+        if full { self.hand_over() } else { Ok(()) }
     }
 
     fn function(&mut self, _code: &[u8]) -> Result<(), rdb::Refused> {

@@ -213,8 +213,11 @@ impl Engine {
             claim: claim.clone(),
         };
         let config = &self.admin.config;
-        let options =
-            WriterOptions { compression: config.rdbcompression(), checksum: config.rdbchecksum() };
+        let options = WriterOptions {
+            compression: config.rdbcompression(),
+            checksum: config.rdbchecksum(),
+            ..WriterOptions::default()
+        };
         let frozen = self.keyspace.freeze();
         (
             Job {

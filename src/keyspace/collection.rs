@@ -13,16 +13,18 @@
 //! it back in whatever form it has then.
 
 use super::value::{
-    KIND_HASH, KIND_SET, KIND_SET_INTS, Object, PackedObject,
+    KIND_HASH, KIND_LIST, KIND_SET, KIND_SET_INTS, KIND_ZSET, Object, PackedObject,
 };
 use super::{Db, Key, Keyspace};
 use crate::paged::{self, Expiry, NewValue, PageHeap, Value};
 use crate::types::Limits;
 use crate::types::hash::HashValue;
 use crate::types::intset::IntSet;
+use crate::types::list::ListValue;
 use crate::types::packed::Packed;
 use crate::types::set::SetValue;
 use crate::types::stream::Stream;
+use crate::types::zset::ZsetValue;
 
 use std::sync::Arc;
 
@@ -58,6 +60,31 @@ pub trait Collection: Sized {
 
     /// Whether its key goes: an empty collection is not stored (only streams are).
     fn vanishes(&self) -> bool;
+}
+
+impl Collection for ListValue {
+    fn empty() -> Self {
+        ListValue::new()
+    }
+
+    fn small(kind: u8, bytes: Vec<u8>) -> Option<Self> {
+        (kind == KIND_LIST).then(|| ListValue::Packed(Packed::from_vec(bytes)))
+    }
+
+    fn large(object: Object) -> Option<Self> {
+        if let Object::List(list) = object { Some(ListValue::Tree(list)) } else { None }
+    }
+
+    fn into_parts(self) -> Parts {
+        match self {
+            ListValue::Packed(packed) => Parts::Small(KIND_LIST, packed.into_vec()),
+            ListValue::Tree(list) => Parts::Large(Object::List(list)),
+        }
+    }
+
+    fn vanishes(&self) -> bool {
+        self.is_empty()
+    }
 }
 
 impl Collection for SetValue {
@@ -134,6 +161,31 @@ impl Collection for Arc<Stream> {
 
     fn vanishes(&self) -> bool {
         false
+    }
+}
+
+impl Collection for ZsetValue {
+    fn empty() -> Self {
+        ZsetValue::new()
+    }
+
+    fn small(kind: u8, bytes: Vec<u8>) -> Option<Self> {
+        (kind == KIND_ZSET).then(|| ZsetValue::Packed(Packed::from_vec(bytes)))
+    }
+
+    fn large(object: Object) -> Option<Self> {
+        if let Object::Zset(zset) = object { Some(ZsetValue::Tree(zset)) } else { None }
+    }
+
+    fn into_parts(self) -> Parts {
+        match self {
+            ZsetValue::Packed(packed) => Parts::Small(KIND_ZSET, packed.into_vec()),
+            ZsetValue::Tree(zset) => Parts::Large(Object::Zset(zset)),
+        }
+    }
+
+    fn vanishes(&self) -> bool {
+        self.is_empty()
     }
 }
 

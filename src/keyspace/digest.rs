@@ -5,9 +5,12 @@
 //! matter. An expiry counts as present or absent; its time does not. Access clocks do not count.
 
 use super::{Db, Entry, Frozen, Keyspace, Type};
+use crate::base::number;
 use crate::types::hash::HashRef;
+use crate::types::list::ListRef;
 use crate::types::set::SetRef;
 use crate::types::stream::{Stream, StreamId};
+use crate::types::zset::ZsetRef;
 use sha1::{Digest as _, Sha1};
 use std::ops::ControlFlow;
 
@@ -84,8 +87,12 @@ fn value_into(digest: &mut Digest, entry: &Entry<'_>) {
     digest.mix(&type_number(entry.value_type()).to_be_bytes());
     if let Some(string) = entry.string() {
         digest.mix(&string.bytes());
+    } else if let Some(list) = entry.list() {
+        list_into(digest, list);
     } else if let Some(set) = entry.set() {
         set_into(digest, set);
+    } else if let Some(zset) = entry.zset() {
+        zset_into(digest, zset);
     } else if let Some(hash) = entry.hash() {
         hash_into(digest, hash);
     } else if let Some(stream) = entry.stream() {
@@ -96,12 +103,30 @@ fn value_into(digest: &mut Digest, entry: &Entry<'_>) {
     }
 }
 
+fn list_into(digest: &mut Digest, list: ListRef<'_>) {
+    for element in list.iter() {
+        element.with(|bytes| digest.mix(bytes));
+    }
+}
+
 fn set_into(digest: &mut Digest, set: SetRef<'_>) {
     // It never breaks off.
     let _whole = set.each(|member| {
         member.with(|bytes| digest.xor(&Sha1::digest(bytes)));
         ControlFlow::Continue(())
     });
+}
+
+fn zset_into(digest: &mut Digest, zset: ZsetRef<'_>) {
+    let mut text = Vec::new();
+    for (member, score) in zset.iter() {
+        let mut one = Digest::default();
+        member.with(|bytes| one.mix(bytes));
+        text.clear();
+        number::write_double_17(&mut text, score);
+        one.mix(&text);
+        digest.xor(&Sha1::digest(one.0));
+    }
 }
 
 fn hash_into(digest: &mut Digest, hash: HashRef<'_>) {

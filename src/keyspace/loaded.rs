@@ -4,18 +4,28 @@
 //! plain items until they are put under a key.
 
 use super::collection::EditContext;
-use super::{Db, Key, Keyspace};
-use crate::paged::Expiry;
+use super::{Db, Key, Keyspace, Object};
+use crate::paged::{Expiry, NewValue};
 use crate::types::hash::HashValue;
+use crate::types::list::{ListValue, Side};
 use crate::types::set::SetValue;
+use crate::types::stream::Stream;
+use crate::types::zset::ZsetValue;
+use std::sync::Arc;
 
 /// A collection's content, checked: no member or field twice, and not empty.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone)]
 pub enum Loaded {
+    /// A list's elements.
+    List(Vec<Vec<u8>>),
     /// A set's members.
     Set(Vec<Vec<u8>>),
     /// A hash's fields.
     Hash(Vec<LoadedField>),
+    /// A sorted set's scores and members; no score is NaN.
+    Zset(Vec<(f64, Vec<u8>)>),
+    /// A stream, built: it needs no page heap.
+    Stream(Arc<Stream>),
 }
 
 /// A hash's field.
@@ -41,12 +51,23 @@ impl Keyspace {
     ) {
         self.delete(db, key);
         match value {
+            Loaded::List(elements) => self.edit(db, key, |list: &mut ListValue, context| {
+                let elements: Vec<&[u8]> = elements.iter().map(Vec::as_slice).collect();
+                list.push(Side::Right, &elements, &context.limits);
+            }),
             Loaded::Set(members) => self.edit(db, key, |set: &mut SetValue, context| {
                 fill_set(set, members, context);
             }),
             Loaded::Hash(fields) => self.edit(db, key, |hash: &mut HashValue, context| {
                 fill_hash(hash, fields, context);
             }),
+            Loaded::Zset(items) => self.edit(db, key, |zset: &mut ZsetValue, context| {
+                let items = items.iter().map(|(score, member)| (*score, member)).collect();
+                *zset = ZsetValue::build(items, &context.limits).expect("different, and none NaN");
+            }),
+            Loaded::Stream(stream) => {
+                self.put(db, key, NewValue::Object(Object::Stream(stream.clone())), Expiry::None);
+            }
         }
         if let Some(at) = expiry {
             self.expire(db, key, at);

@@ -27,8 +27,10 @@ use crate::base::rng::Rng;
 use crate::paged::{self, Expiry, NewValue, PageHeap, Table};
 use crate::types::Limits;
 use crate::types::hash::HashRef;
+use crate::types::list::ListRef;
 use crate::types::set::SetRef;
 use crate::types::stream::Stream;
+use crate::types::zset::ZsetRef;
 use std::cell::{Cell, RefCell};
 
 pub use loaded::{Loaded, LoadedField};
@@ -459,12 +461,30 @@ impl<'a> View<'a> {
         }
     }
 
+    /// The list under `key`.
+    #[inline]
+    pub fn list(&self, key: Key<'_>) -> Result<Option<ListRef<'a>>, WrongType> {
+        match self.entry(key) {
+            None => Ok(None),
+            Some(entry) => entry.list().map(Some).ok_or(WrongType),
+        }
+    }
+
     /// The set under `key`.
     #[inline]
     pub fn set(&self, key: Key<'_>) -> Result<Option<SetRef<'a>>, WrongType> {
         match self.entry(key) {
             None => Ok(None),
             Some(entry) => entry.set().map(Some).ok_or(WrongType),
+        }
+    }
+
+    /// The sorted set under `key`.
+    #[inline]
+    pub fn zset(&self, key: Key<'_>) -> Result<Option<ZsetRef<'a>>, WrongType> {
+        match self.entry(key) {
+            None => Ok(None),
+            Some(entry) => entry.zset().map(Some).ok_or(WrongType),
         }
     }
 

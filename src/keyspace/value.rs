@@ -12,9 +12,11 @@ use crate::base::number;
 use crate::paged::{self, NewValue, PageHeap, Value};
 use crate::types::hash::{Hash, HashRef};
 use crate::types::intset::IntSetRef;
+use crate::types::list::{List, ListRef};
 use crate::types::packed::PackedRef;
 use crate::types::set::{Set, SetRef};
 use crate::types::stream::Stream;
+use crate::types::zset::{Zset, ZsetRef};
 use std::borrow::Cow;
 use std::sync::Arc;
 
@@ -72,10 +74,14 @@ pub enum Object {
     String(Arc<Vec<u8>>),
     /// A small collection that is too long for the page.
     Packed(Arc<PackedObject>),
+    /// A large list.
+    List(Arc<List>),
     /// A large set.
     Set(Arc<Set>),
     /// A large hash.
     Hash(Arc<Hash>),
+    /// A large sorted set.
+    Zset(Arc<Zset>),
     /// A stream of any size.
     Stream(Arc<Stream>),
     /// It is out to be edited: never seen outside [`super::Keyspace::edit`].
@@ -109,8 +115,10 @@ impl Object {
         match self {
             Object::String(_) => "a string",
             Object::Packed(_) => "a small collection",
+            Object::List(_) => "a list",
             Object::Set(_) => "a set",
             Object::Hash(_) => "a hash",
+            Object::Zset(_) => "a sorted set",
             Object::Stream(_) => "a stream",
             Object::Away => "a value being edited",
         }
@@ -126,8 +134,10 @@ impl paged::Object for Object {
             Object::Packed(packed) => {
                 ARC_BYTES + size_of::<PackedObject>() + packed.bytes.capacity()
             }
+            Object::List(list) => ARC_BYTES + list.heap_bytes(),
             Object::Set(set) => ARC_BYTES + set.heap_bytes(),
             Object::Hash(hash) => ARC_BYTES + hash.heap_bytes(),
+            Object::Zset(zset) => ARC_BYTES + zset.heap_bytes(),
             Object::Stream(stream) => ARC_BYTES + size_of::<Stream>() + stream.heap_bytes(),
             Object::Away => 0,
         }
@@ -137,7 +147,12 @@ impl paged::Object for Object {
         match self {
             Object::Set(set) => Arc::make_mut(set).evacuate(heap),
             Object::Hash(hash) => Arc::make_mut(hash).evacuate(heap),
-            Object::String(_) | Object::Packed(_) | Object::Stream(_) | Object::Away => {}
+            Object::String(_)
+            | Object::Packed(_)
+            | Object::List(_)
+            | Object::Zset(_)
+            | Object::Stream(_)
+            | Object::Away => {}
         }
     }
 }
@@ -178,8 +193,10 @@ impl<'a> Entry<'a> {
             };
         }
         match self.0.value {
+            Value::Object(Object::List(_)) => Type::List,
             Value::Object(Object::Set(_)) => Type::Set,
             Value::Object(Object::Hash(_)) => Type::Hash,
+            Value::Object(Object::Zset(_)) => Type::Zset,
             Value::Object(Object::Stream(_)) => Type::Stream,
             _ => Type::String,
         }
@@ -195,6 +212,19 @@ impl<'a> Entry<'a> {
         }
     }
 
+    /// The value, if it is a list.
+    #[inline]
+    pub fn list(&self) -> Option<ListRef<'a>> {
+        match self.small() {
+            Some((KIND_LIST, bytes)) => Some(ListRef::Packed(PackedRef::new(bytes))),
+            Some(_) => None,
+            None => match self.0.value {
+                Value::Object(Object::List(list)) => Some(ListRef::Tree(list)),
+                _ => None,
+            },
+        }
+    }
+
     /// The value, if it is a set.
     #[inline]
     pub fn set(&self) -> Option<SetRef<'a>> {
@@ -204,6 +234,19 @@ impl<'a> Entry<'a> {
             Some(_) => None,
             None => match self.0.value {
                 Value::Object(Object::Set(set)) => Some(SetRef::Table(set)),
+                _ => None,
+            },
+        }
+    }
+
+    /// The value, if it is a sorted set.
+    #[inline]
+    pub fn zset(&self) -> Option<ZsetRef<'a>> {
+        match self.small() {
+            Some((KIND_ZSET, bytes)) => Some(ZsetRef::Packed(PackedRef::new(bytes))),
+            Some(_) => None,
+            None => match self.0.value {
+                Value::Object(Object::Zset(zset)) => Some(ZsetRef::Tree(zset)),
                 _ => None,
             },
         }
@@ -252,11 +295,17 @@ impl<'a> Entry<'a> {
 
     /// What OBJECT ENCODING answers: for strings `int`, `embstr` or `raw`, see [`embedded`].
     pub fn encoding(&self) -> &'static str {
+        if let Some(list) = self.list() {
+            return list.encoding();
+        }
         if let Some(set) = self.set() {
             return set.encoding();
         }
         if let Some(hash) = self.hash() {
             return hash.encoding();
+        }
+        if let Some(zset) = self.zset() {
+            return zset.encoding();
         }
         if self.stream().is_some() {
             return "stream";

@@ -40,9 +40,12 @@
 //! # Reading order
 //!
 //! `table` (the operations), `node` (the directory), `page`, `entry`, `edit`, `reshape`, `chain`;
-//! `frozen`, `scan`, `expiry`, `sample`, `evacuate`; then what they stand on: `heap`, `segment`,
+//! `batch`, `spill`, `build` (many entries at once); `frozen`, `scan`, `expiry`, `sample`,
+//! `evacuate`; then what they stand on: `heap`, `segment`,
 //! `remote`, `ptr`, `probe`. Unsafe code is in these five only.
 
+mod batch;
+mod build;
 mod chain;
 mod edit;
 mod entry;
@@ -60,10 +63,13 @@ mod reshape;
 mod sample;
 mod scan;
 mod segment;
+mod spill;
 mod table;
 #[cfg(test)]
 mod tests;
 
+pub use batch::Batch;
+pub use build::Builder;
 pub use frozen::Frozen;
 pub use hash::{fix_hash_seed, hash};
 pub use heap::PageHeap;

@@ -12,10 +12,16 @@ use std::io::{ErrorKind, Read};
 use super::crc::Crc64;
 use super::cursor::Cursor;
 use super::error::{Corrupt, Fault, LoadError, Refused};
+use super::extent::Extent;
+use super::hash::Hash;
 use super::length;
+use super::list::List;
 use super::opcodes::{self, Flavor, HEADER_BYTES, Version};
+use super::set::Set;
+use super::stream::Stream;
 use super::string::{Encoded, StringValue};
 use super::value::{self, Value};
+use super::zset::Zset;
 use crate::base::limits::GROW_STEP_BYTES;
 
 /// What receives a file's content, in file order. Whatever it answers with [`Refused`] ends the
@@ -41,8 +47,43 @@ pub trait Sink {
     /// A key that holds a string.
     fn string(&mut self, entry: &Entry<'_>, value: StringValue<'_>) -> Result<(), Refused>;
 
+    /// A key that holds a list.
+    fn list(&mut self, entry: &Entry<'_>, value: List<'_>) -> Result<(), Refused> {
+        let _ = value;
+        Err(unwanted("a list", entry))
+    }
+
+    /// A key that holds a set.
+    fn set(&mut self, entry: &Entry<'_>, value: Set<'_>) -> Result<(), Refused> {
+        let _ = value;
+        Err(unwanted("a set", entry))
+    }
+
+    /// A key that holds a hash.
+    fn hash(&mut self, entry: &Entry<'_>, value: Hash<'_>) -> Result<(), Refused> {
+        let _ = value;
+        Err(unwanted("a hash", entry))
+    }
+
+    /// A key that holds a sorted set.
+    fn zset(&mut self, entry: &Entry<'_>, value: Zset<'_>) -> Result<(), Refused> {
+        let _ = value;
+        Err(unwanted("a sorted set", entry))
+    }
+
+    /// A key that holds a stream.
+    fn stream(&mut self, entry: &Entry<'_>, value: Stream<'_>) -> Result<(), Refused> {
+        let _ = value;
+        Err(unwanted("a stream", entry))
+    }
+
     /// A function library's source.
     fn function(&mut self, code: &[u8]) -> Result<(), Refused>;
+}
+
+/// What a sink answers that does not take a type.
+fn unwanted(what: &str, entry: &Entry<'_>) -> Refused {
+    Refused(format!("{what} is not taken (key \"{}\")", entry.key.escape_ascii()))
 }
 
 /// A key and what is stored about it beside its value.
@@ -119,6 +160,8 @@ pub struct Summary {
     pub functions: u64,
     /// Modules' values and auxiliary data left away.
     pub skipped: u64,
+    /// Keys left away since their collections have no elements.
+    pub empty: u64,
     /// Bytes from the magic to the checksum, both included.
     pub consumed: u64,
     /// What became of the checksum.
@@ -197,12 +240,14 @@ pub struct Loader {
     base: u64,
     /// How many bytes the unfinished step lacks at least.
     missing: u64,
+    /// How far the unfinished step has been walked over, if it is a key.
+    extent: Option<Extent>,
 }
 
 impl Loader {
     /// A loader at the start of a file.
     pub fn new(options: LoadOptions) -> Loader {
-        Loader { state: State::new(options), kept: Vec::new(), base: 0, missing: 0 }
+        Loader { state: State::new(options), kept: Vec::new(), base: 0, missing: 0, extent: None }
     }
 
     /// Takes the next bytes of the stream. Not to be called again after [`Fed::Ended`] or an error.
@@ -221,6 +266,14 @@ impl Loader {
             self.missing -= arrived;
             return Ok(Fed::More);
         }
+        // A long value is walked over piece by piece, and decoded when it is complete.
+        self.extent = self.extent.take().or_else(|| Extent::of(&self.kept));
+        if let Some(extent) = &mut self.extent {
+            self.missing = extent.walk(&self.kept);
+            if self.missing > 0 {
+                return Ok(Fed::More);
+            }
+        }
         let ran = self.state.run(&self.kept, self.base, sink)?;
         if let Ran::Short { consumed, .. } = ran {
             self.kept.drain(..consumed);
@@ -231,6 +284,7 @@ impl Loader {
 
     /// Moves on by what a run did, in which `before` bytes were those of earlier feeds.
     fn note(&mut self, ran: Ran, before: usize) -> Fed {
+        self.extent = None;
         match ran {
             Ran::Short { consumed, missing } => {
                 self.base += consumed as u64;
@@ -303,6 +357,7 @@ struct State {
     expires: u64,
     functions: u64,
     skipped: u64,
+    empty: u64,
     crc: Crc64,
     /// Where strings are put together that are not in the file as they are.
     key_scratch: Vec<u8>,
@@ -322,6 +377,7 @@ impl State {
             expires: 0,
             functions: 0,
             skipped: 0,
+            empty: 0,
             crc: Crc64::new(),
             key_scratch: Vec::new(),
             value_scratch: Vec::new(),
@@ -378,13 +434,14 @@ impl State {
             expires: self.expires,
             functions: self.functions,
             skipped: self.skipped,
+            empty: self.empty,
             consumed,
             checksum,
         }))
     }
 
     /// Reads one opcode and what belongs to it. Changes nothing unless all of it is there.
-    #[inline]
+    #[inline(always)]
     fn step(&mut self, cursor: &mut Cursor<'_>, sink: &mut dyn Sink) -> Result<Step, Fault> {
         let Some(version) = self.version else {
             self.version = Some(read_header(cursor)?);
@@ -418,7 +475,7 @@ impl State {
     }
 
     /// A key with its value, behind the type byte, which stands at `offset`.
-    #[inline]
+    #[inline(always)]
     fn key(
         &mut self,
         number: u8,
@@ -428,17 +485,31 @@ impl State {
         sink: &mut dyn Sink,
     ) -> Result<(), Fault> {
         let key = Encoded::read(cursor)?.bytes(&mut self.key_scratch)?;
-        match value::read(cursor, number, offset, version, key)? {
+        let (expiry_ms, idle_s, freq) = (self.expiry_ms, self.idle_s, self.freq);
+        let entry = Entry { db: self.db, key, expiry_ms, idle_s, freq };
+        let answer = match value::read(cursor, number, offset, version, key)? {
             Value::String(string) => {
-                let value = string.value(&mut self.value_scratch)?;
-                let (expiry_ms, idle_s, freq) = (self.expiry_ms, self.idle_s, self.freq);
-                let entry = Entry { db: self.db, key, expiry_ms, idle_s, freq };
-                taken(cursor, sink.string(&entry, value))?;
-                self.keys += 1;
-                self.expires += u64::from(self.expiry_ms.is_some());
+                Some(sink.string(&entry, string.value(&mut self.value_scratch)?))
             }
-            Value::Module if self.options.modules == Modules::Skip => self.skipped += 1,
+            Value::List(list) => Some(sink.list(&entry, list)),
+            Value::Set(set) => Some(sink.set(&entry, set)),
+            Value::Hash(hash) => Some(sink.hash(&entry, hash)),
+            Value::Zset(zset) => Some(sink.zset(&entry, zset)),
+            Value::Stream(stream) => Some(sink.stream(&entry, *stream)),
+            Value::Empty => {
+                self.empty += 1;
+                None
+            }
+            Value::Module if self.options.modules == Modules::Skip => {
+                self.skipped += 1;
+                None
+            }
             Value::Module => return Err(value::not_decoded(number, offset, version, key)),
+        };
+        if let Some(answer) = answer {
+            taken(cursor, answer)?;
+            self.keys += 1;
+            self.expires += u64::from(self.expiry_ms.is_some());
         }
         (self.expiry_ms, self.idle_s, self.freq) = (None, None, None);
         Ok(())

@@ -78,6 +78,7 @@ fn restore<'a>(tx: &mut Tx<'_>, call: &Call<'a>) -> Result<Reply<'a>> {
         Ok(DumpValue::String(StringValue::Int(number))) => {
             Cow::Owned(itoa::Buffer::new().format(number).as_bytes().to_vec())
         }
+        Ok(_) => return Err(Error::text("ERR Bad data format")),
         Err(error) => return Err(Error::owned(format!("ERR {error}"))),
     };
     // During replay, at time zero, nothing has expired.

@@ -232,7 +232,7 @@ impl Change for Copy<'_> {
 }
 
 /// Puts a collection under a key, in place of whatever stands there: RESTORE.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct Restore<'a> {
     /// The key.
     pub key: Key<'a>,

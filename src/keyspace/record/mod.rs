@@ -14,16 +14,19 @@
 //! | `string` | [`SetString`], [`SetMany`], [`IncrBy`], [`IncrByFloat`], [`Append`], [`SetRange`] | SET, MSET, INCRBY, APPEND, SETRANGE |
 //! | `generic` | [`Delete`], [`DeleteMany`], [`ExpireAt`], [`Persist`], [`Rename`], [`Move`], [`Copy`], [`Restore`] | DEL, DEL, PEXPIREAT, PERSIST, RENAME, MOVE, COPY, RESTORE |
 //! | `set` | [`AddMembers`], [`RemoveMembers`], [`MoveMember`] | SADD, SREM, SMOVE |
+//! | `list` | [`Push`], [`Pop`], [`SetAt`], [`InsertAt`], [`RemoveValue`], [`Trim`], [`MoveElement`] | LPUSH and RPUSH, LPOP and RPOP, LSET, LINSERT, LREM, LTRIM, LMOVE |
 //! | `stream` | [`AddEntry`], [`DeleteEntries`], [`TrimStream`], [`SetStreamId`], [`CreateGroup`]…, [`Claim`], [`Acknowledge`] | XADD, XDEL, XTRIM, XSETID, XGROUP …, XCLAIM, XACK |
 //! | `whole` | [`FlushDb`], [`FlushAll`], [`SwapDb`] | FLUSHDB, FLUSHALL, SWAPDB |
 
 mod generic;
+mod list;
 mod set;
 mod stream;
 mod string;
 mod whole;
 
 pub use generic::{Copy, Delete, DeleteMany, ExpireAt, Move, Persist, Rename, Restore};
+pub use list::{InsertAt, MoveElement, Pop, Push, RemoveValue, SetAt, Trim, push_event};
 pub use set::{AddMembers, MoveMember, RemoveMembers};
 pub use stream::{
     Acknowledge, AddEntry, Claim, CreateConsumer, CreateGroup, DeleteConsumer, DeleteEntries,

@@ -5,14 +5,14 @@
 //! separator; so rank, length and memory are known without looking further down.
 //!
 //! ```text
-//!  Tree ──► root ──► Inner { child: count, bytes, sep, node │ child │ ... 32 } ──► ... ──► leaf
+//!  Tree ──► root ──► Inner { child: count, bytes, sep, node │ child │ ... } ──► ... ──► leaf
 //!  clone ─► the same root, until one of the two is written: then the writer has its own copy of
 //!           the way down and of one leaf; everything else stays shared
 //! ```
 //!
 //! Nodes are behind an `Arc`. A count of 1 all the way down means that nobody else sees them: then
 //! they are changed in place, else copied first. All leaves have the same depth. Inner nodes but
-//! the root have 8 to 32 children. Leaves are never empty.
+//! the root have 8 to 31 children. Leaves are never empty.
 //!
 //! Freeing a tree takes time in proportion to its size: hand large ones to another thread. The
 //! recursion of dropping, as all recursion here, is as deep as the tree is high.

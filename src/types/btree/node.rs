@@ -2,15 +2,16 @@
 
 use std::sync::Arc;
 
+use crate::types::allocation::size_class;
+
 use super::seek::{AtRank, Seek};
 use super::{Edge, Leaf};
 
-/// Children of an inner node, at most. Copying a shared node touches the counts of as many.
-pub(super) const FAN_OUT: usize = 32;
+/// Children of an inner node, at most. Copying a shared node touches the counts of as many. For a
+/// moment, before a split, there is one more.
+pub(super) const FAN_OUT: usize = 31;
 /// Children of an inner node other than the root, at least.
 pub(super) const FAN_MIN: usize = 8;
-/// The two counts of an `Arc`.
-const COUNTS: usize = 2 * size_of::<usize>();
 
 /// A subtree, with what its parent knows of it.
 pub(super) struct Child<L: Leaf> {
@@ -85,9 +86,19 @@ enum Size {
     Over,
 }
 
+/// Bytes of an `Arc`'s block: two counts, and what it holds.
+pub(super) const fn block<T>() -> usize {
+    size_class(2 * size_of::<usize>() + size_of::<T>())
+}
+
 /// Bytes of a leaf's block and all behind it.
 fn leaf_bytes<L: Leaf>(leaf: &L) -> usize {
-    COUNTS + size_of::<L>() + leaf.heap_bytes()
+    block::<L>() + leaf.heap_bytes()
+}
+
+/// The room to have for so many children: steps that size classes have too, mostly.
+fn room(children: usize) -> usize {
+    children.next_multiple_of(if children <= 16 { 4 } else { 8 })
 }
 
 impl<L: Leaf> Child<L> {
@@ -283,7 +294,9 @@ impl<L: Leaf> Child<L> {
                     Edge::Inside => children.len() / 2,
                     Edge::Last => children.len().min(FAN_OUT + 1) - FAN_MIN,
                 };
-                Self::of_children(children.split_off(at))
+                let right = children.split_off(at);
+                children.shrink_to(room(at));
+                Self::of_children(right)
             }
         };
         self.refresh();
@@ -442,7 +455,7 @@ enum End {
 impl<L: Leaf> Inner<L> {
     /// Items, and heap bytes from this node's block down.
     fn totals(&self) -> (usize, usize) {
-        let own = COUNTS + size_of::<Self>() + self.children.capacity() * size_of::<Child<L>>();
+        let own = block::<Self>() + size_class(self.children.capacity() * size_of::<Child<L>>());
         self.children.iter().fold((0, own), |(count, bytes), child| {
             (count + child.count, bytes + child.footprint())
         })
@@ -452,9 +465,7 @@ impl<L: Leaf> Inner<L> {
     fn reserve(&mut self, more: usize) {
         let needed = self.children.len() + more;
         if needed > self.children.capacity() {
-            // One more than allowed is there for a moment before a split.
-            let roomy = (needed + needed / 2 + 1).min(FAN_OUT + 1).max(needed);
-            self.children.reserve_exact(roomy - self.children.len());
+            self.children.reserve_exact(room(needed) - self.children.len());
         }
     }
 

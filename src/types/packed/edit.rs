@@ -43,6 +43,11 @@ impl Packed {
         self.0.capacity()
     }
 
+    /// Makes room for so many bytes more, and not beyond.
+    pub fn reserve_exact(&mut self, bytes: usize) {
+        self.0.reserve_exact(bytes);
+    }
+
     /// Everything that can be read.
     #[inline]
     #[allow(clippy::should_implement_trait, reason = "a view by value, which AsRef cannot give")]

@@ -13,6 +13,12 @@ pub enum Element<'a> {
 }
 
 impl<'a> Element<'a> {
+    /// The element that has this text, as a small form gives it: an integer if it is exactly one's
+    /// text.
+    pub fn parse(text: &'a [u8]) -> Self {
+        super::entry::as_integer(text).map_or(Element::Bytes(text), Element::Int)
+    }
+
     /// Whether it is these bytes.
     #[inline]
     pub fn is(&self, bytes: &[u8]) -> bool {

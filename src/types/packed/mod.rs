@@ -22,11 +22,11 @@ mod scored;
 #[cfg(test)]
 mod tests;
 
-pub use check::{Checked, Malformed, check};
+pub use check::{Checked, Malformed, check, elements};
 pub use edit::Packed;
 pub use element::Element;
 pub use entry::Needle;
-pub use scored::Scored;
+pub use scored::{Scored, score};
 
 /// A small form where it lies.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -82,6 +82,19 @@ impl<'a> PackedRef<'a> {
     #[inline]
     pub fn iter(self) -> Iter<'a> {
         Iter { bytes: self.0, front: Self::START, back: self.0.len(), left: self.len() }
+    }
+
+    /// The elements with these indexes (those that there are), from either end.
+    #[inline]
+    pub fn range(self, indexes: std::ops::Range<usize>) -> Iter<'a> {
+        let end = indexes.end.min(self.len());
+        let left = end.saturating_sub(indexes.start);
+        let (front, back) = if left == 0 {
+            (self.end(), self.end())
+        } else {
+            (self.position(indexes.start), self.position(end))
+        };
+        Iter { bytes: self.0, front, back, left }
     }
 
     /// The elements two by two: fields and values, or members and scores.
