@@ -51,7 +51,7 @@ impl Options {
                     Ok(Trim::Length(length.map_err(|_| negative)?))
                 })?;
             } else if call.is(parser.at, "MINID") && more {
-                parser.threshold(|text| Ok(Trim::Id(ids::with_ends(text, 0)?)))?;
+                parser.threshold(|text| Ok(Trim::Id(ids::strict(text, 0)?)))?;
             } else if call.is(parser.at, "LIMIT") && more {
                 let limit = call.int(parser.at + 1)?;
                 if limit < 0 {

@@ -242,7 +242,7 @@ impl Stream {
         if added == 0 {
             return Some(0);
         }
-        let gap = self.has_gap_from(self.first_id(), group.last_id);
+        let gap = self.has_gap_from(group.last_id);
         if group.entries_read != ENTRIES_READ_UNKNOWN && !gap {
             return Some(added - group.entries_read);
         }
@@ -267,14 +267,13 @@ impl Stream {
     /// Whether a group that knows how many entries it has read, up to `last_id`, can count on from
     /// there: it is not before the first entry, and the greatest deleted id leaves no gap behind.
     fn counts_on(&self, first_id: StreamId, last_id: StreamId) -> bool {
-        last_id >= first_id && !self.has_gap_from(first_id, last_id)
+        last_id >= first_id && !self.has_gap_from(last_id)
     }
 
-    /// Whether the greatest deleted id leaves a gap at `start` or behind it.
-    fn has_gap_from(&self, first_id: StreamId, start: StreamId) -> bool {
+    /// Whether the greatest deleted id is at `start` or behind it, and may leave a gap there.
+    fn has_gap_from(&self, start: StreamId) -> bool {
         let deleted = self.max_deleted_id;
-        let counts = !self.is_empty() && deleted != StreamId::MIN && deleted >= first_id;
-        counts && deleted >= start
+        !self.is_empty() && deleted != StreamId::MIN && deleted >= start
     }
 
     /// How many entries were ever added with ids up to `id`, where that can be told.
