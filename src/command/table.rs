@@ -6,8 +6,8 @@
 //! lock. `derived` has what only COMMAND and the tests ask for.
 
 use super::{
-    Command, Handler, Keys, cluster, connection, introspect, keys, server, set, stream, string,
-    syntax,
+    Command, Handler, Keys, bitmap, cluster, connection, hyperloglog, introspect, keys, server,
+    set, stream, string, syntax,
 };
 use std::ops::Deref;
 use std::sync::LazyLock;
@@ -17,6 +17,8 @@ const GROUPS: &[&[Command]] = &[
     string::COMMANDS,
     set::COMMANDS,
     stream::COMMANDS,
+    bitmap::COMMANDS,
+    hyperloglog::COMMANDS,
     keys::COMMANDS,
     connection::COMMANDS,
     server::COMMANDS,
