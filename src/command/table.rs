@@ -6,7 +6,7 @@
 //! lock. `derived` has what only COMMAND and the tests ask for.
 
 use super::{
-    Command, Handler, Keys, bitmap, cluster, connection, hyperloglog, introspect, keys, list,
+    Command, Handler, Keys, bitmap, cluster, connection, hash, hyperloglog, introspect, keys, list,
     server, set, stream, string, syntax,
 };
 use std::ops::Deref;
@@ -16,6 +16,7 @@ use std::sync::LazyLock;
 const GROUPS: &[&[Command]] = &[
     string::COMMANDS,
     set::COMMANDS,
+    hash::COMMANDS,
     stream::COMMANDS,
     bitmap::COMMANDS,
     hyperloglog::COMMANDS,

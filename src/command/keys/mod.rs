@@ -13,7 +13,7 @@
 //! SORT, WAIT, WAITAOF and MIGRATE come with their issues.
 
 mod dump;
-mod expire;
+pub(super) mod expire;
 mod lookup;
 mod remove;
 mod rename;
