@@ -11,6 +11,7 @@ mod always;
 mod client;
 mod connections;
 mod expiry;
+mod hashes;
 mod interop;
 mod persistence;
 mod protocol;
