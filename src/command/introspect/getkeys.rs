@@ -2,7 +2,7 @@
 
 use super::statuses;
 use crate::command::table::{self, Found, Resolved};
-use crate::command::{Access, Answer, Call, Control, Error, Result};
+use crate::command::{Access, Answer, Call, Control, Error, Keys, Result};
 use crate::resp::Reply;
 
 /// COMMAND GETKEYS: the keys, in the order of the key specs.
@@ -32,22 +32,44 @@ fn keys_of<'a>(arguments: &[&'a [u8]]) -> Result<Vec<(&'a [u8], Access)>> {
     if !command.takes(arguments.len()) {
         return Err(Error::text("ERR Invalid number of arguments specified for command"));
     }
+    // A list of keys that may be empty (PFMERGE's sources) must not be: that too is Redis'.
+    let begins_behind =
+        |keys: &Keys| matches!(keys, Keys::From(..)) && keys.begins_at() >= arguments.len();
     let positions = command
         .key_positions(arguments)
+        .filter(|_| !command.keys.iter().any(begins_behind))
         .ok_or(Error::text("ERR Invalid arguments specified for command"))?;
     let keys = positions.into_iter().map(|(position, access)| {
-        let access = if access == Access::Variable { varied(command, arguments) } else { access };
+        let varies = matches!(access, Access::Variable | Access::DeleteVariable);
+        let access = if varies { varied(command, arguments) } else { access };
         (arguments[position], access)
     });
     Ok(keys.collect())
 }
 
 /// What a call does with a key whose access its options decide: SET reads the old value if GET is
-/// among them.
+/// among them, BITFIELD changes nothing if there is nothing else, DELEX looks if it has a condition.
 fn varied(command: &Resolved, arguments: &[&[u8]]) -> Access {
-    let mut options = arguments.iter().skip(3);
+    let is = |at: usize, word: &str| {
+        arguments.get(at).is_some_and(|argument| argument.eq_ignore_ascii_case(word.as_bytes()))
+    };
+    let has = |word| (3..arguments.len()).any(|at| is(at, word));
     match command.name {
-        "set" if !options.any(|option| option.eq_ignore_ascii_case(b"GET")) => Access::Overwrite,
+        "set" if !has("GET") => Access::Overwrite,
+        "bitfield" => {
+            let mut at = 2;
+            while at < arguments.len() {
+                let behind = arguments.len() - at - 1;
+                match (is(at, "GET"), is(at, "OVERFLOW")) {
+                    (true, _) if behind >= 2 => at += 3,
+                    (_, true) if behind >= 1 => at += 2,
+                    _ => return Access::ReadUpdate,
+                }
+            }
+            Access::Read
+        }
+        "delex" if arguments.len() == 2 => Access::Remove,
+        "delex" => Access::ReadDelete,
         _ => Access::ReadUpdate,
     }
 }

@@ -44,9 +44,17 @@ impl<'a> Choices<'a> {
 }
 
 /// Not drawn: they work on files or end the process, or their arguments have nothing to do with
-/// data.
-const EXCLUDED: &[&str] =
-    &["bgrewriteaof", "bgsave", "config|rewrite", "config|set", "debug", "save", "shutdown"];
+/// data, or they take long.
+const EXCLUDED: &[&str] = &[
+    "bgrewriteaof",
+    "bgsave",
+    "config|rewrite",
+    "config|set",
+    "debug",
+    "pfselftest",
+    "save",
+    "shutdown",
+];
 
 /// A command and its syntax, read once.
 type Drawn = (&'static Resolved, Vec<Argument<'static>>);
