@@ -163,7 +163,8 @@ fn half_the_world_is_searched_once() {
 #[test]
 fn polygons() {
     let square = [point(0.0, 0.0), point(10.0, 0.0), point(10.0, 10.0), point(0.0, 10.0)];
-    assert_eq!(centroid(&square), point(5.0, 5.0));
+    let middle = centroid(&square);
+    assert!((middle.longitude - 5.0).abs() < 1e-9 && (middle.latitude - 5.0).abs() < 0.03);
     let shape = Shape::Polygon(square.to_vec());
     assert!(shape.distance(point(5.0, 5.0), point(9.0, 1.0)).is_some());
     assert!(shape.distance(point(5.0, 5.0), point(11.0, 1.0)).is_none());
