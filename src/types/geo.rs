@@ -396,7 +396,8 @@ fn box_of(corners: &[Point]) -> Area {
     }
 }
 
-/// Whether a place lies inside a polygon: a line from it to the east crosses an odd number of edges.
+/// Whether a place lies inside a polygon: a line from it to the east crosses an odd number of
+/// edges.
 fn is_inside(place: Point, corners: &[Point]) -> bool {
     let mut inside = false;
     let mut before = match corners.last() {

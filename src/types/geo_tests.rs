@@ -57,7 +57,12 @@ proptest! {
     }
 
     #[test]
-    fn neighbours_are_one_cell_away(place in points(), step in 1u8..=26, east in -1i8..=1, north in -1i8..=1) {
+    fn neighbours_are_one_cell_away(
+        place in points(),
+        step in 1u8..=26,
+        east in -1i8..=1,
+        north in -1i8..=1,
+    ) {
         let hash = Hash::of(place, step);
         let moved = hash.moved(east, north);
         let cells = 1i64 << step;

@@ -48,7 +48,7 @@ fn keys_of<'a>(arguments: &[&'a [u8]]) -> Result<Vec<(&'a [u8], Access)>> {
 }
 
 /// What a call does with a key whose access its options decide: SET reads the old value if GET is
-/// among them, BITFIELD changes nothing if there is nothing else, DELEX looks if it has a condition.
+/// among them, BITFIELD only reads if it has nothing but GET, DELEX looks if it has a condition.
 fn varied(command: &Resolved, arguments: &[&[u8]]) -> Access {
     let is = |at: usize, word: &str| {
         arguments.get(at).is_some_and(|argument| argument.eq_ignore_ascii_case(word.as_bytes()))
