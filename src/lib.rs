@@ -42,7 +42,7 @@
 //! | [`base`] | clock, chance, disk, numbers as Redis prints them, globs, limits |
 //! | [`resp`] | the protocol: requests parsed in place, replies in RESP2 and RESP3 |
 //! | [`paged`] | the copy-on-write table: pages, page heap, directory, freeze, scan |
-//! | [`types`] | value types and the algorithms on them: bitmaps, HyperLogLogs, geohashes |
+//! | [`types`] | collections as values: packed bytes, the counted tree, and what stands on them |
 //! | [`keyspace`] | databases of values with expiry; views, transactions, changes and their records; digest |
 //! | [`rdb`] | the RDB format, both ways |
 //! | [`log`] | segments, manifest, group commit, recovery |

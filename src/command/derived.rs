@@ -1,9 +1,10 @@
-//! What follows from an entry: flags, ACL categories, key specs, the positions of a call's keys.
+//! What follows from an entry: flags, ACL categories, key specs.
 //!
 //! | fact | from |
 //! |---|---|
 //! | `write`, `readonly` | the handler; of a control, [`Flag::Write`] and [`Flag::ReadOnly`] |
-//! | `movablekeys` | a [`Keys::Counted`] spec, or [`Flag::MovableKeys`] |
+//! | `blocking` and its category | the handler |
+//! | `movablekeys` | a [`Keys::Counted`], [`Keys::Keyword`] or [`Keys::Unknown`] spec, or [`Flag::MovableKeys`] |
 //! | category of the type | the group (`string`, `keyspace`, `connection`, …), but not of a container |
 //! | `read`, `write`, `fast`, `slow`, `admin`, `dangerous` | the flags |
 //! | first key, last key, step | the key specs, as Redis 6 clients know them |
@@ -11,14 +12,15 @@
 //! Orders are Redis', so that COMMAND's answers can be compared as they are.
 
 use super::table::Resolved;
-use super::{Access, Flag, Group, Handler, Keys};
-use crate::base::number;
+use super::{Access, Flag, Follow, Group, Handler, Keys};
 
 impl Resolved {
     /// Its flags, as COMMAND INFO names them.
     pub fn flag_names(&self) -> Vec<&'static str> {
         let flagged = |flag| self.flags.contains(&flag);
-        let counted = self.keys.iter().any(|keys| matches!(keys, Keys::Counted(..)));
+        let moves =
+            |keys: &Keys| matches!(keys, Keys::Counted(..) | Keys::Keyword(..) | Keys::Unknown(_));
+        let movable = self.keys.iter().any(moves) || flagged(Flag::MovableKeys);
         let all = [
             (self.writes(), "write"),
             (self.only_reads(), "readonly"),
@@ -27,13 +29,14 @@ impl Resolved {
             (flagged(Flag::NoScript), "noscript"),
             (flagged(Flag::Loading), "loading"),
             (flagged(Flag::Stale), "stale"),
+            (self.handler.blocks(), "blocking"),
             (flagged(Flag::SkipMonitor), "skip_monitor"),
             (flagged(Flag::SkipSlowlog), "skip_commandlog"),
             (flagged(Flag::Fast), "fast"),
             (flagged(Flag::NoAuth), "no_auth"),
             (flagged(Flag::NoAsyncLoading), "no_async_loading"),
             (flagged(Flag::NoMulti), "no_multi"),
-            (counted || flagged(Flag::MovableKeys), "movablekeys"),
+            (movable, "movablekeys"),
             (flagged(Flag::AllowBusy), "allow_busy"),
         ];
         all.into_iter().filter_map(|(has, name)| has.then_some(name)).collect()
@@ -46,7 +49,8 @@ impl Resolved {
 
     /// Whether it looks at data and changes none.
     pub fn only_reads(&self) -> bool {
-        matches!(self.handler, Handler::Read(_)) || self.flags.contains(&Flag::ReadOnly)
+        matches!(self.handler, Handler::Read(_) | Handler::BlockingRead(_))
+            || self.flags.contains(&Flag::ReadOnly)
     }
 
     /// Its ACL categories, without the `@`.
@@ -59,6 +63,7 @@ impl Resolved {
             "admin" | "dangerous" => admin,
             "fast" => fast,
             "slow" => !fast,
+            "blocking" => self.handler.blocks(),
             other => !self.is_container() && category_of(self.group) == Some(other),
         };
         let stated = |category: &str| self.categories.contains(&category);
@@ -89,35 +94,6 @@ impl Resolved {
                 (*first, end, 1)
             }
         }
-    }
-
-    /// The keys among a call's arguments (the names included) as positions with their access, or
-    /// none if a count in the arguments does not fit them.
-    pub fn key_positions(&self, arguments: &[&[u8]]) -> Option<Vec<(usize, Access)>> {
-        let mut positions = Vec::new();
-        for keys in self.keys {
-            let (first, end, step, access) = match *keys {
-                Keys::One(at, access) => (at, at + 1, 1, access),
-                Keys::From(at, step, access) => (at, arguments.len(), step, access),
-                Keys::Range(at, last, step, access) => {
-                    let last = isize::try_from(last).ok()?;
-                    let base = if last < 0 { arguments.len() } else { 0 };
-                    (at, base.checked_add_signed(last)? + 1, step, access)
-                }
-                Keys::Counted(at, step, access) => {
-                    let count = number::parse_i64(arguments.get(at)?)?;
-                    let count = usize::try_from(count).ok().filter(|count| *count > 0)?;
-                    let last = at.checked_add(1)?.checked_add((count - 1).checked_mul(step)?)?;
-                    if last >= arguments.len() {
-                        return None;
-                    }
-                    (at + 1, last + 1, step, access)
-                }
-            };
-            let end = end.min(arguments.len());
-            positions.extend((first..end).step_by(step).map(|position| (position, access)));
-        }
-        Some(positions)
     }
 }
 
@@ -182,8 +158,43 @@ impl Access {
             Access::Remove => &["RM", "delete"],
             Access::DeleteVariable => &["RW", "delete", "variable_flags"],
             Access::Variable => &["RW", "access", "update", "variable_flags"],
+            Access::OverwriteVariable => &["OW", "update", "variable_flags"],
+            Access::ReadDeleteIncomplete => &["RW", "access", "delete", "incomplete"],
         }
     }
+}
+
+/// Where the search for keys begins: `begin_search` of a key spec.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Begin {
+    /// At this position.
+    At(usize),
+    /// Behind this word, searched from this position (negative: from the end).
+    Behind(&'static str, i32),
+    /// No position says it.
+    Unknown,
+}
+
+/// Which arguments are keys, from where the search begins: `find_keys` of a key spec.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Find {
+    /// Up to a last one (relative to the first, or negative and from the end), every `step`-th;
+    /// with a `limit` above one only the first so-much-th part of them.
+    Range {
+        /// `lastkey`.
+        last: i32,
+        /// `keystep`.
+        step: usize,
+        /// `limit`.
+        limit: usize,
+    },
+    /// A count stands there, and the keys follow it, every `step`-th argument one.
+    Counted {
+        /// `keystep`.
+        step: usize,
+    },
+    /// No range says it.
+    Unknown,
 }
 
 impl Keys {
@@ -193,44 +204,46 @@ impl Keys {
             Keys::One(_, access)
             | Keys::From(_, _, access)
             | Keys::Range(_, _, _, access)
-            | Keys::Counted(_, _, access) => access,
+            | Keys::Counted(_, _, access)
+            | Keys::Keyword(_, _, _, access)
+            | Keys::Unknown(access) => access,
         }
     }
 
-    /// Where its search begins: the position of its first key, or of the count.
-    pub fn begins_at(&self) -> usize {
+    /// Where its search begins.
+    pub fn begin(&self) -> Begin {
         match *self {
             Keys::One(at, _)
             | Keys::From(at, _, _)
             | Keys::Range(at, _, _, _)
-            | Keys::Counted(at, _, _) => at,
+            | Keys::Counted(at, _, _) => Begin::At(at),
+            Keys::Keyword(word, from, _, _) => Begin::Behind(word, from),
+            Keys::Unknown(_) => Begin::Unknown,
         }
     }
 
-    /// Redis' `lastkey`: relative to the first key, or negative and from the end; none if a count
-    /// says how many keys there are.
-    pub fn last(&self) -> Option<i32> {
+    /// Which arguments from there on are keys.
+    pub fn find(&self) -> Find {
+        let range = |last, step| Find::Range { last, step, limit: 0 };
         match *self {
-            Keys::One(..) => Some(0),
-            Keys::From(..) => Some(-1),
-            Keys::Range(_, last, _, _) if last < 0 => Some(last),
-            Keys::Range(at, last, _, _) => Some(last - position(at)),
-            Keys::Counted(..) => None,
+            Keys::One(..) | Keys::Keyword(_, _, Follow::One, _) => range(0, 1),
+            Keys::From(_, step, _) => range(-1, step),
+            Keys::Range(_, last, step, _) if last < 0 => range(last, step),
+            Keys::Range(at, last, step, _) => range(last - position(at), step),
+            Keys::Keyword(_, _, Follow::All, _) => range(-1, 1),
+            Keys::Keyword(_, _, Follow::Half, _) => Find::Range { last: -1, step: 1, limit: 2 },
+            Keys::Counted(_, step, _) => Find::Counted { step },
+            Keys::Unknown(_) => Find::Unknown,
         }
     }
 
-    /// Every how many arguments there is a key.
-    pub fn step(&self) -> usize {
-        match *self {
-            Keys::One(..) => 1,
-            Keys::From(_, step, _) | Keys::Range(_, _, step, _) | Keys::Counted(_, step, _) => step,
-        }
-    }
-
-    /// First and last key (negative: from the end) and step.
+    /// First and last key (negative: from the end) and step, if positions say them.
     fn range(&self) -> Option<(i32, i32, i32)> {
-        let (first, last) = (position(self.begins_at()), self.last()?);
-        Some((first, if last < 0 { last } else { first + last }, position(self.step())))
+        let (Begin::At(first), Find::Range { last, step, .. }) = (self.begin(), self.find()) else {
+            return None;
+        };
+        let first = position(first);
+        Some((first, if last < 0 { last } else { first + last }, position(step)))
     }
 }
 
@@ -241,51 +254,19 @@ fn position(at: usize) -> i32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::command::{Command, DEFAULT, table};
+    use crate::command::{Command, DEFAULT, Served, table};
 
     fn resolved(keys: &'static [Keys], entry: Command) -> Resolved {
         let entry = Box::leak(Box::new(Command { name: "x", keys, ..entry }));
         table::resolve(entry, None, &mut 0)
     }
 
-    /// Positions of the keys of a call.
-    fn positions(keys: &'static [Keys], call: &str) -> Option<Vec<usize>> {
-        let arguments: Vec<&[u8]> = call.split(' ').map(str::as_bytes).collect();
-        let found = resolved(keys, DEFAULT).key_positions(&arguments)?;
-        Some(found.into_iter().map(|(position, _)| position).collect())
-    }
-
     const READ: Access = Access::Read;
-
-    #[test]
-    fn keys_are_found_where_the_specs_say() {
-        assert_eq!(positions(&[Keys::One(1, READ)], "x a b"), Some(vec![1]));
-        assert_eq!(positions(&[Keys::One(2, READ)], "x a"), Some(vec![]));
-        assert_eq!(positions(&[Keys::From(1, 1, READ)], "x a b c"), Some(vec![1, 2, 3]));
-        assert_eq!(positions(&[Keys::From(1, 2, READ)], "x a 1 b 2"), Some(vec![1, 3]));
-        assert_eq!(positions(&[Keys::From(1, 2, READ)], "x a 1 b"), Some(vec![1, 3]));
-        assert_eq!(positions(&[Keys::Range(1, 2, 1, READ)], "x a b c"), Some(vec![1, 2]));
-        assert_eq!(positions(&[Keys::Range(1, -2, 1, READ)], "x a b 0"), Some(vec![1, 2]));
-        assert_eq!(positions(&[Keys::Range(1, -2, 1, READ)], "x a"), Some(vec![]));
-        let both: &[Keys] = &[Keys::One(1, READ), Keys::Counted(2, 1, READ)];
-        assert_eq!(positions(both, "x a 2 b c w"), Some(vec![1, 3, 4]));
-    }
-
-    #[test]
-    fn a_count_that_does_not_fit_gives_no_keys() {
-        let keys: &[Keys] = &[Keys::Counted(1, 2, READ)];
-        assert_eq!(positions(keys, "x 2 a 1 b 2"), Some(vec![2, 4]));
-        assert_eq!(positions(keys, "x 2 a 1 b"), Some(vec![2, 4]));
-        let wrong = ["x", "x 0 a", "x -1 a", "x n a", "x 3 a 1 b 2", "x 9223372036854775807 a 1"];
-        for call in wrong {
-            assert_eq!(positions(keys, call), None, "{call}");
-        }
-    }
 
     #[test]
     fn old_clients_get_one_range() {
         type Case = (&'static [Keys], (i32, i32, i32));
-        let cases: [Case; 8] = [
+        let cases: [Case; 10] = [
             (&[], (0, 0, 0)),
             (&[Keys::One(2, READ)], (2, 2, 1)),
             (&[Keys::From(1, 2, READ)], (1, -1, 2)),
@@ -294,6 +275,8 @@ mod tests {
             (&[Keys::One(1, READ), Keys::One(2, READ)], (1, 2, 1)),
             (&[Keys::One(1, READ), Keys::From(2, 1, READ)], (1, -1, 1)),
             (&[Keys::Counted(1, 1, READ)], (0, 0, 0)),
+            (&[Keys::Keyword("STREAMS", 1, Follow::Half, READ)], (0, 0, 0)),
+            (&[Keys::One(1, READ), Keys::Unknown(READ)], (1, 1, 1)),
         ];
         for (keys, range) in cases {
             assert_eq!(resolved(keys, DEFAULT).key_range(), range, "{keys:?}");
@@ -315,5 +298,17 @@ mod tests {
         let counted = Command { handler, ..DEFAULT };
         let counted = resolved(&[Keys::Counted(1, 1, READ)], counted);
         assert_eq!(counted.flag_names(), ["readonly", "movablekeys"]);
+    }
+
+    #[test]
+    fn handlers_that_may_wait_say_so() {
+        let handler = Handler::BlockingRead(|_, _| Ok(Served::Now(crate::resp::Reply::Ok)));
+        let read = resolved(&[Keys::Unknown(READ)], Command { handler, ..DEFAULT });
+        assert_eq!(read.flag_names(), ["readonly", "blocking", "movablekeys"]);
+        assert_eq!(read.category_names(), ["read", "slow", "blocking"]);
+        let handler = Handler::Blocking(|_, _| Ok(Served::Now(crate::resp::Reply::Ok)));
+        let write = resolved(&[], Command { handler, ..DEFAULT });
+        assert_eq!(write.flag_names(), ["write", "blocking"]);
+        assert!(write.handler.writes() && !read.handler.writes());
     }
 }

@@ -16,6 +16,7 @@ pub mod derived;
 pub mod error;
 pub mod help;
 pub mod introspect;
+pub mod positions;
 pub mod syntax;
 pub mod table;
 
@@ -24,8 +25,13 @@ mod cluster;
 mod connection;
 mod hyperloglog;
 mod keys;
+mod list;
+mod scan;
 mod server;
+mod set;
+mod stream;
 mod string;
+mod timeout;
 
 pub use call::Call;
 pub use control::{Action, Answer, Control};
@@ -88,6 +94,8 @@ pub type WriteFn = for<'a> fn(&mut Tx<'_>, &Call<'a>) -> Result<Reply<'a>>;
 /// As [`WriteFn`], with the choice to wait. What waits is run again from the start when a record
 /// has touched one of its keys; it must not have emitted anything.
 pub type BlockingFn = for<'a> fn(&mut Tx<'_>, &Call<'a>) -> Result<Served<'a>>;
+/// As [`ReadFn`], with the choice to wait.
+pub type BlockingReadFn = for<'a> fn(View<'a>, &Call<'a>) -> Result<Served<'a>>;
 /// Controls: sees the connection's session and the server's own state; never touches data.
 pub type ControlFn = for<'a> fn(&mut Control<'_>, &Call<'a>) -> Result<Answer<'a>>;
 /// Estimates a read, O(log n).
@@ -102,6 +110,8 @@ pub enum Handler {
     Write(WriteFn),
     /// As a write; or it answers that it must wait.
     Blocking(BlockingFn),
+    /// As a read; or it answers that it must wait.
+    BlockingRead(BlockingReadFn),
     /// May not touch data.
     Control(ControlFn),
     /// Only its subcommands do something.
@@ -113,6 +123,12 @@ impl Handler {
     #[inline]
     pub fn writes(&self) -> bool {
         matches!(self, Handler::Write(_) | Handler::Blocking(_))
+    }
+
+    /// Whether it may answer that it must wait.
+    #[inline]
+    pub fn blocks(&self) -> bool {
+        matches!(self, Handler::Blocking(_) | Handler::BlockingRead(_))
     }
 }
 
@@ -229,6 +245,10 @@ pub enum Access {
     DeleteVariable,
     /// `RW access update variable_flags`: the options decide (SET GET).
     Variable,
+    /// `OW update variable_flags`: of several of these the last one counts (GEORADIUS STORE).
+    OverwriteVariable,
+    /// `RW access delete incomplete`: not where an option says otherwise (MIGRATE KEYS).
+    ReadDeleteIncomplete,
 }
 
 /// Where keys stand among the arguments (0 is the command's name; for a subcommand, the
@@ -244,6 +264,24 @@ pub enum Keys {
     Range(usize, i32, usize, Access),
     /// The argument at the position says how many keys follow it, every `step`-th argument one.
     Counted(usize, usize, Access),
+    /// Keys behind this word, which stands at the position or behind it (negative: it is searched
+    /// backwards, from that far before the end).
+    Keyword(&'static str, i32, Follow, Access),
+    /// Somewhere that no position says: [`Resolved::key_positions`] knows those of SORT.
+    ///
+    /// [`Resolved::key_positions`]: table::Resolved::key_positions
+    Unknown(Access),
+}
+
+/// How many keys follow a word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Follow {
+    /// One.
+    One,
+    /// Everything.
+    All,
+    /// The first half of what follows; the other half says something of each (XREAD STREAMS).
+    Half,
 }
 
 /// Redis' command flags that are stated, not derived (`write`, `readonly`, `movablekeys` are

@@ -6,8 +6,8 @@
 //! lock. `derived` has what only COMMAND and the tests ask for.
 
 use super::{
-    Command, Handler, Keys, bitmap, cluster, connection, hyperloglog, introspect, keys, server,
-    string, syntax,
+    Command, Handler, Keys, bitmap, cluster, connection, hyperloglog, introspect, keys, list,
+    server, set, stream, string, syntax,
 };
 use std::ops::Deref;
 use std::sync::LazyLock;
@@ -15,9 +15,12 @@ use std::sync::LazyLock;
 /// All entries, group by group. A new group's file is listed here.
 const GROUPS: &[&[Command]] = &[
     string::COMMANDS,
+    set::COMMANDS,
+    stream::COMMANDS,
     bitmap::COMMANDS,
     hyperloglog::COMMANDS,
     keys::COMMANDS,
+    list::COMMANDS,
     connection::COMMANDS,
     server::COMMANDS,
     cluster::COMMANDS,
@@ -187,7 +190,7 @@ fn slot_of(name: &[u8]) -> usize {
 }
 
 /// An entry with what follows from it; `indexes` counts the dense numbers.
-pub(super) fn resolve(
+pub(crate) fn resolve(
     entry: &'static Command,
     parent: Option<&'static Command>,
     indexes: &mut usize,
@@ -211,7 +214,7 @@ pub(super) fn resolve(
     });
     let first_key = match entry.keys.first() {
         Some(Keys::One(at, _) | Keys::From(at, _, _) | Keys::Range(at, _, _, _)) => *at,
-        Some(Keys::Counted(..)) | None => 0,
+        Some(Keys::Counted(..) | Keys::Keyword(..) | Keys::Unknown(_)) | None => 0,
     };
     Resolved { entry, full_name, parent, arity, first_key, index, subcommands }
 }

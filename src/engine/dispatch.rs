@@ -17,8 +17,7 @@ use crate::base::clock::{self, Monotonic, UnixMs};
 use crate::command::error::c_text;
 use crate::command::table::{Found, Resolved};
 use crate::command::{
-    Access, Answer, BlockingFn, Call, Control, ControlFn, Error, Flag, Handler, Keys, ReadFn,
-    Served, WriteFn,
+    Access, Answer, Call, Control, ControlFn, Error, Flag, Handler, Keys, ReadFn, WriteFn,
 };
 use crate::keyspace::value::lru_clock;
 use crate::keyspace::{Db, Key, Tx};
@@ -36,7 +35,8 @@ pub(super) enum Flow {
     Wait,
     /// As [`Self::Wait`], but the reply is dropped when it comes (CLIENT REPLY OFF and SKIP).
     WaitSilently,
-    /// The log has no room: try this very request again when it has moved on.
+    /// The log has no room, or a pause stops the request: try this very request again when it has
+    /// moved on or is over.
     Park,
     /// The connection closes after its replies.
     Close,
@@ -46,6 +46,7 @@ impl Engine {
     /// Executes a round at `now`, and gives its records to the log.
     pub fn execute(&mut self, round: &Round<'_>, now: UnixMs, replies: &mut Replies) {
         self.begin_round(now);
+        self.do_due();
         self.prefetch(round);
         for group in &round.groups {
             let outcome = self.run_group(round, group, &mut replies.out);
@@ -108,6 +109,9 @@ impl Engine {
                 let done = self.run(group.client, request.found, arguments, request.hash, out);
                 hold = hold.max(done.hold);
                 flow = done.flow;
+                if !self.blocked.is_empty() {
+                    self.serve_blocked();
+                }
                 if flow == Flow::Park {
                     break;
                 }
@@ -124,6 +128,7 @@ impl Engine {
         let session = self.admin.clients.session(group.client);
         session.bytes_out += sent;
         session.closing |= flow == Flow::Close;
+        session.postponed = flow == Flow::Park && self.pause.is_on();
         Outcome {
             end,
             ran,
@@ -132,6 +137,7 @@ impl Engine {
             waiting: matches!(flow, Flow::Wait | Flow::WaitSilently),
             silent: flow == Flow::WaitSilently,
             parked: flow == Flow::Park,
+            ends_with_peer: session.is_blocked(),
             close: session.closing,
             authenticated: session.authenticated,
         }
@@ -156,7 +162,7 @@ impl Engine {
             Ok(command) => command,
             Err(error) => return self.refuse(client, &error, out),
         };
-        if command.handler.writes() && !self.journal.has_room() {
+        if command.handler.writes() && !self.journal.has_room() || self.is_paused(command) {
             return Done::now(Flow::Park);
         }
         let session = self.admin.clients.session(client);
@@ -171,7 +177,9 @@ impl Engine {
         let mut done = match command.handler {
             Handler::Read(read) => self.run_read(client, db, &call, read, out),
             Handler::Write(write) => self.run_write(client, db, &call, write, out),
-            Handler::Blocking(write) => self.run_blocking(client, db, &call, write, out),
+            Handler::Blocking(_) | Handler::BlockingRead(_) => {
+                self.run_blocking(client, db, &call, out)
+            }
             Handler::Control(control) => self.run_control(client, &call, control, out),
             // `find` gives a container only without a subcommand, which its arity refuses.
             Handler::Container => self.refuse(client, &Error::Arity(command.full_name.into()), out),
@@ -205,30 +213,6 @@ impl Engine {
         if has_looked {
             self.touch_after_write(client, db, call, records_before);
         }
-        Done { flow: Flow::Next, hold: self.after_write(call, db, records_before) }
-    }
-
-    /// Runs a call that may wait.
-    fn run_blocking(
-        &mut self,
-        client: ClientId,
-        db: Db,
-        call: &Call<'_>,
-        write: BlockingFn,
-        out: &mut Out,
-    ) -> Done {
-        let protocol = self.admin.clients.session(client).protocol;
-        let records_before = self.batch.len();
-        let mut tx = Tx::begin(&mut self.keyspace, &mut self.batch, db, self.now);
-        let served = write(&mut tx, call);
-        drop(tx);
-        let reply = match served {
-            Ok(Served::Now(reply)) => reply,
-            Ok(Served::Wait(wait)) => wait.null,
-            Err(error) => self.failed(call.command, &error),
-        };
-        encode(&reply, protocol, out);
-        self.touch_after_write(client, db, call, records_before);
         Done { flow: Flow::Next, hold: self.after_write(call, db, records_before) }
     }
 
@@ -401,7 +385,7 @@ impl Engine {
 
     /// Counts a failed call, and makes its reply.
     #[cold]
-    fn failed(&mut self, command: &Resolved, error: &Error) -> Reply<'static> {
+    pub(super) fn failed(&mut self, command: &Resolved, error: &Error) -> Reply<'static> {
         let text = error.to_string();
         self.admin.stats.error(&text);
         self.admin.stats.commands[command.index].failed += 1;
@@ -431,63 +415,72 @@ impl Engine {
     /// Removes what reads have found expired, by records.
     #[cold]
     pub(super) fn remove_noticed(&mut self, db: Db) {
+        if self.pause.is_on() {
+            // The data stands still: they are noticed again by who reads them later.
+            drop(self.keyspace.take_noticed());
+            return;
+        }
         Tx::begin(&mut self.keyspace, &mut self.batch, db, self.now).remove_noticed();
     }
 
     /// Moves the access clocks of the keys that the table names as read.
     #[inline]
-    fn touch_keys(&mut self, db: Db, call: &Call<'_>) {
+    pub(super) fn touch_keys(&mut self, db: Db, call: &Call<'_>) {
         let touches = |access| call.command.touches.unwrap_or(access == Access::Read);
-        let mut touch_each = |positions: std::ops::Range<usize>, step: usize| {
-            for key in positions.step_by(step).filter_map(|at| call.get(at)) {
-                self.keyspace.touch(db, Key::new(key));
-            }
-        };
         match call.command.keys {
             [] => {}
             [Keys::One(at, access)] if touches(*access) => self.keyspace.touch(db, call.key(*at)),
             [Keys::From(at, step, access)] if touches(*access) => {
-                touch_each(*at..call.len(), *step);
+                for key in call.args().iter().skip(*at).step_by(*step) {
+                    self.keyspace.touch(db, Key::new(key));
+                }
             }
-            [Keys::Range(first, last, step, access)] if touches(*access) => {
-                // A negative one counts from the end.
-                let end = usize::try_from(*last).map_or_else(
-                    |_| call.len().saturating_sub(last.unsigned_abs() as usize - 1),
-                    |last| last + 1,
-                );
-                touch_each(*first..end, *step);
-            }
-            _ => {}
+            [Keys::One(..) | Keys::From(..)] => {}
+            _ => self.touch_positions(db, call, touches),
+        }
+    }
+
+    /// As [`Self::touch_keys`], of a call whose keys stand less plainly.
+    fn touch_positions(&mut self, db: Db, call: &Call<'_>, touches: impl Fn(Access) -> bool) {
+        let named = call.command.key_positions(call.args()).unwrap_or_default();
+        for (at, _) in named.into_iter().filter(|(_, access)| touches(*access)) {
+            self.keyspace.touch(db, call.key(at));
         }
     }
 
     /// A write that left its first key's value as it was (SETNX of a key that is there, EXPIRE) has
-    /// used it all the same. One that changed it has moved the clock already.
+    /// used it all the same. One that changed it has moved the clock already. Of several keys those
+    /// that it only reads are used in any case (SUNIONSTORE).
     #[inline]
-    fn touch_after_write(
+    pub(super) fn touch_after_write(
         &mut self,
         client: ClientId,
         db: Db,
         call: &Call<'_>,
         records_before: usize,
     ) {
-        let is_unchanged = self.batch.len() == records_before;
-        if (is_unchanged || call.command.touches == Some(true))
-            && let Some(Keys::One(at, _)) = call.command.keys.first()
-            && !self.admin.clients.session(client).no_touch
-        {
+        let uses_first = self.batch.len() == records_before || call.command.touches == Some(true);
+        let keys = call.command.keys;
+        let reads_others = keys.len() > 1 || matches!(keys, [Keys::Keyword(..)]);
+        if !(uses_first || reads_others) || self.admin.clients.session(client).no_touch {
+            return;
+        }
+        if let Some(Keys::One(at, _)) = keys.first().filter(|_| uses_first) {
             self.keyspace.touch(db, call.key(*at));
+        }
+        if reads_others {
+            self.touch_positions(db, call, |access| access == Access::Read);
         }
     }
 
     /// Notes what a write's reply depends on.
     #[inline]
-    fn after_write(&mut self, call: &Call<'_>, db: Db, records_before: usize) -> Lsn {
+    pub(super) fn after_write(&mut self, call: &Call<'_>, db: Db, records_before: usize) -> Lsn {
         if !self.journal.holds_replies() {
             return Lsn::default();
         }
         if self.batch.len() > records_before {
-            self.journal.note_touched(&mut self.batch)
+            self.note_touched()
         } else {
             // It changed nothing: what it saw is what it depends on.
             self.journal.hold_of_idle_write(call, db)

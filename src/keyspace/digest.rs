@@ -4,8 +4,15 @@
 //! and value, the hashes of all keys' chains combined by exclusive or, so that their order does not
 //! matter. An expiry counts as present or absent; its time does not. Access clocks do not count.
 
-use super::{Db, Entry, Frozen, Keyspace};
+use super::{Db, Entry, Frozen, Keyspace, Type};
+use crate::base::number;
+use crate::types::hash::HashRef;
+use crate::types::list::ListRef;
+use crate::types::set::SetRef;
+use crate::types::stream::{Stream, StreamId};
+use crate::types::zset::ZsetRef;
 use sha1::{Digest as _, Sha1};
+use std::ops::ControlFlow;
 
 /// A SHA-1 sized digest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -46,7 +53,7 @@ pub fn of_keyspace(keyspace: &Keyspace) -> Digest {
             one.mix(entry.key);
             value_into(&mut one, &Entry::new(entry));
             digest.xor(&Sha1::digest(one.0));
-            std::ops::ControlFlow::Continue(())
+            ControlFlow::Continue(())
         });
     }
     digest
@@ -64,14 +71,83 @@ pub fn of_value(entry: &Entry<'_>) -> Digest {
     digest
 }
 
+/// Redis' type numbers (`OBJ_STRING`…), as the digest has them.
+fn type_number(value_type: Type) -> u32 {
+    match value_type {
+        Type::String => 0,
+        Type::List => 1,
+        Type::Set => 2,
+        Type::Zset => 3,
+        Type::Hash => 4,
+        Type::Stream => 6,
+    }
+}
+
 fn value_into(digest: &mut Digest, entry: &Entry<'_>) {
-    /// Redis' OBJ_STRING.
-    const STRING: u32 = 0;
+    digest.mix(&type_number(entry.value_type()).to_be_bytes());
     if let Some(string) = entry.string() {
-        digest.mix(&STRING.to_be_bytes());
         digest.mix(&string.bytes());
+    } else if let Some(list) = entry.list() {
+        list_into(digest, list);
+    } else if let Some(set) = entry.set() {
+        set_into(digest, set);
+    } else if let Some(zset) = entry.zset() {
+        zset_into(digest, zset);
+    } else if let Some(hash) = entry.hash() {
+        hash_into(digest, hash);
+    } else if let Some(stream) = entry.stream() {
+        stream_into(digest, stream);
     }
     if entry.expiry().is_some() {
         digest.xor(&Sha1::digest(b"!!expire!!"));
+    }
+}
+
+fn list_into(digest: &mut Digest, list: ListRef<'_>) {
+    for element in list.iter() {
+        element.with(|bytes| digest.mix(bytes));
+    }
+}
+
+fn set_into(digest: &mut Digest, set: SetRef<'_>) {
+    // It never breaks off.
+    let _whole = set.each(|member| {
+        member.with(|bytes| digest.xor(&Sha1::digest(bytes)));
+        ControlFlow::Continue(())
+    });
+}
+
+fn zset_into(digest: &mut Digest, zset: ZsetRef<'_>) {
+    let mut text = Vec::new();
+    for (member, score) in zset.iter() {
+        let mut one = Digest::default();
+        member.with(|bytes| one.mix(bytes));
+        text.clear();
+        number::write_double_17(&mut text, score);
+        one.mix(&text);
+        digest.xor(&Sha1::digest(one.0));
+    }
+}
+
+fn hash_into(digest: &mut Digest, hash: HashRef<'_>) {
+    // Expired fields that are not yet removed count, like expired keys.
+    const HIDE_NOTHING: u64 = 0;
+    let _whole = hash.each(HIDE_NOTHING, |field| {
+        let mut one = Digest::default();
+        field.name.with(|bytes| one.mix(bytes));
+        field.value.with(|bytes| one.mix(bytes));
+        digest.xor(&Sha1::digest(one.0));
+        ControlFlow::Continue(())
+    });
+}
+
+/// Entries only: Redis leaves the groups out.
+fn stream_into(digest: &mut Digest, stream: &Stream) {
+    for entry in stream.range(StreamId::MIN, StreamId::MAX) {
+        digest.mix(format!("{}.{}", entry.id.ms, entry.id.seq).as_bytes());
+        for (field, value) in entry.pairs() {
+            field.with(|bytes| digest.mix(bytes));
+            value.with(|bytes| digest.mix(bytes));
+        }
     }
 }

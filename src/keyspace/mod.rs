@@ -13,8 +13,10 @@
 //!
 //! Reading order: this file, [`value`], [`tx`], [`record`], then [`digest`].
 
+pub mod collection;
 pub mod digest;
 pub mod load;
+pub mod loaded;
 pub mod reclaim;
 pub mod record;
 pub mod tx;
@@ -24,8 +26,15 @@ use crate::base::clock::UnixMs;
 use crate::base::limits;
 use crate::base::rng::Rng;
 use crate::paged::{self, Expiry, NewValue, PageHeap, Table};
+use crate::types::Limits;
+use crate::types::hash::HashRef;
+use crate::types::list::ListRef;
+use crate::types::set::SetRef;
+use crate::types::stream::Stream;
+use crate::types::zset::ZsetRef;
 use std::cell::{Cell, RefCell};
 
+pub use loaded::{Loaded, LoadedField};
 pub use reclaim::Reclaimer;
 pub use record::{Change, Touched};
 pub use tx::{Batch, Tx};
@@ -75,6 +84,10 @@ pub struct Keyspace {
     /// See [`Keyspace::hll_sparse_bytes_max`].
     hll_sparse_bytes_max: usize,
     lookups: Lookups,
+    /// When small collections become large ones.
+    limits: Limits,
+    /// Memory for a small collection that is being edited.
+    scratch: Vec<u8>,
 }
 
 /// Where [`Keyspace::tidy`] stands: the three phases of an evacuation, over and over.
@@ -131,7 +144,19 @@ impl Keyspace {
             clock: 0,
             hll_sparse_bytes_max: limits::HLL_SPARSE_BYTES_MAX,
             lookups: Lookups::default(),
+            limits: Limits::default(),
+            scratch: Vec::new(),
         }
+    }
+
+    /// Follows the `*-max-*` parameters, for edits from now on.
+    pub fn set_limits(&mut self, limits: Limits) {
+        self.limits = limits;
+    }
+
+    /// When small collections become large ones.
+    pub fn limits(&self) -> Limits {
+        self.limits
     }
 
     /// An empty keyspace that can take this one's place: as many databases, the same clock and
@@ -141,7 +166,7 @@ impl Keyspace {
         fresh.lookups.hits.set(self.lookups.hits.get());
         fresh.lookups.misses.set(self.lookups.misses.get());
         let hll_sparse_bytes_max = self.hll_sparse_bytes_max;
-        Keyspace { clock: self.clock, hll_sparse_bytes_max, ..fresh }
+        Keyspace { clock: self.clock, hll_sparse_bytes_max, limits: self.limits, ..fresh }
     }
 
     /// How many databases there are.
@@ -175,6 +200,8 @@ impl Keyspace {
             clock: self.clock,
             hll_sparse_bytes_max: self.hll_sparse_bytes_max,
             lookups: Lookups::default(),
+            limits: self.limits,
+            scratch: Vec::new(),
         })
     }
 
@@ -448,6 +475,51 @@ impl<'a> View<'a> {
         match self.entry(key) {
             None => Ok(None),
             Some(entry) => entry.string().map(Some).ok_or(WrongType),
+        }
+    }
+
+    /// The list under `key`.
+    #[inline]
+    pub fn list(&self, key: Key<'_>) -> Result<Option<ListRef<'a>>, WrongType> {
+        match self.entry(key) {
+            None => Ok(None),
+            Some(entry) => entry.list().map(Some).ok_or(WrongType),
+        }
+    }
+
+    /// The set under `key`.
+    #[inline]
+    pub fn set(&self, key: Key<'_>) -> Result<Option<SetRef<'a>>, WrongType> {
+        match self.entry(key) {
+            None => Ok(None),
+            Some(entry) => entry.set().map(Some).ok_or(WrongType),
+        }
+    }
+
+    /// The sorted set under `key`.
+    #[inline]
+    pub fn zset(&self, key: Key<'_>) -> Result<Option<ZsetRef<'a>>, WrongType> {
+        match self.entry(key) {
+            None => Ok(None),
+            Some(entry) => entry.zset().map(Some).ok_or(WrongType),
+        }
+    }
+
+    /// The hash under `key`. Its fields may have expired: whoever reads them gives them the
+    /// instant, [`Self::now`].
+    #[inline]
+    pub fn hash(&self, key: Key<'_>) -> Result<Option<HashRef<'a>>, WrongType> {
+        match self.entry(key) {
+            None => Ok(None),
+            Some(entry) => entry.hash().map(Some).ok_or(WrongType),
+        }
+    }
+
+    /// The stream under `key`.
+    pub fn stream(&self, key: Key<'_>) -> Result<Option<&'a Stream>, WrongType> {
+        match self.entry(key) {
+            None => Ok(None),
+            Some(entry) => entry.stream().map(|stream| Some(&**stream)).ok_or(WrongType),
         }
     }
 

@@ -78,9 +78,9 @@ impl Batch {
         self.touched.drain(..)
     }
 
-    /// Says whether touched keys are to be collected.
+    /// Says whether touched keys are to be collected; they are in any case if events are.
     pub fn watch(&mut self, watching: bool) {
-        self.watching = watching;
+        self.watching = watching || self.events.is_some();
     }
 
     /// Collects keyspace events too, from now on.
@@ -257,7 +257,9 @@ impl<'a> Tx<'a> {
         change.touched(self.keyspace, db, &mut |seen| {
             touched.push(match seen {
                 Touched::Key { db, key, event } => {
-                    if let Some(events) = events {
+                    if let Some(events) = events
+                        && !event.is_empty()
+                    {
                         events.push((event, key.bytes.to_vec()));
                     }
                     TouchedKey::Key(db, key.hash)

@@ -9,7 +9,14 @@
 //! | [`Object::String`] | longer | `raw` |
 
 use crate::base::number;
-use crate::paged::{self, NewValue, Value};
+use crate::paged::{self, NewValue, PageHeap, Value};
+use crate::types::hash::{Hash, HashRef};
+use crate::types::intset::IntSetRef;
+use crate::types::list::{List, ListRef};
+use crate::types::packed::PackedRef;
+use crate::types::set::{Set, SetRef};
+use crate::types::stream::Stream;
+use crate::types::zset::{Zset, ZsetRef};
 use std::borrow::Cow;
 use std::sync::Arc;
 
@@ -18,11 +25,32 @@ pub const KIND_STRING: u8 = 0;
 /// Page kind of a string that was changed in place (APPEND, SETRANGE): Redis then says `raw`.
 pub const KIND_STRING_CHANGED: u8 = 1;
 
+/// Page kind of a list's small form: packed elements.
+pub const KIND_LIST: u8 = 2;
+/// Page kind of a set of integers.
+pub const KIND_SET_INTS: u8 = 3;
+/// Page kind of a set's small form: packed members.
+pub const KIND_SET: u8 = 4;
+/// Page kind of a hash's small form: packed fields and values in turn.
+pub const KIND_HASH: u8 = 5;
+/// Page kind of a sorted set's small form: packed members and scores in turn, in order.
+pub const KIND_ZSET: u8 = 6;
+
 /// The Redis type of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Type {
     /// A string.
     String,
+    /// A list.
+    List,
+    /// A set.
+    Set,
+    /// A sorted set.
+    Zset,
+    /// A hash.
+    Hash,
+    /// A stream.
+    Stream,
 }
 
 impl Type {
@@ -30,6 +58,11 @@ impl Type {
     pub fn name(self) -> &'static str {
         match self {
             Type::String => "string",
+            Type::List => "list",
+            Type::Set => "set",
+            Type::Zset => "zset",
+            Type::Hash => "hash",
+            Type::Stream => "stream",
         }
     }
 }
@@ -39,13 +72,87 @@ impl Type {
 pub enum Object {
     /// A long string. Shared with replies under way, so that they are sent from where they lie.
     String(Arc<Vec<u8>>),
+    /// A small collection that is too long for the page.
+    Packed(Arc<PackedObject>),
+    /// A large list.
+    List(Arc<List>),
+    /// A large set.
+    Set(Arc<Set>),
+    /// A large hash.
+    Hash(Arc<Hash>),
+    /// A large sorted set.
+    Zset(Arc<Zset>),
+    /// A stream of any size.
+    Stream(Arc<Stream>),
+    /// It is out to be edited: never seen outside [`super::Keyspace::edit`].
+    Away,
+}
+
+/// A small form of more than [`paged::INLINE_MAX`] bytes.
+#[derive(Clone)]
+pub struct PackedObject {
+    /// The page kind it would have: which type's form it is.
+    pub kind: u8,
+    /// The form's bytes.
+    pub bytes: Vec<u8>,
+}
+
+impl PackedObject {
+    /// Keeps `bytes`, giving back much unused room.
+    pub fn new(kind: u8, mut bytes: Vec<u8>) -> Self {
+        /// An eighth may stay unused: about what the allocator's size classes leave anyway.
+        const UNUSED_PART: usize = 8;
+        if bytes.capacity() - bytes.len() > bytes.len() / UNUSED_PART {
+            bytes.shrink_to_fit();
+        }
+        PackedObject { kind, bytes }
+    }
+}
+
+impl Object {
+    /// What it is, for messages about broken invariants.
+    pub(in crate::keyspace) fn name(&self) -> &'static str {
+        match self {
+            Object::String(_) => "a string",
+            Object::Packed(_) => "a small collection",
+            Object::List(_) => "a list",
+            Object::Set(_) => "a set",
+            Object::Hash(_) => "a hash",
+            Object::Zset(_) => "a sorted set",
+            Object::Stream(_) => "a stream",
+            Object::Away => "a value being edited",
+        }
+    }
 }
 
 impl paged::Object for Object {
     fn heap_bytes(&self) -> usize {
-        // An Arc's two counters, the Vec's three words, and its block.
+        /// An Arc's two counters.
+        const ARC_BYTES: usize = 16;
         match self {
-            Object::String(bytes) => 16 + 24 + bytes.capacity(),
+            Object::String(bytes) => ARC_BYTES + size_of::<Vec<u8>>() + bytes.capacity(),
+            Object::Packed(packed) => {
+                ARC_BYTES + size_of::<PackedObject>() + packed.bytes.capacity()
+            }
+            Object::List(list) => ARC_BYTES + list.heap_bytes(),
+            Object::Set(set) => ARC_BYTES + set.heap_bytes(),
+            Object::Hash(hash) => ARC_BYTES + hash.heap_bytes(),
+            Object::Zset(zset) => ARC_BYTES + zset.heap_bytes(),
+            Object::Stream(stream) => ARC_BYTES + size_of::<Stream>() + stream.heap_bytes(),
+            Object::Away => 0,
+        }
+    }
+
+    fn evacuate(&mut self, heap: &mut PageHeap) {
+        match self {
+            Object::Set(set) => Arc::make_mut(set).evacuate(heap),
+            Object::Hash(hash) => Arc::make_mut(hash).evacuate(heap),
+            Object::String(_)
+            | Object::Packed(_)
+            | Object::List(_)
+            | Object::Zset(_)
+            | Object::Stream(_)
+            | Object::Away => {}
         }
     }
 }
@@ -76,7 +183,95 @@ impl<'a> Entry<'a> {
 
     /// The Redis type.
     pub fn value_type(&self) -> Type {
-        Type::String
+        if let Some((kind, _)) = self.small() {
+            return match kind {
+                KIND_LIST => Type::List,
+                KIND_SET_INTS | KIND_SET => Type::Set,
+                KIND_HASH => Type::Hash,
+                KIND_ZSET => Type::Zset,
+                _ => Type::String,
+            };
+        }
+        match self.0.value {
+            Value::Object(Object::List(_)) => Type::List,
+            Value::Object(Object::Set(_)) => Type::Set,
+            Value::Object(Object::Hash(_)) => Type::Hash,
+            Value::Object(Object::Zset(_)) => Type::Zset,
+            Value::Object(Object::Stream(_)) => Type::Stream,
+            _ => Type::String,
+        }
+    }
+
+    /// A small form, with its page kind (those of strings too).
+    #[inline]
+    fn small(&self) -> Option<(u8, &'a [u8])> {
+        match self.0.value {
+            Value::Bytes { kind, bytes } => Some((kind, bytes)),
+            Value::Object(Object::Packed(packed)) => Some((packed.kind, &packed.bytes)),
+            _ => None,
+        }
+    }
+
+    /// The value, if it is a list.
+    #[inline]
+    pub fn list(&self) -> Option<ListRef<'a>> {
+        match self.small() {
+            Some((KIND_LIST, bytes)) => Some(ListRef::Packed(PackedRef::new(bytes))),
+            Some(_) => None,
+            None => match self.0.value {
+                Value::Object(Object::List(list)) => Some(ListRef::Tree(list)),
+                _ => None,
+            },
+        }
+    }
+
+    /// The value, if it is a set.
+    #[inline]
+    pub fn set(&self) -> Option<SetRef<'a>> {
+        match self.small() {
+            Some((KIND_SET_INTS, bytes)) => Some(SetRef::Ints(IntSetRef::new(bytes))),
+            Some((KIND_SET, bytes)) => Some(SetRef::Packed(PackedRef::new(bytes))),
+            Some(_) => None,
+            None => match self.0.value {
+                Value::Object(Object::Set(set)) => Some(SetRef::Table(set)),
+                _ => None,
+            },
+        }
+    }
+
+    /// The value, if it is a sorted set.
+    #[inline]
+    pub fn zset(&self) -> Option<ZsetRef<'a>> {
+        match self.small() {
+            Some((KIND_ZSET, bytes)) => Some(ZsetRef::Packed(PackedRef::new(bytes))),
+            Some(_) => None,
+            None => match self.0.value {
+                Value::Object(Object::Zset(zset)) => Some(ZsetRef::Tree(zset)),
+                _ => None,
+            },
+        }
+    }
+
+    /// The value, if it is a hash.
+    #[inline]
+    pub fn hash(&self) -> Option<HashRef<'a>> {
+        match self.small() {
+            Some((KIND_HASH, bytes)) => Some(HashRef::Packed(PackedRef::new(bytes))),
+            Some(_) => None,
+            None => match self.0.value {
+                Value::Object(Object::Hash(hash)) => Some(HashRef::Table(hash)),
+                _ => None,
+            },
+        }
+    }
+
+    /// The value, if it is a stream.
+    #[inline]
+    pub fn stream(&self) -> Option<&'a Arc<Stream>> {
+        match self.0.value {
+            Value::Object(Object::Stream(stream)) => Some(stream),
+            _ => None,
+        }
     }
 
     /// The value, if it is a string.
@@ -89,6 +284,7 @@ impl<'a> Entry<'a> {
             }
             Value::Bytes { .. } => None,
             Value::Object(Object::String(bytes)) => Some(StringRef::Shared(bytes)),
+            Value::Object(_) => None,
         }
     }
 
@@ -97,8 +293,23 @@ impl<'a> Entry<'a> {
         matches!(self.0.value, Value::Bytes { kind: KIND_STRING_CHANGED, .. })
     }
 
-    /// What OBJECT ENCODING answers: `int`, `embstr` or `raw`. See [`embedded`].
+    /// What OBJECT ENCODING answers: for strings `int`, `embstr` or `raw`, see [`embedded`].
     pub fn encoding(&self) -> &'static str {
+        if let Some(list) = self.list() {
+            return list.encoding();
+        }
+        if let Some(set) = self.set() {
+            return set.encoding();
+        }
+        if let Some(hash) = self.hash() {
+            return hash.encoding();
+        }
+        if let Some(zset) = self.zset() {
+            return zset.encoding();
+        }
+        if self.stream().is_some() {
+            return "stream";
+        }
         match self.0.value {
             Value::Int(_) => "int",
             Value::Bytes { kind: KIND_STRING, bytes }
@@ -106,7 +317,7 @@ impl<'a> Entry<'a> {
             {
                 "embstr"
             }
-            Value::Bytes { .. } | Value::Object(Object::String(_)) => "raw",
+            Value::Bytes { .. } | Value::Object(_) => "raw",
         }
     }
 

@@ -110,6 +110,13 @@ pub(super) fn key_is(data: &[u8], at: usize, key: &[u8]) -> bool {
         && (key_len > 0 || form(data[at]) != Form::Long)
 }
 
+/// Whether an entry has neither an expiry nor an out-of-line part.
+#[inline(always)]
+pub(super) fn is_plain(entry: &[u8]) -> bool {
+    let meta = entry[0];
+    meta & HAS_EXPIRY == 0 && matches!(form(meta), Form::Bytes | Form::Int)
+}
+
 #[inline(always)]
 fn form(meta: u8) -> Form {
     match meta >> 4 & 3 {

@@ -34,12 +34,12 @@ impl<O: Object> Table<O> {
     ///
     /// Nodes that are not due are passed over. So are pages, but reading their headers takes time
     /// too, so that a call ends after sixteen times `pages_max` of them.
-    pub fn due(
-        &self,
+    pub fn due<'a>(
+        &'a self,
         now: u64,
         cursor: &mut u64,
         pages_max: usize,
-        f: &mut dyn FnMut(Entry<'_, O>),
+        f: &mut dyn FnMut(Entry<'a, O>),
     ) -> bool {
         let (mut visited, mut passed) = (0, 0);
         while visited < pages_max && passed < pages_max.saturating_mul(PASSED_PER_PAGE) {
@@ -65,18 +65,18 @@ impl<O: Object> Table<O> {
     }
 
     /// Visits what is due in one page; answers where the next one begins.
-    fn due_page(
-        &self,
+    fn due_page<'a>(
+        &'a self,
         now: u64,
         hash: u64,
         visited: &mut usize,
-        f: &mut dyn FnMut(Entry<'_, O>),
+        f: &mut dyn FnMut(Entry<'a, O>),
     ) -> u64 {
         let Some(page) = self.root.page(hash) else { return 0 };
         if page.earliest() <= now {
             *visited += 1;
             if page.correct_earliest() <= now {
-                page.each(&mut |entry: Entry<'_, O>| {
+                page.each(&mut |entry: Entry<'a, O>| {
                     if entry.expiry != 0 && entry.expiry <= now {
                         f(entry);
                     }

@@ -19,6 +19,9 @@
 
 #![allow(unsafe_code)] // An allocator: block heads and links are reached through raw pointers.
 
+#[cfg(test)]
+mod verify;
+
 use std::ptr::{self, NonNull};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -155,6 +158,8 @@ pub struct PageHeap {
     pub(super) examined: usize,
     /// The next segment, being populated.
     ahead: Option<Receiver<Mapping>>,
+    /// Segments are populated when they are added: nobody waits for this heap.
+    eager: bool,
 }
 
 // SAFETY: the pointers lead to segments that this heap manages alone: what other threads do to them
@@ -192,7 +197,16 @@ impl PageHeap {
             withdrawn: Vec::new(),
             examined: 0,
             ahead: None,
+            eager: false,
         }
+    }
+
+    /// An empty heap for a loader, which fills many segments in a row and whom a stall does not
+    /// hurt.
+    pub(super) fn eager() -> Self {
+        let mut heap = Self::detached();
+        heap.eager = true;
+        heap
     }
 
     /// Bytes of all blocks in use: the pages of live tables, and those held only by frozen ones.
@@ -394,6 +408,11 @@ impl PageHeap {
 
     /// Adds a segment: the one populated ahead if it is there, else one mapped now.
     fn grow(&mut self) {
+        if self.eager
+            && let Some(mapping) = Mapping::populated()
+        {
+            return self.add(mapping);
+        }
         let answer = self.ahead.as_ref().map(Receiver::try_recv);
         if !matches!(answer, None | Some(Err(TryRecvError::Empty))) {
             self.ahead = None;
@@ -403,6 +422,11 @@ impl PageHeap {
             // Late: small pages as they are touched, since a huge one now would stall us.
             _ => Mapping::new(),
         };
+        self.add(mapping);
+    }
+
+    /// Makes a segment of fresh memory.
+    fn add(&mut self, mapping: Mapping) {
         if self.queues.is_empty() {
             static NEXT_ID: AtomicU64 = AtomicU64::new(1);
             self.id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
@@ -427,7 +451,7 @@ impl PageHeap {
     /// huge page stalls nobody. Called by itself when the newest segment runs short; before a
     /// known rush it may be called by hand.
     pub fn populate_ahead(&mut self) {
-        if self.ahead.is_none() && self.segments.len() >= SMALL_SEGMENTS {
+        if self.ahead.is_none() && !self.eager && self.segments.len() >= SMALL_SEGMENTS {
             self.ahead = Some(segment::request_ahead());
         }
     }
@@ -461,6 +485,7 @@ impl PageHeap {
             return;
         }
         if self.segments.is_empty() {
+            other.eager = self.eager;
             std::mem::swap(self, &mut other);
             return;
         }
@@ -543,45 +568,5 @@ unsafe fn free_forsaken(payload: NonNull<u8>) {
     unsafe {
         let block = Block(payload.as_ptr().sub(BLOCK_HEAD));
         segment::forsake(block.segment(), block.size() as u32);
-    }
-}
-
-#[cfg(test)]
-impl PageHeap {
-    /// Walks all segments and holds what it finds against what the heap believes.
-    pub(super) fn verify(&mut self) {
-        let (mut used, mut free) = (0, 0);
-        for segment in self.segments.clone() {
-            let mut block = Block::first(segment);
-            let (mut all, mut live, mut free_before) = (0, 0, None);
-            while block.size() != 0 {
-                assert_eq!(block.free_before(), free_before);
-                assert!(block.size().is_multiple_of(GRANULE) && block.segment() == segment);
-                all += block.size();
-                if block.is_free() {
-                    assert!(free_before.is_none(), "free neighbours are joined");
-                    free += usize::from(!self.is_evacuating(segment));
-                } else {
-                    live += block.size();
-                }
-                free_before = block.is_free().then_some(block);
-                block = block.next();
-            }
-            assert_eq!(block.free_before(), free_before);
-            assert_eq!(all, CAPACITY);
-            assert_eq!(live, self.live(segment));
-            used += live;
-        }
-        assert_eq!(used, self.used);
-        for (index, first) in self.bins.iter().enumerate() {
-            assert_eq!(*first != NO_BLOCK, self.filled >> index & 1 != 0);
-            let mut block = *first;
-            while block != NO_BLOCK {
-                assert!(block.is_free() && bin(block.size()) == index);
-                free -= 1;
-                block = block.link(0);
-            }
-        }
-        assert_eq!(free, 0, "every free block is on a list");
     }
 }

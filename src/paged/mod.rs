@@ -40,9 +40,12 @@
 //! # Reading order
 //!
 //! `table` (the operations), `node` (the directory), `page`, `entry`, `edit`, `reshape`, `chain`;
-//! `frozen`, `scan`, `expiry`, `sample`, `evacuate`; then what they stand on: `heap`, `segment`,
+//! `batch`, `spill`, `build` (many entries at once); `frozen`, `scan`, `expiry`, `sample`,
+//! `evacuate`; then what they stand on: `heap`, `segment`,
 //! `remote`, `ptr`, `probe`. Unsafe code is in these five only.
 
+mod batch;
+mod build;
 mod chain;
 mod edit;
 mod entry;
@@ -60,10 +63,13 @@ mod reshape;
 mod sample;
 mod scan;
 mod segment;
+mod spill;
 mod table;
 #[cfg(test)]
 mod tests;
 
+pub use batch::Batch;
+pub use build::Builder;
 pub use frozen::Frozen;
 pub use hash::{fix_hash_seed, hash};
 pub use heap::PageHeap;
@@ -71,6 +77,16 @@ pub use table::Table;
 
 /// Values of bytes up to this length are stored in the page; longer ones must come as objects.
 pub const INLINE_MAX: usize = 512;
+
+/// Asks for the cache lines of a value that will be looked at soon. A hint, for other structures
+/// whose way down is a chain of lines that are far away.
+#[inline(always)]
+pub fn prefetch<T>(values: &[T]) {
+    let start = values.as_ptr().cast::<u8>();
+    for at in (0..size_of_val(values)).step_by(64) {
+        probe::prefetch(start.wrapping_add(at));
+    }
+}
 
 /// A value too large or too complex for a page. Holds its content behind an `Arc`, so that a clone
 /// is cheap: copying a shared page clones the objects on it.

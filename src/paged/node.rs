@@ -21,7 +21,7 @@ pub(super) const NODE_BITS: u8 = 10;
 
 /// The `bits` highest bits of `hash`.
 #[inline(always)]
-fn top(hash: u64, bits: u8) -> usize {
+pub(super) fn top(hash: u64, bits: u8) -> usize {
     // In two steps, since a shift by all 64 bits is none at all.
     (hash >> 1 >> (63 - bits)) as usize
 }
@@ -93,6 +93,73 @@ impl<O> Clone for Node<O> {
             slots.push(slot.clone());
         }
         Self { earliest, slots, ..*self }
+    }
+}
+
+/// A page just made, with what a directory must know of it: the page itself need not come back into
+/// the cache.
+pub(super) struct Leaf<O> {
+    /// Where its range of hashes begins.
+    pub(super) start: u64,
+    pub(super) depth: u8,
+    pub(super) earliest: u64,
+    pub(super) page: PagePtr<O>,
+}
+
+impl<O> Root<O> {
+    /// A root over pages that cover all hashes, in order; and the bytes of its directory.
+    pub(super) fn of_leaves(mut leaves: Vec<Leaf<O>>) -> (Self, usize) {
+        if leaves.len() <= 1 {
+            return (leaves.pop().map_or(Root::Empty, |leaf| Root::Page(leaf.page)), 0);
+        }
+        let mut plan = Vec::new();
+        plan_nodes(&leaves, 0, &mut plan);
+        let bits = plan.iter().map(|planned| planned.base).max().unwrap_or(0);
+        let mut nodes = Vec::new();
+        nodes.resize_with(1 << bits, || None);
+        let (count, pages) = (plan.len(), leaves.len());
+        let mut bytes = 0;
+        let mut leaves = leaves.into_iter();
+        for planned in plan {
+            let start = leaves.as_slice().first().map_or(0, |leaf| leaf.start);
+            let node = planned.node(leaves.by_ref().take(planned.pages));
+            bytes += node.bytes();
+            nodes[top(start, bits)] = Some(Shared::new(node));
+        }
+        let directory = Directory { bits, nodes, count, pages };
+        bytes += directory.own_bytes();
+        (Root::Directory(Shared::new(directory)), bytes)
+    }
+}
+
+/// A node to be made of the next so many pages.
+struct Planned {
+    base: u8,
+    bits: u8,
+    pages: usize,
+}
+
+/// Which pages go into one node: all, or if they are too deep for one, each half's in its own.
+fn plan_nodes<O>(leaves: &[Leaf<O>], base: u8, plan: &mut Vec<Planned>) {
+    let depth = leaves.iter().map(|leaf| leaf.depth).max().unwrap_or(base);
+    if depth <= base + NODE_BITS {
+        return plan.push(Planned { base, bits: depth - base, pages: leaves.len() });
+    }
+    let half = leaves.partition_point(|leaf| leaf.start << base >> 63 == 0);
+    plan_nodes(&leaves[..half], base + 1, plan);
+    plan_nodes(&leaves[half..], base + 1, plan);
+}
+
+impl Planned {
+    fn node<O>(&self, leaves: impl Iterator<Item = Leaf<O>>) -> Node<O> {
+        let mut slots = Vec::new();
+        slots.resize_with(1 << self.bits, || None);
+        let mut earliest = u64::MAX;
+        for leaf in leaves {
+            earliest = earliest.min(leaf.earliest);
+            slots[top(leaf.start << self.base, self.bits)] = Some(leaf.page);
+        }
+        Node { bits: self.bits, base: self.base, earliest: earliest.into(), slots }
     }
 }
 

@@ -63,7 +63,7 @@ impl<O: Object> Table<O> {
     ///
     /// Every entry that is there from the first call to the last is visited, however the table
     /// changes between the calls; some may be visited twice. Any cursor is a valid one.
-    pub fn scan(&self, cursor: u64, f: &mut dyn FnMut(Entry<'_, O>)) -> u64 {
+    pub fn scan<'a>(&'a self, cursor: u64, f: &mut dyn FnMut(Entry<'a, O>)) -> u64 {
         let hash = cursor << (64 - CURSOR_BITS);
         let Some(page) = self.root.page(hash) else { return 0 };
         page.each(f);

@@ -52,7 +52,7 @@ impl Mapping {
     }
 
     /// Maps a segment and touches all of it, as a huge page if the system has one.
-    fn populated() -> Option<Self> {
+    pub(super) fn populated() -> Option<Self> {
         map(true).map(Self)
     }
 

@@ -14,9 +14,9 @@ use super::{Entry, Expiry, Frozen, INLINE_MAX, NewValue, Object, Removed, Upsert
 /// Hash bits a page may be deeper than an even spread of its table needs, before it gets overflow
 /// pages instead of splitting. Ten more bits put a key in a thousand where a thousand should be:
 /// that is no accident any more, and each further bit could double the root.
-const DEPTH_SLACK: u32 = 10;
+pub(super) const DEPTH_SLACK: u32 = 10;
 /// Deeper than this a page's range would be narrower than a step of the scan cursor.
-const DEPTH_MAX: u32 = 40;
+pub(super) const DEPTH_MAX: u32 = 40;
 
 /// What a table keeps count of.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
@@ -127,8 +127,21 @@ impl<O: Object> Table<O> {
         let mut draft = draft(key, value);
         draft.expiry = expiry;
         draft.clock = clock;
+        self.upsert_draft(heap, hash, key, &mut draft)
+    }
+
+    /// [`Table::upsert`] of what was made ready to be written; `key` is the draft's.
+    #[inline]
+    pub(super) fn upsert_draft(
+        &mut self,
+        heap: &mut PageHeap,
+        hash: u64,
+        key: &[u8],
+        draft: &mut Draft<'_, O>,
+    ) -> Upserted<O> {
         let len = self.tally.len;
-        let replaced = self.place(heap, hash, key, &mut draft);
+        let expiry = draft.expiry;
+        let replaced = self.place(heap, hash, key, draft);
         if let Expiry::At(at) = expiry
             && at != 0
         {
@@ -309,8 +322,11 @@ impl<O: Object> Table<O> {
     }
 
     /// Visits all entries until `f` breaks; answers whether it did not.
-    pub fn walk(&self, mut f: impl FnMut(Entry<'_, O>) -> ControlFlow<()>) -> ControlFlow<()> {
-        self.root.each_page(&mut |page| {
+    pub fn walk<'a>(
+        &'a self,
+        mut f: impl FnMut(Entry<'a, O>) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
+        self.root.each_page(&mut |page: &'a PagePtr<O>| {
             for page in page.chain() {
                 for index in 0..page.entries() {
                     f(page.entry(index))?;
@@ -323,7 +339,7 @@ impl<O: Object> Table<O> {
 
 /// What is to be written for a key and its value.
 #[inline]
-fn draft<'a, O: Object>(key: &'a [u8], value: NewValue<'a, O>) -> Draft<'a, O> {
+pub(super) fn draft<'a, O: Object>(key: &'a [u8], value: NewValue<'a, O>) -> Draft<'a, O> {
     if let NewValue::Bytes { kind, bytes } = &value {
         assert!(bytes.len() <= INLINE_MAX && *kind < 16, "longer values come as objects");
     }

@@ -1,6 +1,8 @@
 //! The table against a plain map: the same operations on both, snapshots kept and compared at the
 //! end.
 
+mod build;
+
 use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;

@@ -32,7 +32,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// The next `count` bytes.
-    #[inline]
+    #[inline(always)]
     pub(super) fn take(&mut self, count: u64) -> Result<&'a [u8], Fault> {
         let rest = self.rest();
         let available = rest.len() as u64;
@@ -45,7 +45,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn array<const N: usize>(&mut self) -> Result<[u8; N], Fault> {
         match self.rest().first_chunk::<N>() {
             Some(chunk) => {
@@ -56,7 +56,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn byte(&mut self) -> Result<u8, Fault> {
         let [byte] = self.array()?;
         Ok(byte)

@@ -4,16 +4,27 @@
 //! type value version16 crc64        the checksum covers all before it; both little-endian
 //! ```
 //!
-//! We write version 10 and take the versions that files may have: an encoding does not change its
-//! meaning from one version to the next, and keys may be migrated from newer servers. A type that
-//! is not known is refused by itself. Unlike in files, a checksum of zero is not "none".
+//! We write the version that the value needs, 10 if possible, and take the versions that files may
+//! have: an encoding does not change its meaning from one version to the next, and keys may be
+//! migrated from newer servers. A type that is not known is refused by itself. Unlike in files, a
+//! checksum of zero is not "none".
+
+use std::io;
 
 use super::crc::crc64;
 use super::cursor::Cursor;
 use super::error::{Fault, LoadError};
-use super::opcodes::{TYPE_STRING, VERSION_WRITTEN, Version};
-use super::string::{Encoder, StringValue};
+use super::hash::Hash;
+use super::list::List;
+use super::opcodes::Version;
+use super::put::{self, Format, Put, ValueRef};
+use super::set::Set;
+use super::stream::Stream;
+use super::string::{Encoder, StringValue, put_integer};
 use super::value::{self, Value};
+use super::zset::Zset;
+use super::{length, opcodes};
+use crate::keyspace::Loaded;
 
 /// Bytes behind the value: version and checksum.
 const FOOTER_BYTES: usize = 10;
@@ -31,20 +42,121 @@ pub enum DumpError {
 }
 
 /// A payload's value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum DumpValue<'a> {
     /// A string.
     String(StringValue<'a>),
+    /// A list.
+    List(List<'a>),
+    /// A set.
+    Set(Set<'a>),
+    /// A hash.
+    Hash(Hash<'a>),
+    /// A sorted set.
+    Zset(Zset<'a>),
+    /// A stream.
+    Stream(Box<Stream<'a>>),
+}
+
+/// Appends the payload of a value to `out`. `compression`: `rdbcompression`. Fails if the format
+/// has no place for the value, and then leaves `out` as it was; [`Format::V10`] has one for all but
+/// hashes with fields that expire.
+pub fn encode(
+    value: &ValueRef<'_>,
+    compression: bool,
+    format: Format,
+    out: &mut Vec<u8>,
+) -> io::Result<()> {
+    let start = out.len();
+    let encoder = Encoder::new(compression);
+    let mut payload = Payload { out, encoder, scratch: Vec::new() };
+    let written = put::number(value, format).and_then(|number| {
+        payload.out.push(number);
+        put::value(&mut payload, value, number, format)
+    });
+    if let Err(error) = written {
+        out.truncate(start);
+        return Err(error);
+    }
+    out.extend_from_slice(&format.number().to_le_bytes());
+    let checksum = crc64(&out[start..]);
+    out.extend_from_slice(&checksum.to_le_bytes());
+    Ok(())
 }
 
 /// Appends the payload of a string to `out`. `compression`: `rdbcompression`.
 pub fn encode_string(value: StringValue<'_>, compression: bool, out: &mut Vec<u8>) {
-    let start = out.len();
-    out.push(TYPE_STRING);
-    Encoder::new(compression).put_value(out, value);
-    out.extend_from_slice(&VERSION_WRITTEN.to_le_bytes());
-    let checksum = crc64(&out[start..]);
+    encode(&ValueRef::String(value), compression, Format::V10, out)
+        .expect("every format has a place for strings, and memory does not fail");
+}
+
+/// A payload with the same value that Redis 7.0 takes: what the log keeps of a RESTORE. `value` is
+/// what was decoded from it. Types of newer versions are written as their elder form; a hash with
+/// expiring fields has none, and stays as it is.
+pub fn canonical(payload: &[u8], value: &Loaded) -> Result<Vec<u8>, DumpError> {
+    let (_, body) = verify(payload)?;
+    let mut out = Vec::with_capacity(payload.len());
+    match (body.first(), value) {
+        (Some(&opcodes::TYPE_STREAM_3), Loaded::Stream(stream)) => {
+            let stream: &crate::types::stream::Stream = stream;
+            encode(&ValueRef::Stream(stream), true, Format::V10, &mut out)
+                .expect("the version has a place for streams, and memory does not fail");
+            return Ok(out);
+        }
+        (Some(&opcodes::TYPE_SET_LISTPACK), Loaded::Set(set)) => {
+            encode(&ValueRef::Set(set.as_ref()), true, Format::V10, &mut out)
+                .expect("the version has a place for sets, and memory does not fail");
+            return Ok(out);
+        }
+        (Some(&opcodes::TYPE_SET_LISTPACK), Loaded::Members(members)) => {
+            out.push(opcodes::TYPE_SET);
+            length::put(&mut out, members.len() as u64);
+            members.iter().for_each(|member| Encoder::new(true).put(&mut out, member));
+        }
+        (Some(number), _) if *number > opcodes::TYPE_STREAM_2 => return Ok(payload.to_vec()),
+        _ => out.extend_from_slice(body),
+    }
+    out.extend_from_slice(&Format::V10.number().to_le_bytes());
+    let checksum = crc64(&out);
     out.extend_from_slice(&checksum.to_le_bytes());
+    Ok(out)
+}
+
+/// A payload under way.
+struct Payload<'a> {
+    out: &'a mut Vec<u8>,
+    encoder: Encoder,
+    scratch: Vec<u8>,
+}
+
+impl Put for Payload<'_> {
+    fn buffer(&mut self) -> &mut Vec<u8> {
+        self.out
+    }
+
+    fn spill(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn string(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.encoder.put(self.out, bytes);
+        Ok(())
+    }
+
+    fn integer(&mut self, integer: i64) -> io::Result<()> {
+        put_integer(self.out, integer);
+        Ok(())
+    }
+
+    fn take_scratch(&mut self) -> Vec<u8> {
+        let mut scratch = std::mem::take(&mut self.scratch);
+        scratch.clear();
+        scratch
+    }
+
+    fn give_scratch(&mut self, scratch: Vec<u8>) {
+        self.scratch = scratch;
+    }
 }
 
 /// Checks a payload's footer, and gives its version and what is before the footer.
@@ -60,7 +172,7 @@ pub fn verify(payload: &[u8]) -> Result<(Version, &[u8]), DumpError> {
     }
 }
 
-/// Checks and decodes a payload. `scratch` holds the value if it is not in the payload as it is.
+/// Checks and decodes a payload. `scratch` holds a string if it is not in the payload as it is.
 pub fn decode<'a>(payload: &'a [u8], scratch: &'a mut Vec<u8>) -> Result<DumpValue<'a>, DumpError> {
     let (version, body) = verify(payload)?;
     decode_body(body, version, scratch).map_err(|fault| {
@@ -85,6 +197,12 @@ fn decode_body<'a>(
     let number = cursor.byte()?;
     let value = match value::read(&mut cursor, number, 0, version, b"")? {
         Value::String(string) => DumpValue::String(string.value(scratch)?),
+        Value::List(list) => DumpValue::List(list),
+        Value::Set(set) => DumpValue::Set(set),
+        Value::Hash(hash) => DumpValue::Hash(hash),
+        Value::Zset(zset) => DumpValue::Zset(zset),
+        Value::Stream(stream) => DumpValue::Stream(stream),
+        Value::Empty => return Err(Cursor::corrupt(0, "a value with elements", "one without")),
         Value::Module => return Err(value::not_decoded(number, 0, version, b"")),
     };
     let rest = cursor.rest().len();

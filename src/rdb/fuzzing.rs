@@ -1,10 +1,14 @@
 //! Entry points for fuzzers. Each takes any bytes and asserts what must hold for all of them;
 //! the tests run them over damaged files.
 
+use super::dump::DumpValue;
 use super::{
-    Entry, Fed, LoadError, LoadOptions, Loader, Modules, Refused, Rest, Sink, StringValue, Summary,
-    dump, load,
+    Chunk, Entry, Fed, Format, Hash, List, LoadError, LoadOptions, Loader, Modules, Refused, Rest,
+    Set, Sink, StringValue, Summary, Text, ValueRef, Zset, dump, load, stream,
 };
+use crate::paged::PageHeap;
+use crate::types::Limits;
+use crate::types::packed::Element;
 
 /// Everything a sink can be told, as text that can be compared.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -28,6 +32,31 @@ impl Sink for Told {
 
     fn string(&mut self, entry: &Entry<'_>, value: StringValue<'_>) -> Result<(), Refused> {
         self.0.push(format!("{entry:?} {value:?}"));
+        Ok(())
+    }
+
+    fn list(&mut self, entry: &Entry<'_>, value: List<'_>) -> Result<(), Refused> {
+        self.0.push(format!("{entry:?} list {:?}", list(&value)));
+        Ok(())
+    }
+
+    fn set(&mut self, entry: &Entry<'_>, value: Set<'_>) -> Result<(), Refused> {
+        self.0.push(format!("{entry:?} set {:?}", set(&value)));
+        Ok(())
+    }
+
+    fn hash(&mut self, entry: &Entry<'_>, value: Hash<'_>) -> Result<(), Refused> {
+        self.0.push(format!("{entry:?} hash {:?}", hash(&value)));
+        Ok(())
+    }
+
+    fn zset(&mut self, entry: &Entry<'_>, value: Zset<'_>) -> Result<(), Refused> {
+        self.0.push(format!("{entry:?} zset {:?}", zset(&value)));
+        Ok(())
+    }
+
+    fn stream(&mut self, entry: &Entry<'_>, value: stream::Stream<'_>) -> Result<(), Refused> {
+        self.0.push(format!("{entry:?} stream {:?}", stream(&value)));
         Ok(())
     }
 
@@ -75,32 +104,176 @@ fn in_pieces(
 /// them; what decodes is encoded again to the same value.
 pub fn dump(bytes: &[u8]) {
     again(bytes);
-    again(&framed(bytes));
+    for format in [Format::V10, Format::V12, Format::Valkey80] {
+        dump_as(bytes, format.number());
+    }
+}
+
+/// Decodes `body` (a type and a value) as a DUMP payload of a version, as [`dump`].
+pub fn dump_as(body: &[u8], version: u16) {
+    again(&framed(body, version));
 }
 
 /// `body` (a type and a value) with the footer that makes it a DUMP payload.
-pub fn framed(body: &[u8]) -> Vec<u8> {
+pub fn framed(body: &[u8], version: u16) -> Vec<u8> {
     let mut payload = body.to_vec();
-    payload.extend_from_slice(&super::opcodes::VERSION_WRITTEN.to_le_bytes());
+    payload.extend_from_slice(&version.to_le_bytes());
     let checksum = super::crc::crc64(&payload);
     payload.extend_from_slice(&checksum.to_le_bytes());
     payload
 }
 
+/// What decodes is encoded again, in every format, and decodes to the same.
 fn again(payload: &[u8]) {
-    let (mut scratch, mut scratch2) = (Vec::new(), Vec::new());
-    let Ok(dump::DumpValue::String(value)) = dump::decode(payload, &mut scratch) else { return };
-    let mut encoded = Vec::new();
-    dump::encode_string(value, true, &mut encoded);
-    let decoded = dump::decode(&encoded, &mut scratch2).expect("our own payload is readable");
-    let dump::DumpValue::String(decoded) = decoded;
-    assert_eq!(text(value), text(decoded));
+    let mut scratch = Vec::new();
+    let Ok(value) = dump::decode(payload, &mut scratch) else { return };
+    let told = tell(&value);
+    let mut heap = PageHeap::new();
+    // Tight limits, so that small values of a fuzzer come in all forms.
+    let limits = Limits { hash_entries: 3, set_entries: 3, set_intset: 3, ..Limits::default() };
+    let set = match &value {
+        DumpValue::Set(set) => Some(set.clone().into_value(&limits, &mut heap)),
+        _ => None,
+    };
+    let hash = match &value {
+        DumpValue::Hash(hash) => Some(hash.clone().into_value(&limits, &mut heap)),
+        _ => None,
+    };
+    let source = match &value {
+        DumpValue::String(string) => ValueRef::String(*string),
+        DumpValue::List(list) => ValueRef::List(list),
+        DumpValue::Set(_) => ValueRef::Set(set.as_ref().expect("made above").as_ref()),
+        DumpValue::Hash(_) => ValueRef::Hash(hash.as_ref().expect("made above").as_ref()),
+        DumpValue::Zset(zset) => ValueRef::Zset(zset.source()),
+        DumpValue::Stream(stream) => ValueRef::Stream(&**stream),
+    };
+    for format in [Format::V10, Format::V12, Format::Valkey80] {
+        let mut encoded = Vec::new();
+        if dump::encode(&source, true, format, &mut encoded).is_err() {
+            let expires = hash.as_ref().is_some_and(|hash| hash.as_ref().expiring() > 0);
+            assert!(expires && format == Format::V10 && encoded.is_empty());
+            continue;
+        }
+        let mut scratch = Vec::new();
+        let decoded = dump::decode(&encoded, &mut scratch).expect("our own payload is readable");
+        match (&decoded, format) {
+            // Version 10 has one time for a consumer.
+            (DumpValue::Stream(_), Format::V10) => {
+                assert_eq!(without_active(&value), tell(&decoded));
+            }
+            _ => assert_eq!(told, tell(&decoded), "{format:?}"),
+        }
+    }
+}
+
+/// What a stream is once version 10 has taken away when its consumers were last active.
+fn without_active(value: &DumpValue<'_>) -> Vec<String> {
+    let DumpValue::Stream(value) = value else { return Vec::new() };
+    let mut value = (**value).clone();
+    for consumer in value.groups.iter_mut().flat_map(|group| &mut group.consumers) {
+        consumer.active_ms = consumer.seen_ms;
+    }
+    stream(&value)
+}
+
+/// A value as text that can be compared, whatever form it came in.
+pub fn tell(value: &DumpValue<'_>) -> Vec<String> {
+    match value {
+        DumpValue::String(value) => vec![text(*value)],
+        DumpValue::List(value) => list(value),
+        DumpValue::Set(value) => set(value),
+        DumpValue::Hash(value) => hash(value),
+        DumpValue::Zset(value) => zset(value),
+        DumpValue::Stream(value) => stream(value),
+    }
 }
 
 /// A value's text: an integer's digits and those digits as bytes are the same value.
-fn text(value: StringValue<'_>) -> Vec<u8> {
+fn text(value: StringValue<'_>) -> String {
     match value {
-        StringValue::Bytes(bytes) => bytes.to_vec(),
-        StringValue::Int(integer) => integer.to_string().into_bytes(),
+        StringValue::Bytes(bytes) => bytes.escape_ascii().to_string(),
+        StringValue::Int(integer) => integer.to_string(),
     }
+}
+
+fn shown(element: Element<'_>) -> String {
+    element.with(|bytes| bytes.escape_ascii().to_string())
+}
+
+/// The elements, in order.
+pub(super) fn list(list: &List<'_>) -> Vec<String> {
+    let mut all = Vec::new();
+    for chunk in &list.chunks {
+        match chunk {
+            Chunk::Packed(packed) => all.extend(packed.as_ref().iter().map(shown)),
+            Chunk::Element(text) => all.push(shown(text.element())),
+        }
+    }
+    assert!(!all.is_empty());
+    all
+}
+
+/// The members, sorted.
+pub(super) fn set(set: &Set<'_>) -> Vec<String> {
+    let mut all: Vec<String> = match set {
+        Set::Ints(ints) => ints.as_ref().iter().map(|value| value.to_string()).collect(),
+        Set::Packed(packed) => packed.as_ref().iter().map(shown).collect(),
+        Set::Members(members) => members.iter().map(Text::element).map(shown).collect(),
+    };
+    all.sort_unstable();
+    assert!(!all.is_empty() && all.is_sorted_by(|a, b| a < b), "a member twice");
+    all
+}
+
+/// The fields with their values and expiries, sorted.
+pub(super) fn hash(hash: &Hash<'_>) -> Vec<String> {
+    let mut all: Vec<String> = match hash {
+        Hash::Packed(packed) => packed
+            .as_ref()
+            .pairs()
+            .map(|(name, value)| format!("{}={} None", shown(name), shown(value)))
+            .collect(),
+        Hash::Fields(fields) => fields
+            .iter()
+            .map(|field| {
+                let (name, value) = (shown(field.name.element()), shown(field.value.element()));
+                format!("{name}={value} {:?}", field.expiry_ms)
+            })
+            .collect(),
+    };
+    all.sort_unstable();
+    assert!(!all.is_empty());
+    all
+}
+
+/// The members with their scores, sorted.
+pub(super) fn zset(zset: &Zset<'_>) -> Vec<String> {
+    let shown = |member, score: f64| format!("{} {score:?}", shown(member));
+    let mut all: Vec<String> = match zset {
+        Zset::Packed(packed) => {
+            packed.as_ref().scored().map(|(m, score)| shown(m, score)).collect()
+        }
+        Zset::Members(members) => {
+            members.iter().map(|(member, score)| shown(member.element(), *score)).collect()
+        }
+    };
+    all.sort_unstable();
+    assert!(!all.is_empty() && !all.iter().any(|line| line.ends_with("NaN")));
+    all
+}
+
+/// The entries and everything else.
+pub(super) fn stream(stream: &stream::Stream<'_>) -> Vec<String> {
+    let mut all = Vec::new();
+    for node in &stream.nodes {
+        node.each(&mut |id, fields| all.push(format!("{}-{} {fields:?}", id.ms, id.seq)));
+    }
+    assert_eq!(all.len() as u64, stream.length);
+    let (last, deleted) = (stream.last_id, stream.max_deleted_id);
+    all.push(format!("{last:?} {:?} {deleted:?} {}", stream.first_id, stream.entries_added));
+    for group in &stream.groups {
+        assert!(group.pending.iter().all(|pending| pending.consumer < group.consumers.len()));
+        all.push(format!("{group:?}"));
+    }
+    all
 }

@@ -27,7 +27,7 @@ pub(super) enum Length {
 
 /// Reads a length or a special form's first byte. Lengths in a longer form than they need are
 /// taken, as Redis takes them.
-#[inline]
+#[inline(always)]
 pub(super) fn read(cursor: &mut Cursor<'_>) -> Result<Length, Fault> {
     let offset = cursor.offset();
     let first = cursor.byte()?;

@@ -1,7 +1,8 @@
 //! RDB, the file format of Redis' snapshots, and the DUMP payload made of the same pieces.
 //!
-//! We write version 10 (`REDIS0010`), which every Redis and Valkey since 7.0 reads, and read
-//! versions 1 to 15 of Redis and 80 of Valkey. A file is
+//! We write version 10 (`REDIS0010`), which every Redis and Valkey since 7.0 reads, or, if hashes'
+//! fields expire, 12 of Redis or 80 of Valkey ([`Format`]); and read versions 1 to 15 of Redis and
+//! 80 of Valkey. A file is
 //!
 //! ```text
 //! "REDIS0010"                                     magic and version, 9 bytes ("VALKEY080")
@@ -24,10 +25,12 @@
 //!
 //! Files come from outside: nothing in here panics on them, and no memory is taken for a length
 //! that was announced and has not arrived. `reader.rs` tells how one parser serves mapped files
-//! and streams; `value.rs` is where types are told apart and where a new one is added. So far
-//! string values are decoded; other types are refused by number, key and offset.
+//! and streams; `value.rs` is where types are told apart and where a new one is added. Each family
+//! has a file that reads and writes it; `listpack.rs` and `legacy.rs` have the compact forms. Types
+//! that are not decoded are refused by number, key and offset.
 
 pub mod dump;
+pub mod entry;
 #[doc(hidden)]
 pub mod fuzzing;
 pub mod opcodes;
@@ -35,22 +38,37 @@ pub mod opcodes;
 mod crc;
 mod cursor;
 mod error;
+mod extent;
+mod hash;
+mod legacy;
 mod length;
+mod list;
+mod listpack;
+mod loader;
 mod lzf;
 mod module;
+mod put;
 mod reader;
+mod set;
+pub mod stream;
 mod string;
+mod text;
 mod value;
 mod writer;
+mod zset;
 
 #[cfg(test)]
 mod tests;
 
 pub use error::{Corrupt, LoadError, Refused};
+pub use hash::{Hash, HashField};
+pub use list::{Chunk, List};
+pub use loader::{Fed, Loader, load_stream};
 pub use opcodes::{Flavor, Version};
-pub use reader::{
-    Checksum, Entry, Fed, LoadOptions, Loader, Modules, Rest, Sink, Summary, is_rdb, load,
-    load_stream,
-};
+pub use put::{Format, ListSource, ScoredSource, ValueRef, ZsetSource};
+pub use reader::{Checksum, Entry, LoadOptions, Modules, Rest, Sink, Summary, is_rdb, load};
+pub use set::Set;
 pub use string::StringValue;
+pub use text::Text;
 pub use writer::{Finished, Hint, Writer, WriterOptions};
+pub use zset::Zset;

@@ -1,9 +1,6 @@
 //! The numbers of the format: versions, opcodes, value types. Facts from Redis' and Valkey's
 //! `rdb.h`, release by release.
 
-/// The version we write, in files and in DUMP payloads.
-pub const VERSION_WRITTEN: u16 = 10;
-
 /// Bytes of a file's header: magic and version.
 pub const HEADER_BYTES: u64 = 9;
 
@@ -38,6 +35,48 @@ pub const HASH_TEMPLATE_OR_UPDATE: u8 = 242;
 
 /// Value type: a string.
 pub const TYPE_STRING: u8 = 0;
+/// Value type: a list.
+pub const TYPE_LIST: u8 = 1;
+/// Value type: a set.
+pub const TYPE_SET: u8 = 2;
+/// Value type: a sorted set with scores as text.
+pub const TYPE_ZSET: u8 = 3;
+/// Value type: a hash.
+pub const TYPE_HASH: u8 = 4;
+/// Value type: a sorted set.
+pub const TYPE_ZSET_2: u8 = 5;
+/// Value type: a hash as a zipmap.
+pub const TYPE_HASH_ZIPMAP: u8 = 9;
+/// Value type: a list as a ziplist.
+pub const TYPE_LIST_ZIPLIST: u8 = 10;
+/// Value type: a set as an intset.
+pub const TYPE_SET_INTSET: u8 = 11;
+/// Value type: a sorted set as a ziplist.
+pub const TYPE_ZSET_ZIPLIST: u8 = 12;
+/// Value type: a hash as a ziplist.
+pub const TYPE_HASH_ZIPLIST: u8 = 13;
+/// Value type: a list of ziplists.
+pub const TYPE_LIST_QUICKLIST: u8 = 14;
+/// Value type: a stream of Redis 5.
+pub const TYPE_STREAM: u8 = 15;
+/// Value type: a hash as a listpack.
+pub const TYPE_HASH_LISTPACK: u8 = 16;
+/// Value type: a sorted set as a listpack.
+pub const TYPE_ZSET_LISTPACK: u8 = 17;
+/// Value type: a list of listpacks and single elements.
+pub const TYPE_LIST_QUICKLIST_2: u8 = 18;
+/// Value type: a stream of Redis 7.0.
+pub const TYPE_STREAM_2: u8 = 19;
+/// Value type: a set as a listpack (from version 11).
+pub const TYPE_SET_LISTPACK: u8 = 20;
+/// Value type: a stream of Redis 7.2 (from version 11).
+pub const TYPE_STREAM_3: u8 = 21;
+/// Value type: Valkey's hash with field expiries. For Redis, one of a release candidate.
+pub const TYPE_HASH_2_OR_METADATA_PRE_GA: u8 = 22;
+/// Value type: Redis' hash with field expiries (from version 12).
+pub const TYPE_HASH_METADATA: u8 = 24;
+/// Value type: Redis' hash with field expiries as a listpack (from version 12).
+pub const TYPE_HASH_LISTPACK_EX: u8 = 25;
 /// Value type: a module's value in the form of a release candidate; it cannot be skipped.
 pub const TYPE_MODULE_PRE_GA: u8 = 6;
 /// Value type: a module's value.

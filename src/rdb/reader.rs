@@ -4,19 +4,20 @@
 //! (for a key: its value too) from the front of the bytes at hand, and hands it on only when it is
 //! complete, so keys and values are borrowed from those bytes. If they end before the step does,
 //! nothing has happened, and the step is taken again once more bytes are there. A mapped file is
-//! one slice; a stream is fed to a [`Loader`] in pieces as they arrive, which keeps what belongs to
-//! the unfinished step.
-
-use std::io::{ErrorKind, Read};
+//! one slice; a stream is fed to a [`Loader`](super::Loader) in pieces as they arrive.
 
 use super::crc::Crc64;
 use super::cursor::Cursor;
 use super::error::{Corrupt, Fault, LoadError, Refused};
+use super::hash::Hash;
 use super::length;
+use super::list::List;
 use super::opcodes::{self, Flavor, HEADER_BYTES, Version};
+use super::set::Set;
+use super::stream::Stream;
 use super::string::{Encoded, StringValue};
 use super::value::{self, Value};
-use crate::base::limits::GROW_STEP_BYTES;
+use super::zset::Zset;
 
 /// What receives a file's content, in file order. Whatever it answers with [`Refused`] ends the
 /// load. Content is handed over before the file's checksum is known: if loading fails, everything
@@ -41,8 +42,43 @@ pub trait Sink {
     /// A key that holds a string.
     fn string(&mut self, entry: &Entry<'_>, value: StringValue<'_>) -> Result<(), Refused>;
 
+    /// A key that holds a list.
+    fn list(&mut self, entry: &Entry<'_>, value: List<'_>) -> Result<(), Refused> {
+        let _ = value;
+        Err(unwanted("a list", entry))
+    }
+
+    /// A key that holds a set.
+    fn set(&mut self, entry: &Entry<'_>, value: Set<'_>) -> Result<(), Refused> {
+        let _ = value;
+        Err(unwanted("a set", entry))
+    }
+
+    /// A key that holds a hash.
+    fn hash(&mut self, entry: &Entry<'_>, value: Hash<'_>) -> Result<(), Refused> {
+        let _ = value;
+        Err(unwanted("a hash", entry))
+    }
+
+    /// A key that holds a sorted set.
+    fn zset(&mut self, entry: &Entry<'_>, value: Zset<'_>) -> Result<(), Refused> {
+        let _ = value;
+        Err(unwanted("a sorted set", entry))
+    }
+
+    /// A key that holds a stream.
+    fn stream(&mut self, entry: &Entry<'_>, value: Stream<'_>) -> Result<(), Refused> {
+        let _ = value;
+        Err(unwanted("a stream", entry))
+    }
+
     /// A function library's source.
     fn function(&mut self, code: &[u8]) -> Result<(), Refused>;
+}
+
+/// What a sink answers that does not take a type.
+fn unwanted(what: &str, entry: &Entry<'_>) -> Refused {
+    Refused(format!("{what} is not taken (key \"{}\")", entry.key.escape_ascii()))
 }
 
 /// A key and what is stored about it beside its value.
@@ -119,6 +155,8 @@ pub struct Summary {
     pub functions: u64,
     /// Modules' values and auxiliary data left away.
     pub skipped: u64,
+    /// Keys left away since their collections have no elements.
+    pub empty: u64,
     /// Bytes from the magic to the checksum, both included.
     pub consumed: u64,
     /// What became of the checksum.
@@ -150,114 +188,15 @@ pub fn load(
     Ok(summary)
 }
 
-/// Loads a file from a stream. Gives back, too, the bytes that were read from it beyond the file's
-/// end. Reads what is there, and never waits for bytes behind the end.
-pub fn load_stream(
-    source: &mut dyn Read,
-    options: &LoadOptions,
-    sink: &mut dyn Sink,
-) -> Result<(Summary, Vec<u8>), LoadError> {
-    let mut loader = Loader::new(*options);
-    let mut piece = vec![0; GROW_STEP_BYTES / 4];
-    loop {
-        let count = match source.read(&mut piece) {
-            Ok(0) => return Err(loader.ended_early()),
-            Ok(count) => count,
-            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-            Err(error) => return Err(error.into()),
-        };
-        let bytes = piece.get(..count).unwrap_or_default();
-        if let Fed::Ended { summary, used } = loader.feed(bytes, sink)? {
-            return Ok((summary, bytes.get(used..).unwrap_or_default().to_vec()));
-        }
-    }
-}
-
-/// What [`Loader::feed`] did with its bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fed {
-    /// All taken; the file goes on.
-    More,
-    /// The file has ended.
-    Ended {
-        /// What was loaded, from the first feed on.
-        summary: Summary,
-        /// How many of this feed's bytes belong to the file.
-        used: usize,
-    },
-}
-
-/// Loads a file that arrives in pieces of any size, such as a primary's snapshot on a socket. Holds
-/// at most one step (a key with its value) and takes memory only for bytes that have arrived.
-pub struct Loader {
-    state: State,
-    /// The bytes of the unfinished step.
-    kept: Vec<u8>,
-    /// Where in the file `kept` begins.
-    base: u64,
-    /// How many bytes the unfinished step lacks at least.
-    missing: u64,
-}
-
-impl Loader {
-    /// A loader at the start of a file.
-    pub fn new(options: LoadOptions) -> Loader {
-        Loader { state: State::new(options), kept: Vec::new(), base: 0, missing: 0 }
-    }
-
-    /// Takes the next bytes of the stream. Not to be called again after [`Fed::Ended`] or an error.
-    pub fn feed(&mut self, bytes: &[u8], sink: &mut dyn Sink) -> Result<Fed, LoadError> {
-        if self.kept.is_empty() {
-            let ran = self.state.run(bytes, self.base, sink)?;
-            if let Ran::Short { consumed, .. } = ran {
-                self.kept.extend_from_slice(bytes.get(consumed..).unwrap_or_default());
-            }
-            return Ok(self.note(ran, 0));
-        }
-        let before = self.kept.len();
-        self.kept.extend_from_slice(bytes);
-        let arrived = bytes.len() as u64;
-        if arrived < self.missing {
-            self.missing -= arrived;
-            return Ok(Fed::More);
-        }
-        let ran = self.state.run(&self.kept, self.base, sink)?;
-        if let Ran::Short { consumed, .. } = ran {
-            self.kept.drain(..consumed);
-            self.kept.shrink_to(GROW_STEP_BYTES.max(self.kept.len()));
-        }
-        Ok(self.note(ran, before))
-    }
-
-    /// Moves on by what a run did, in which `before` bytes were those of earlier feeds.
-    fn note(&mut self, ran: Ran, before: usize) -> Fed {
-        match ran {
-            Ran::Short { consumed, missing } => {
-                self.base += consumed as u64;
-                self.missing = missing;
-                Fed::More
-            }
-            Ran::Ended(summary) => {
-                let used = (summary.consumed - self.base) as usize - before;
-                Fed::Ended { summary, used }
-            }
-        }
-    }
-
-    /// The error that it is if no more bytes come now.
-    pub fn ended_early(&self) -> LoadError {
-        cut_short(self.base + self.kept.len() as u64, self.missing.max(1))
-    }
-}
-
-fn cut_short(offset: u64, missing: u64) -> LoadError {
+/// The error for bytes that end before the file does.
+pub(super) fn cut_short(offset: u64, missing: u64) -> LoadError {
     let expected = format!("at least {missing} more bytes");
     Corrupt { offset, expected, found: "the end of the file".into() }.into()
 }
 
 /// How far a run came.
 #[derive(Clone, Copy)]
-enum Ran {
+pub(super) enum Ran {
     /// The bytes end within a step.
     Short {
         /// Bytes of finished steps.
@@ -290,7 +229,7 @@ enum Step {
 const SUM_STEP: usize = 256 << 10;
 
 /// What is known from the part of the file that has been read.
-struct State {
+pub(super) struct State {
     options: LoadOptions,
     /// Known once the header was read.
     version: Option<Version>,
@@ -303,6 +242,7 @@ struct State {
     expires: u64,
     functions: u64,
     skipped: u64,
+    empty: u64,
     crc: Crc64,
     /// Where strings are put together that are not in the file as they are.
     key_scratch: Vec<u8>,
@@ -310,7 +250,7 @@ struct State {
 }
 
 impl State {
-    fn new(options: LoadOptions) -> State {
+    pub(super) fn new(options: LoadOptions) -> State {
         State {
             options,
             version: None,
@@ -322,6 +262,7 @@ impl State {
             expires: 0,
             functions: 0,
             skipped: 0,
+            empty: 0,
             crc: Crc64::new(),
             key_scratch: Vec::new(),
             value_scratch: Vec::new(),
@@ -329,7 +270,12 @@ impl State {
     }
 
     /// Takes steps until the file or the bytes end. `bytes` begin at `base` in the file.
-    fn run(&mut self, bytes: &[u8], base: u64, sink: &mut dyn Sink) -> Result<Ran, LoadError> {
+    pub(super) fn run(
+        &mut self,
+        bytes: &[u8],
+        base: u64,
+        sink: &mut dyn Sink,
+    ) -> Result<Ran, LoadError> {
         let mut cursor = Cursor::new(bytes, base);
         let mut summed = 0;
         loop {
@@ -378,13 +324,14 @@ impl State {
             expires: self.expires,
             functions: self.functions,
             skipped: self.skipped,
+            empty: self.empty,
             consumed,
             checksum,
         }))
     }
 
     /// Reads one opcode and what belongs to it. Changes nothing unless all of it is there.
-    #[inline]
+    #[inline(always)]
     fn step(&mut self, cursor: &mut Cursor<'_>, sink: &mut dyn Sink) -> Result<Step, Fault> {
         let Some(version) = self.version else {
             self.version = Some(read_header(cursor)?);
@@ -418,7 +365,7 @@ impl State {
     }
 
     /// A key with its value, behind the type byte, which stands at `offset`.
-    #[inline]
+    #[inline(always)]
     fn key(
         &mut self,
         number: u8,
@@ -428,17 +375,31 @@ impl State {
         sink: &mut dyn Sink,
     ) -> Result<(), Fault> {
         let key = Encoded::read(cursor)?.bytes(&mut self.key_scratch)?;
-        match value::read(cursor, number, offset, version, key)? {
+        let (expiry_ms, idle_s, freq) = (self.expiry_ms, self.idle_s, self.freq);
+        let entry = Entry { db: self.db, key, expiry_ms, idle_s, freq };
+        let answer = match value::read(cursor, number, offset, version, key)? {
             Value::String(string) => {
-                let value = string.value(&mut self.value_scratch)?;
-                let (expiry_ms, idle_s, freq) = (self.expiry_ms, self.idle_s, self.freq);
-                let entry = Entry { db: self.db, key, expiry_ms, idle_s, freq };
-                taken(cursor, sink.string(&entry, value))?;
-                self.keys += 1;
-                self.expires += u64::from(self.expiry_ms.is_some());
+                Some(sink.string(&entry, string.value(&mut self.value_scratch)?))
             }
-            Value::Module if self.options.modules == Modules::Skip => self.skipped += 1,
+            Value::List(list) => Some(sink.list(&entry, list)),
+            Value::Set(set) => Some(sink.set(&entry, set)),
+            Value::Hash(hash) => Some(sink.hash(&entry, hash)),
+            Value::Zset(zset) => Some(sink.zset(&entry, zset)),
+            Value::Stream(stream) => Some(sink.stream(&entry, *stream)),
+            Value::Empty => {
+                self.empty += 1;
+                None
+            }
+            Value::Module if self.options.modules == Modules::Skip => {
+                self.skipped += 1;
+                None
+            }
             Value::Module => return Err(value::not_decoded(number, offset, version, key)),
+        };
+        if let Some(answer) = answer {
+            taken(cursor, answer)?;
+            self.keys += 1;
+            self.expires += u64::from(self.expiry_ms.is_some());
         }
         (self.expiry_ms, self.idle_s, self.freq) = (None, None, None);
         Ok(())

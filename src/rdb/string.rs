@@ -1,6 +1,8 @@
 //! Strings: plain, as an integer, or compressed. Keys, values, AUX fields and the elements of every
 //! other type are such strings.
 
+use std::borrow::Cow;
+
 use super::cursor::Cursor;
 use super::error::Fault;
 use super::length::{self, Length};
@@ -31,7 +33,7 @@ pub(super) enum Encoded<'a> {
 
 impl<'a> Encoded<'a> {
     /// Reads a string.
-    #[inline]
+    #[inline(always)]
     pub(super) fn read(cursor: &mut Cursor<'a>) -> Result<Encoded<'a>, Fault> {
         let offset = cursor.offset();
         Ok(match length::read(cursor)? {
@@ -57,7 +59,7 @@ impl<'a> Encoded<'a> {
     }
 
     /// The string as a value; `scratch` holds it if it had to be decompressed.
-    #[inline]
+    #[inline(always)]
     pub(super) fn value<'s>(self, scratch: &'s mut Vec<u8>) -> Result<StringValue<'s>, Fault>
     where
         'a: 's,
@@ -68,8 +70,18 @@ impl<'a> Encoded<'a> {
         }
     }
 
+    /// The string as bytes, of its own if they are not in the file as they are.
+    pub(super) fn owned(self) -> Result<Cow<'a, [u8]>, Fault> {
+        if let Encoded::Bytes(bytes) = self {
+            return Ok(Cow::Borrowed(bytes));
+        }
+        let mut own = Vec::new();
+        self.bytes(&mut own)?;
+        Ok(Cow::Owned(own))
+    }
+
     /// The string as bytes; `scratch` holds them if they are not in the file as they are.
-    #[inline]
+    #[inline(always)]
     pub(super) fn bytes<'s>(self, scratch: &'s mut Vec<u8>) -> Result<&'s [u8], Fault>
     where
         'a: 's,
@@ -120,15 +132,6 @@ impl Encoder {
     pub(super) fn put(&mut self, out: &mut Vec<u8>, bytes: &[u8]) {
         let body = self.put_head(out, bytes);
         out.extend_from_slice(body);
-    }
-
-    /// Appends a value to `out`.
-    #[inline]
-    pub(super) fn put_value(&mut self, out: &mut Vec<u8>, value: StringValue<'_>) {
-        match value {
-            StringValue::Bytes(bytes) => self.put(out, bytes),
-            StringValue::Int(integer) => put_integer(out, integer),
-        }
     }
 
     /// Appends all of a string but its body, and gives the body, so that a large one need not be
@@ -221,7 +224,7 @@ mod tests {
         assert_eq!(encoded(&[b'a'; 63])[0], 63);
         assert_eq!(encoded(&[b'a'; 64])[0], length::LZF);
         let mut out = Vec::new();
-        Encoder::new(true).put_value(&mut out, StringValue::Int(i64::MIN));
+        put_integer(&mut out, i64::MIN);
         assert_eq!(out, b"\x14-9223372036854775808");
     }
 

@@ -7,6 +7,8 @@ use proptest::prelude::*;
 
 use super::*;
 
+mod types;
+
 /// A key as a sink received it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Key {
@@ -117,7 +119,8 @@ fn what_is_written_reads_back() {
 
 #[test]
 fn without_compression_and_checksum() {
-    let bytes = sample(WriterOptions { compression: false, checksum: false });
+    let bytes =
+        sample(WriterOptions { compression: false, checksum: false, ..WriterOptions::default() });
     let (content, summary) = read(&bytes).unwrap();
     assert_eq!(summary.checksum, Checksum::Absent);
     assert_eq!(bytes[bytes.len() - 8..], [0; 8]);
@@ -199,7 +202,10 @@ fn redis_takes_what_is_written() {
     let folder = tempfile::tempdir().unwrap();
     for (name, options) in [
         ("default.rdb", WriterOptions::default()),
-        ("plain.rdb", WriterOptions { compression: false, checksum: false }),
+        (
+            "plain.rdb",
+            WriterOptions { compression: false, checksum: false, ..WriterOptions::default() },
+        ),
     ] {
         let path = folder.path().join(name);
         std::fs::write(&path, sample(options)).unwrap();
@@ -293,13 +299,10 @@ fn times_of_expiry() {
 #[test]
 fn what_is_not_decoded_says_what_it_is() {
     for (version, body, expected) in [
-        (
-            "REDIS0010",
-            &b"\x12\x05queue\x01"[..],
-            "value type 18 (list as quicklist 2) of key \"queue\"",
-        ),
+        ("REDIS0010", &b"\x1c\x05array\x01"[..], "value type 28 (array) of key \"array\""),
         ("REDIS0010", b"\x63\x01k\x01", "value type 99 (unknown) of key \"k\""),
-        ("VALKEY080", b"\x16\x01k\x01", "value type 22 (hash with field expiry) of key"),
+        ("REDIS0014", b"\x1c\x01k\x01", "value type 28 (array) of key"),
+        ("VALKEY080", b"\x18\x01k\x01", "value type 24 (unknown) of key"),
         ("REDIS0012", b"\x16\x01k\x01", "value type 22 (hash with field expiry before 7.4)"),
         ("REDIS0010", b"\x07\x01k\x01\x00", "value type 7 (module value) of key \"k\""),
         ("REDIS0010", b"\xf7\x01\x02\x02\x00", "a module's auxiliary data"),
@@ -402,7 +405,7 @@ impl std::io::Write for Full {
 
 #[test]
 fn a_full_disk_is_an_error_at_the_latest_at_the_end() {
-    let plain = WriterOptions { compression: false, checksum: true };
+    let plain = WriterOptions { compression: false, ..WriterOptions::default() };
     for room in [0, 100, 200_000] {
         let write = || -> std::io::Result<()> {
             let mut writer = Writer::begin(Full(room), &plain, &[])?;
@@ -435,7 +438,7 @@ fn dump_payloads() {
         assert_eq!(out[6..].escape_ascii().to_string(), payload.escape_ascii().to_string());
         let mut scratch = Vec::new();
         let decoded = dump::decode(payload, &mut scratch).unwrap();
-        assert_eq!(decoded, dump::DumpValue::String(value));
+        assert!(matches!(decoded, dump::DumpValue::String(found) if found == value));
         for bit in 0..payload.len() * 8 {
             let mut damaged = payload.to_vec();
             damaged[bit / 8] ^= 1 << (bit % 8);
@@ -468,14 +471,16 @@ fn dump_payloads_of_other_versions_and_types() {
     for version in [1, 6, 9, 11, 12, 15, 80] {
         let bytes = payload(b"\x00\x01v", version);
         let decoded = dump::decode(&bytes, &mut scratch).unwrap();
-        assert_eq!(decoded, dump::DumpValue::String(StringValue::Bytes(b"v")));
+        assert_eq!(fuzzing::tell(&decoded), ["v"]);
     }
     for version in [0, 16, 79, 81, 256] {
         let error = dump::decode(&payload(b"\x00\x01v", version), &mut scratch).unwrap_err();
         assert!(matches!(error, dump::DumpError::VersionOrChecksum), "{version}");
     }
-    for body in [&b"\x00\x05v"[..], b"", b"\x01\x01\x01v", b"\x07\x01\x00", b"\x00\x01vv"] {
-        let error = dump::decode(&payload(body, 10), &mut scratch).unwrap_err();
+    for body in
+        [&b"\x00\x05v"[..], b"", b"\x01\x00", b"\x1c\x01\x01v", b"\x07\x01\x00", b"\x00\x01vv"]
+    {
+        let error = dump::decode(&payload(body, 10), &mut scratch).err().unwrap();
         assert_eq!(error.to_string(), "Bad data format", "{}", body.escape_ascii());
     }
 }
@@ -510,7 +515,7 @@ proptest! {
         checksum in any::<bool>(),
         piece in 1usize..70_000,
     ) {
-        let options = WriterOptions { compression, checksum };
+        let options = WriterOptions { compression, checksum, ..WriterOptions::default() };
         let mut writer = Writer::begin(Vec::new(), &options, &[("ctime", b"1")]).unwrap();
         for (db, key, value, expiry_ms, hint) in &keys {
             writer.select_db(*db, 1, 0).unwrap();

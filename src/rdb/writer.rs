@@ -7,7 +7,8 @@ use std::io::{self, Write};
 
 use super::crc::Crc64;
 use super::length;
-use super::opcodes::{self, VERSION_WRITTEN};
+use super::opcodes;
+use super::put::{self, Format, Put, ValueRef};
 use super::string::{Encoder, StringValue, put_integer};
 
 /// Bytes gathered before they are summed and written: within a processor's second-level cache.
@@ -22,11 +23,13 @@ pub struct WriterOptions {
     pub compression: bool,
     /// Is a checksum computed? If not, zero stands in its place. (`rdbchecksum`)
     pub checksum: bool,
+    /// Which format is written. A hash with fields that expire cannot be written in version 10.
+    pub format: Format,
 }
 
 impl Default for WriterOptions {
     fn default() -> WriterOptions {
-        WriterOptions { compression: true, checksum: true }
+        WriterOptions { compression: true, checksum: true, format: Format::V10 }
     }
 }
 
@@ -42,7 +45,7 @@ pub enum Hint {
     Freq(u8),
 }
 
-/// Writes one file of version 10 to `W`. After an error the file is worthless and the writer must
+/// Writes one file to `W`. After an error the file is worthless and the writer must
 /// be dropped.
 pub struct Writer<W: Write> {
     out: W,
@@ -50,6 +53,9 @@ pub struct Writer<W: Write> {
     encoder: Encoder,
     crc: Option<Crc64>,
     written: u64,
+    format: Format,
+    /// Where a listpack is put together.
+    scratch: Vec<u8>,
 }
 
 /// A file that was written completely (to `W`; syncing is its owner's).
@@ -72,8 +78,10 @@ impl<W: Write> Writer<W> {
             encoder: Encoder::new(options.compression),
             crc: options.checksum.then(Crc64::new),
             written: 0,
+            format: options.format,
+            scratch: Vec::new(),
         };
-        write!(writer.buffer, "REDIS{VERSION_WRITTEN:04}")?;
+        writer.buffer.extend_from_slice(options.format.magic());
         for (name, value) in aux {
             writer.buffer.push(opcodes::AUX);
             writer.put(name.as_bytes())?;
@@ -116,6 +124,21 @@ impl<W: Write> Writer<W> {
             StringValue::Int(integer) => put_integer(&mut self.buffer, integer),
         }
         self.spill()
+    }
+
+    /// Writes a key with a value of any type. `expiry_ms`: milliseconds since 1970, below 2^63.
+    /// Fails, with [`io::ErrorKind::Unsupported`], if the format has no place for the value.
+    pub fn value(
+        &mut self,
+        key: &[u8],
+        value: &ValueRef<'_>,
+        expiry_ms: Option<u64>,
+        hint: Hint,
+    ) -> io::Result<()> {
+        let number = put::number(value, self.format)?;
+        self.entry(number, key, expiry_ms, hint)?;
+        put::value(self, value, number, self.format)?;
+        Writer::spill(self)
     }
 
     /// Ends the file: the end mark, the checksum, and a flush of `W`.
@@ -191,6 +214,42 @@ impl<W: Write> Writer<W> {
         self.written += self.buffer.len() as u64;
         self.buffer.clear();
         Ok(())
+    }
+}
+
+impl<W: Write> Put for Writer<W> {
+    #[inline]
+    fn buffer(&mut self) -> &mut Vec<u8> {
+        &mut self.buffer
+    }
+
+    #[inline]
+    fn spill(&mut self) -> io::Result<()> {
+        Writer::spill(self)
+    }
+
+    #[inline]
+    fn string(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.put(bytes)?;
+        Writer::spill(self)
+    }
+
+    #[inline]
+    fn integer(&mut self, integer: i64) -> io::Result<()> {
+        put_integer(&mut self.buffer, integer);
+        Writer::spill(self)
+    }
+
+    fn take_scratch(&mut self) -> Vec<u8> {
+        let mut scratch = std::mem::take(&mut self.scratch);
+        scratch.clear();
+        scratch
+    }
+
+    fn give_scratch(&mut self, mut scratch: Vec<u8>) {
+        scratch.clear();
+        scratch.shrink_to(BUFFER_BYTES);
+        self.scratch = scratch;
     }
 }
 

@@ -72,6 +72,15 @@ pub fn encode(reply: &Reply<'_>, protocol: Protocol, out: &mut Out) {
             encode_values(values, if resp3 { b'>' } else { b'*' }, protocol, out)
         }
         Reply::Map(pairs) => encode_pairs(pairs, b'%', protocol, out),
+        Reply::NestedMap(pairs) if resp3 => encode_pairs(pairs, b'%', protocol, out),
+        Reply::NestedMap(pairs) => {
+            write_length(&mut out.bytes, b'*', pairs.len());
+            for (key, value) in pairs {
+                write_length(&mut out.bytes, b'*', 2);
+                encode(key, protocol, out);
+                encode(value, protocol, out);
+            }
+        }
         Reply::Attribute(both) => {
             let (pairs, value) = both.as_ref();
             if resp3 {

@@ -52,6 +52,8 @@ pub enum Reply<'a> {
     Array(Vec<Reply<'a>>),
     /// Pairs in order; in RESP2 an array of keys and values.
     Map(Vec<(Reply<'a>, Reply<'a>)>),
+    /// Pairs in order, as XREAD answers them: in RESP3 a map, in RESP2 an array of arrays of two.
+    NestedMap(Vec<(Reply<'a>, Reply<'a>)>),
     /// Distinct values; in RESP2 an array.
     Set(Vec<Reply<'a>>),
     /// Not an answer to a request: a message or an invalidation; in RESP2 an array.

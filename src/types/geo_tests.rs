@@ -66,7 +66,8 @@ proptest! {
         let hash = Hash::of(place, step);
         let moved = hash.moved(east, north);
         let cells = 1i64 << step;
-        let shifted = |bits: u64, by: i8| (i64::from(gather(bits)) + i64::from(by)).rem_euclid(cells);
+        let cell = |bits: u64| i64::from(gather(bits));
+        let shifted = |bits: u64, by: i8| (cell(bits) + i64::from(by)).rem_euclid(cells);
         prop_assert_eq!(i64::from(gather(moved.bits >> 1)), shifted(hash.bits >> 1, east));
         prop_assert_eq!(i64::from(gather(moved.bits)), shifted(hash.bits, north));
     }

@@ -5,6 +5,7 @@
 //! a single option is missing, and a value's type is known by its name ([`value_type`]).
 
 use super::{statuses, text};
+use crate::command::derived::{Begin, Find};
 use crate::command::syntax::{self, Argument, Kind};
 use crate::command::table::{self, Resolved};
 use crate::command::{Answer, Call, Control, Keys, Result};
@@ -31,7 +32,7 @@ fn entry(command: &'static Resolved) -> (Reply<'static>, Reply<'static>) {
     let arguments = syntax::parse(command.syntax);
     if !arguments.is_empty() {
         let name_words = if command.parent.is_some() { 2 } else { 1 };
-        let mut writer = Writer { keys: command.keys, position: Some(name_words) };
+        let mut writer = Writer { keys: command.keys, position: Some(name_words), word: None };
         facts.push((text("arguments"), writer.sequence(&arguments)));
     }
     if !command.subcommands.is_empty() {
@@ -46,6 +47,8 @@ fn entry(command: &'static Resolved) -> (Reply<'static>, Reply<'static>) {
 struct Writer {
     keys: &'static [Keys],
     position: Option<usize>,
+    /// The token of the block in whose first part it is (`STREAMS key [key ...] id [id ...]`).
+    word: Option<&'static str>,
 }
 
 impl Writer {
@@ -63,7 +66,7 @@ impl Writer {
         if argument.token.is_some() {
             self.advance();
         }
-        let key_spec = self.key_spec(&argument.kind);
+        let key_spec = self.key_spec(&argument.kind, argument.token);
         let kind = match &argument.kind {
             Kind::Token => "pure-token",
             Kind::Value(_) if key_spec.is_some() => "key",
@@ -83,8 +86,14 @@ impl Writer {
         }
         match &argument.kind {
             Kind::Token => {}
-            Kind::Value(_) => self.advance(),
-            Kind::Block(parts) => facts.push((text("arguments"), self.sequence(parts))),
+            Kind::Value(_) => {
+                self.word = None;
+                self.advance();
+            }
+            Kind::Block(parts) => {
+                self.word = argument.token;
+                facts.push((text("arguments"), self.sequence(parts)));
+            }
             Kind::OneOf(choices) => {
                 let start = self.position;
                 let choices = choices.iter().map(|choice| {
@@ -105,17 +114,24 @@ impl Writer {
         self.position = self.position.map(|position| position + 1);
     }
 
-    /// The key spec that a value at the current position belongs to.
-    fn key_spec(&self, kind: &Kind<'_>) -> Option<i64> {
-        let position = self.position.filter(|_| matches!(kind, Kind::Value(_)))?;
-        let belongs = |keys: &Keys| match keys.last() {
-            None => position == keys.begins_at() + 1,
-            Some(last) => {
-                let first = keys.begins_at();
-                // A range up to the end covers every step-th argument from the first.
-                let end = usize::try_from(last).map_or(usize::MAX, |last| first + last);
-                (first..=end).contains(&position) && (position - first).is_multiple_of(keys.step())
+    /// The key spec that a value at the current position, or behind `token`, belongs to.
+    fn key_spec(&self, kind: &Kind<'_>, token: Option<&str>) -> Option<i64> {
+        if !matches!(kind, Kind::Value(_)) {
+            return None;
+        }
+        let belongs = |keys: &Keys| match (keys.begin(), self.position) {
+            (Begin::Behind(word, _), _) => {
+                token.or(self.word).is_some_and(|token| token.eq_ignore_ascii_case(word))
             }
+            (Begin::At(first), Some(position)) => match keys.find() {
+                Find::Range { last, step, .. } => {
+                    // A range up to the end covers every step-th argument from the first.
+                    let end = usize::try_from(last).map_or(usize::MAX, |last| first + last);
+                    (first..=end).contains(&position) && (position - first).is_multiple_of(step)
+                }
+                Find::Counted { .. } | Find::Unknown => position == first + 1,
+            },
+            _ => false,
         };
         self.keys.iter().position(belongs).map(|index| index as i64)
     }

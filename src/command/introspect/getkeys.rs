@@ -33,43 +33,48 @@ fn keys_of<'a>(arguments: &[&'a [u8]]) -> Result<Vec<(&'a [u8], Access)>> {
         return Err(Error::text("ERR Invalid number of arguments specified for command"));
     }
     // A list of keys that may be empty (PFMERGE's sources) must not be: that too is Redis'.
-    let begins_behind =
-        |keys: &Keys| matches!(keys, Keys::From(..)) && keys.begins_at() >= arguments.len();
+    let begins_behind = |keys: &Keys| matches!(keys, Keys::From(at, ..) if *at >= arguments.len());
     let positions = command
         .key_positions(arguments)
         .filter(|_| !command.keys.iter().any(begins_behind))
         .ok_or(Error::text("ERR Invalid arguments specified for command"))?;
-    let keys = positions.into_iter().map(|(position, access)| {
-        let varies = matches!(access, Access::Variable | Access::DeleteVariable);
-        let access = if varies { varied(command, arguments) } else { access };
-        (arguments[position], access)
-    });
+    let keys = positions
+        .into_iter()
+        .map(|(position, access)| (arguments[position], varied(command, access, arguments)));
     Ok(keys.collect())
 }
 
-/// What a call does with a key whose access its options decide: SET reads the old value if GET is
-/// among them, BITFIELD only reads if it has nothing but GET, DELEX looks if it has a condition.
-fn varied(command: &Resolved, arguments: &[&[u8]]) -> Access {
-    let is = |at: usize, word: &str| {
-        arguments.get(at).is_some_and(|argument| argument.eq_ignore_ascii_case(word.as_bytes()))
-    };
-    let has = |word| (3..arguments.len()).any(|at| is(at, word));
-    match command.name {
-        "set" if !has("GET") => Access::Overwrite,
-        "bitfield" => {
-            let mut at = 2;
-            while at < arguments.len() {
-                let behind = arguments.len() - at - 1;
-                match (is(at, "GET"), is(at, "OVERFLOW")) {
-                    (true, _) if behind >= 2 => at += 3,
-                    (_, true) if behind >= 1 => at += 2,
-                    _ => return Access::ReadUpdate,
-                }
-            }
-            Access::Read
-        }
-        "delex" if arguments.len() == 2 => Access::Remove,
-        "delex" => Access::ReadDelete,
-        _ => Access::ReadUpdate,
+/// What a call does with a key whose access its options decide.
+fn varied(command: &Resolved, access: Access, arguments: &[&[u8]]) -> Access {
+    match (access, command.name) {
+        (Access::OverwriteVariable, _) => Access::Overwrite,
+        (Access::ReadDeleteIncomplete, _) => Access::ReadDelete,
+        (Access::Variable, "set") if !has_get(arguments) => Access::Overwrite,
+        (Access::DeleteVariable, _) if arguments.len() == 2 => Access::Remove,
+        (Access::DeleteVariable, _) => Access::ReadDelete,
+        (Access::Variable, "bitfield") if only_gets(arguments) => Access::Read,
+        (Access::Variable, _) => Access::ReadUpdate,
+        (other, _) => other,
     }
+}
+
+/// Whether a SET reads the old value.
+fn has_get(arguments: &[&[u8]]) -> bool {
+    arguments.iter().skip(3).any(|option| option.eq_ignore_ascii_case(b"GET"))
+}
+
+/// Whether a BITFIELD has nothing but GET and OVERFLOW.
+fn only_gets(arguments: &[&[u8]]) -> bool {
+    let mut at = 2;
+    while let Some(option) = arguments.get(at) {
+        at += match option.to_ascii_uppercase().as_slice() {
+            b"GET" => 3,
+            b"OVERFLOW" => 2,
+            _ => return false,
+        };
+        if at > arguments.len() {
+            return false;
+        }
+    }
+    true
 }

@@ -1,6 +1,7 @@
 //! COMMAND and COMMAND INFO: ten facts a command.
 
 use super::{every, statuses, text};
+use crate::command::derived::{Begin, Find};
 use crate::command::table::{self, Resolved};
 use crate::command::{Answer, Call, Control, Keys, Result};
 use crate::resp::Reply;
@@ -44,30 +45,38 @@ fn facts(command: &'static Resolved) -> Reply<'static> {
 
 /// A key spec: flags, where to begin the search, how to find the keys from there.
 fn key_spec(keys: &Keys) -> Reply<'static> {
-    let begin = keys.begins_at() as i64;
-    let step = keys.step() as i64;
-    let find = match keys.last() {
-        Some(last) => search(
+    let number = |number: usize| Reply::Int(number as i64);
+    let begin = match keys.begin() {
+        Begin::At(at) => search("index", vec![(text("index"), number(at))]),
+        Begin::Behind(word, from) => search(
+            "keyword",
+            vec![(text("keyword"), text(word)), (text("startfrom"), Reply::Int(from.into()))],
+        ),
+        Begin::Unknown => search("unknown", Vec::new()),
+    };
+    let find = match keys.find() {
+        Find::Range { last, step, limit } => search(
             "range",
             vec![
                 (text("lastkey"), Reply::Int(last.into())),
-                (text("keystep"), Reply::Int(step)),
-                (text("limit"), Reply::Int(0)),
+                (text("keystep"), number(step)),
+                (text("limit"), number(limit)),
             ],
         ),
         // Relative to where the count stands; the keys follow it.
-        None => search(
+        Find::Counted { step } => search(
             "keynum",
             vec![
                 (text("keynumidx"), Reply::Int(0)),
                 (text("firstkey"), Reply::Int(1)),
-                (text("keystep"), Reply::Int(step)),
+                (text("keystep"), number(step)),
             ],
         ),
+        Find::Unknown => search("unknown", Vec::new()),
     };
     Reply::Map(vec![
         (text("flags"), statuses(keys.access().flag_names())),
-        (text("begin_search"), search("index", vec![(text("index"), Reply::Int(begin))])),
+        (text("begin_search"), begin),
         (text("find_keys"), find),
     ])
 }

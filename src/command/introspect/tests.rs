@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::command::Keys;
+use crate::command::derived::{Begin, Find};
 use std::collections::{BTreeSet, HashMap};
 
 /// Facts of Valkey 9.1's COMMAND (and COMMAND DOCS' syntax), one command a line; see its first line
@@ -26,11 +27,18 @@ fn reference() -> HashMap<String, HashMap<&'static str, &'static str>> {
 
 /// A key spec in the reference's notation.
 fn written(keys: &Keys) -> String {
-    let (begin, step) = (keys.begins_at(), keys.step());
     let flags = keys.access().flag_names().join(" ");
-    match keys.last() {
-        Some(last) => format!("@{begin}(last={last},step={step},limit=0)[{flags}]"),
-        None => format!("@{begin}(numkeys@0,first=1,step={step})[{flags}]"),
+    let begin = match keys.begin() {
+        Begin::At(at) => format!("@{at}"),
+        Begin::Behind(word, from) => format!("{word}@{from}"),
+        Begin::Unknown => "?".to_owned(),
+    };
+    match keys.find() {
+        Find::Range { last, step, limit } => {
+            format!("{begin}(last={last},step={step},limit={limit})[{flags}]")
+        }
+        Find::Counted { step } => format!("{begin}(numkeys@0,first=1,step={step})[{flags}]"),
+        Find::Unknown => format!("{begin}(?)[{flags}]"),
     }
 }
 

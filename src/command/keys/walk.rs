@@ -1,8 +1,8 @@
 //! KEYS, SCAN and RANDOMKEY: commands that find keys nobody has named.
 
 use super::GENERIC;
-use crate::base::glob;
 use crate::command::error::c_text;
+use crate::command::scan::{Pattern, cursor_of};
 use crate::command::{Call, Command, Error, Handler, Result};
 use crate::keyspace::{Entry, View};
 use crate::resp::reply::BulksKind;
@@ -89,7 +89,7 @@ fn keys_cost(view: View<'_>, call: &Call<'_>) -> u64 {
 }
 
 fn scan<'a>(view: View<'a>, call: &Call<'a>) -> Result<Reply<'a>> {
-    let mut cursor = parse_cursor(call.arg(1)).ok_or(Error::text("ERR invalid cursor"))?;
+    let mut cursor = cursor_of(call.arg(1))?;
     let options = ScanOptions::parse(call)?;
     let mut found = BulksBuilder::new(BulksKind::Array);
     let mut seen = 0;
@@ -112,34 +112,6 @@ fn scan<'a>(view: View<'a>, call: &Call<'a>) -> Result<Reply<'a>> {
 
 fn random_key<'a>(view: View<'a>, call: &Call<'a>) -> Result<Reply<'a>> {
     Ok(view.random(call.seed()).map_or(Reply::Null, |entry| Reply::Bulk(entry.key())))
-}
-
-/// A key pattern, sorted by what it costs.
-#[derive(Clone, Copy)]
-enum Pattern<'a> {
-    /// `*`: also the empty key, which the glob itself would not match.
-    All,
-    /// Matches this key only.
-    Literal(&'a [u8]),
-    Glob(&'a [u8]),
-}
-
-impl<'a> Pattern<'a> {
-    fn new(pattern: &'a [u8]) -> Self {
-        match pattern {
-            b"*" => Pattern::All,
-            literal if glob::is_literal(literal) => Pattern::Literal(literal),
-            glob => Pattern::Glob(glob),
-        }
-    }
-
-    fn matches(&self, key: &[u8]) -> bool {
-        match self {
-            Pattern::All => true,
-            Pattern::Literal(literal) => *literal == key,
-            Pattern::Glob(pattern) => glob::matches(pattern, key),
-        }
-    }
 }
 
 /// What of a scanned page is wanted.
@@ -190,65 +162,4 @@ impl<'a> ScanOptions<'a> {
 fn type_name(name: &[u8]) -> Result<&'static str> {
     let known = TYPE_NAMES.into_iter().find(|known| name.eq_ignore_ascii_case(known.as_bytes()));
     known.ok_or_else(|| Error::owned(format!("ERR unknown type name '{}'", c_text(name))))
-}
-
-/// A cursor, as Valkey reads it: an integer by the strict rule that must not be negative, or else
-/// what C's `strtoull` makes of it, to which white space, a `+`, leading zeros and (wrapping) a `-`
-/// are welcome. Text behind a NUL byte is not seen.
-fn parse_cursor(text: &[u8]) -> Option<u64> {
-    let text = text.split(|byte| *byte == 0).next()?;
-    if let Some(strict) = crate::base::number::parse_i64(text) {
-        return u64::try_from(strict).ok();
-    }
-    let blanks = text.iter().take_while(|byte| matches!(byte, b' ' | b'\t'..=b'\r')).count();
-    let (negative, digits) = match text.get(blanks..)? {
-        [b'-', digits @ ..] => (true, digits),
-        [b'+', digits @ ..] => (false, digits),
-        digits => (false, digits),
-    };
-    if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
-        return None;
-    }
-    let number = std::str::from_utf8(digits).ok()?.parse::<u64>().ok()?;
-    Some(if negative { number.wrapping_neg() } else { number })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Each pair was put to Valkey 9.1.2 as `SCAN cursor`.
-    #[test]
-    fn cursors_are_read_as_valkey_reads_them() {
-        let taken: [(&[u8], u64); 11] = [
-            (b"0", 0),
-            (b"00", 0),
-            (b" 0", 0),
-            (b"\t0", 0),
-            (b"+0", 0),
-            (b"-0", 0),
-            (b"0\0abc", 0),
-            (b"00000000000000000000000000000000000001", 1),
-            (b"18446744073709551615", u64::MAX),
-            (b"+18446744073709551615", u64::MAX),
-            (b" -1", u64::MAX),
-        ];
-        for (text, cursor) in taken {
-            assert_eq!(parse_cursor(text), Some(cursor), "{text:?}");
-        }
-        let refused: [&[u8]; 8] =
-            [b"", b"abc", b"-1", b"0 ", b"1\n", b"0x0", b"18446744073709551616", b"\0"];
-        for text in refused {
-            assert_eq!(parse_cursor(text), None, "{text:?}");
-        }
-    }
-
-    #[test]
-    fn the_star_alone_matches_the_empty_key() {
-        assert!(Pattern::new(b"*").matches(b""));
-        assert!(!Pattern::new(b"**").matches(b""));
-        assert!(Pattern::new(b"").matches(b""));
-        assert!(Pattern::new(b"f\\oo").matches(b"foo"));
-        assert!(!Pattern::new(b"foo").matches(b"foobar"));
-    }
 }

@@ -43,11 +43,12 @@ impl<'a> Choices<'a> {
     }
 }
 
-/// Not drawn: they work on files or end the process, or their arguments have nothing to do with
-/// data, or they take long.
+/// Not drawn: they work on files, end the process or stop everything, or their arguments have
+/// nothing to do with data, or they take long.
 const EXCLUDED: &[&str] = &[
     "bgrewriteaof",
     "bgsave",
+    "client|pause",
     "config|rewrite",
     "config|set",
     "debug",

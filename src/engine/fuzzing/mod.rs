@@ -42,7 +42,7 @@ pub fn dump(data: &[u8]) {
     let Some((chosen, payload)) = data.split_at_checked(usize::from(count)) else { return };
     rdb::fuzzing::dump(payload);
     let mut run = Run { local: Local::default(), frozen: Vec::new() };
-    for (key, payload) in [(b"a", payload), (b"b", &rdb::fuzzing::framed(payload))] {
+    for (key, payload) in [(b"a", payload), (b"b", &rdb::fuzzing::framed(payload, 10))] {
         let reply = run.local.reply(&[b"RESTORE", key, b"0", payload]);
         let Some(OwnedReply::Simple(_)) = reply else { continue };
         let before = run.local.digest();

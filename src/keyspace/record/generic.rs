@@ -1,7 +1,7 @@
 //! Changes of keys, whatever their values' type.
 
 use super::{Cause, Change, Effect, Record, Touched};
-use crate::keyspace::{Db, Key, Keyspace, Object};
+use crate::keyspace::{Db, Key, Keyspace, Loaded, Object};
 use crate::paged::{Expiry, NewValue, Value};
 
 /// Removes a key.
@@ -33,6 +33,11 @@ impl Change for Delete<'_> {
         let event = match self.cause {
             Cause::Command => "del",
             Cause::Expired => "expired",
+            Cause::Replaced => "",
+            Cause::Emptied(event) => {
+                see(Touched::Key { db, key: self.key, event });
+                "del"
+            }
         };
         see(Touched::Key { db, key: self.key, event });
     }
@@ -223,6 +228,41 @@ impl Change for Copy<'_> {
         record.bulk(b"DB");
         record.int(i64::from(self.to_db.0));
         record.bulk(b"REPLACE");
+    }
+}
+
+/// Puts a collection under a key, in place of whatever stands there: RESTORE.
+#[derive(Clone, Copy)]
+pub struct Restore<'a> {
+    /// The key.
+    pub key: Key<'a>,
+    /// The collection.
+    pub value: &'a Loaded,
+    /// When the key expires: unix time, ms.
+    pub expiry: Option<u64>,
+    /// The collection as a DUMP payload in the version that we write, whatever it came in.
+    pub payload: &'a [u8],
+}
+
+impl Change for Restore<'_> {
+    type Found = ();
+
+    fn apply(&self, keyspace: &mut Keyspace, db: Db) -> Effect<()> {
+        keyspace.install(db, self.key, self.value, self.expiry);
+        Effect::of(1, ())
+    }
+
+    fn touched(&self, _after: &Keyspace, db: Db, see: &mut dyn FnMut(Touched<'_>)) {
+        see(Touched::Key { db, key: self.key, event: "restore" });
+    }
+
+    fn write(&self, bytes: &mut Vec<u8>) {
+        let mut record = Record::with_head(bytes, b"*6\r\n$7\r\nRESTORE\r\n");
+        record.bulk(self.key.bytes);
+        record.int(self.expiry.unwrap_or_default().cast_signed());
+        record.bulk(self.payload);
+        record.bulk(b"REPLACE");
+        record.bulk(b"ABSTTL");
     }
 }
 

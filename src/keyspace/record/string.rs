@@ -336,6 +336,7 @@ pub(super) fn in_place<R: Default>(
     keyspace
         .modify(db, key, |object| match object {
             Object::String(value) => change(Arc::make_mut(value)),
+            other => unreachable!("the command has checked the type, not of {}", other.name()),
         })
         .unwrap_or_default()
 }

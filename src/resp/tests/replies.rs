@@ -221,7 +221,11 @@ fn received(reply: &Reply<'_>, protocol: Protocol) -> OwnedReply {
         Reply::Array(list) | Reply::Set(list) | Reply::Push(list) => {
             OwnedReply::Array(values(list))
         }
-        Reply::Map(list) if resp3 => OwnedReply::Map(pairs(list)),
+        Reply::Map(list) | Reply::NestedMap(list) if resp3 => OwnedReply::Map(pairs(list)),
+        Reply::NestedMap(list) => {
+            let both = pairs(list).into_iter().map(|(k, v)| OwnedReply::Array(vec![k, v]));
+            OwnedReply::Array(both.collect())
+        }
         Reply::Map(list) => {
             OwnedReply::Array(pairs(list).into_iter().flat_map(|(k, v)| [k, v]).collect())
         }
@@ -266,6 +270,7 @@ fn any_reply() -> impl Strategy<Value = Reply<'static>> {
             list.clone().prop_map(Reply::Set),
             list.prop_map(Reply::Push),
             pairs.clone().prop_map(Reply::Map),
+            pairs.clone().prop_map(Reply::NestedMap),
             (pairs, inner).prop_map(|both| Reply::Attribute(Box::new(both))),
         ]
     })

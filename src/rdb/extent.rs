@@ -1,0 +1,168 @@
+//! How far a value extends that arrives in pieces, found without reading any byte twice.
+//!
+//! A value is decoded in one go when all of it is there. Trying that after every piece would take
+//! time in proportion to the square of its size; so a walker keeps its place among the lengths and
+//! counts of an unfinished value, and says when it is complete. What types are made of is told to
+//! it as data.
+
+use super::cursor::Cursor;
+use super::error::Fault;
+use super::opcodes as op;
+use super::string::Encoded;
+use super::{length, module};
+
+/// One thing that a value is made of.
+enum Part {
+    /// A string.
+    String,
+    /// A length.
+    Length,
+    /// So many bytes.
+    Bytes(u64),
+    /// A score as text: a length byte, or one of three marks.
+    ScoreText,
+    /// A count, and then these as often.
+    Repeat(&'static [Part]),
+    /// A module's data: not so long that it is worth keeping a place in it.
+    Module,
+}
+
+use Part::{Bytes, Length, Module, Repeat, ScoreText, String};
+
+/// The parts of a value of a type; none for types that are not decoded.
+fn parts(number: u8) -> Option<&'static [Part]> {
+    const BLOB: &[Part] = &[String];
+    const STREAM: &[Part] = &[
+        Repeat(&[String, String]),
+        Length,
+        Length,
+        Length,
+        Repeat(&[String, Length, Length, PENDING, Repeat(&[String, Bytes(8), IDS])]),
+    ];
+    const STREAM_2: &[Part] = &[
+        Repeat(&[String, String]),
+        Length,
+        Length,
+        Length,
+        Length,
+        Length,
+        Length,
+        Length,
+        Length,
+        Repeat(&[String, Length, Length, Length, PENDING, Repeat(&[String, Bytes(8), IDS])]),
+    ];
+    const STREAM_3: &[Part] = &[
+        Repeat(&[String, String]),
+        Length,
+        Length,
+        Length,
+        Length,
+        Length,
+        Length,
+        Length,
+        Length,
+        Repeat(&[String, Length, Length, Length, PENDING, Repeat(&[String, Bytes(16), IDS])]),
+    ];
+    const PENDING: Part = Repeat(&[Bytes(16), Bytes(8), Length]);
+    const IDS: Part = Repeat(&[Bytes(16)]);
+    Some(match number {
+        op::TYPE_STRING
+        | op::TYPE_HASH_ZIPMAP
+        | op::TYPE_LIST_ZIPLIST
+        | op::TYPE_SET_INTSET
+        | op::TYPE_ZSET_ZIPLIST
+        | op::TYPE_HASH_ZIPLIST
+        | op::TYPE_HASH_LISTPACK
+        | op::TYPE_ZSET_LISTPACK
+        | op::TYPE_SET_LISTPACK => BLOB,
+        op::TYPE_LIST | op::TYPE_SET | op::TYPE_LIST_QUICKLIST => &[Repeat(&[String])],
+        op::TYPE_ZSET => &[Repeat(&[String, ScoreText])],
+        op::TYPE_ZSET_2 => &[Repeat(&[String, Bytes(8)])],
+        op::TYPE_HASH => &[Repeat(&[String, String])],
+        op::TYPE_LIST_QUICKLIST_2 => &[Repeat(&[Length, String])],
+        op::TYPE_HASH_2_OR_METADATA_PRE_GA => &[Repeat(&[String, String, Bytes(8)])],
+        op::TYPE_HASH_METADATA => &[Bytes(8), Repeat(&[Length, String, String])],
+        op::TYPE_HASH_LISTPACK_EX => &[Bytes(8), String],
+        op::TYPE_STREAM => STREAM,
+        op::TYPE_STREAM_2 => STREAM_2,
+        op::TYPE_STREAM_3 => STREAM_3,
+        op::TYPE_MODULE_2 => &[Module],
+        _ => return None,
+    })
+}
+
+/// A place within a value.
+pub(super) struct Extent {
+    /// Parts that are under way, the innermost last.
+    under_way: Vec<Loop>,
+    /// How many bytes of the step have been walked over.
+    at: usize,
+}
+
+/// A sequence of parts that is under way.
+struct Loop {
+    parts: &'static [Part],
+    /// The next one.
+    index: usize,
+    /// How often the sequence is yet to come, this time included.
+    times: u64,
+}
+
+impl Extent {
+    /// The extent of the step that `bytes` begin with, if it is a key and its value. None too if
+    /// its type is not known, or the key itself has not arrived: then decoding is tried as before.
+    pub(super) fn of(bytes: &[u8]) -> Option<Extent> {
+        let (number, rest) = bytes.split_first()?;
+        let parts = parts(*number)?;
+        let mut cursor = Cursor::new(rest, 0);
+        Encoded::read(&mut cursor).ok()?;
+        let under_way = vec![Loop { parts, index: 0, times: 1 }];
+        Some(Extent { under_way, at: 1 + cursor.position() })
+    }
+
+    /// Walks on; `bytes` are those given before and more. Answers how many are missing at least; 0
+    /// if the step is complete, or is broken, which decoding it will tell.
+    pub(super) fn walk(&mut self, bytes: &[u8]) -> u64 {
+        while let Some(current) = self.under_way.last_mut() {
+            let Some(part) = current.parts.get(current.index) else {
+                current.index = 0;
+                current.times -= 1;
+                if current.times == 0 {
+                    self.under_way.pop();
+                }
+                continue;
+            };
+            let mut cursor = Cursor::new(bytes.get(self.at..).unwrap_or_default(), 0);
+            match step(part, &mut cursor) {
+                Ok(inner) => {
+                    current.index += 1;
+                    self.at += cursor.position();
+                    self.under_way.extend(inner);
+                }
+                Err(Fault::Short(missing)) => return missing,
+                Err(Fault::Final(_)) => return 0,
+            }
+        }
+        0
+    }
+}
+
+/// Steps over a part; answers what it contains.
+fn step(part: &Part, cursor: &mut Cursor<'_>) -> Result<Option<Loop>, Fault> {
+    match part {
+        String => drop(Encoded::read(cursor)?),
+        Length => drop(length::read_count(cursor, "a length")?),
+        Bytes(count) => drop(cursor.take(*count)?),
+        ScoreText => match cursor.byte()? {
+            253..=255 => {}
+            length => drop(cursor.take(u64::from(length))?),
+        },
+        Repeat(parts) => {
+            let times = length::read_count(cursor, "a count")?;
+            let inner = Loop { parts, index: 0, times };
+            return Ok((times > 0).then_some(inner));
+        }
+        Module => module::skip_value(cursor)?,
+    }
+    Ok(None)
+}
