@@ -58,6 +58,10 @@ pub const LONG_DOUBLE_TEXT_BYTES_MAX: usize = 5 * 1024 - 1;
 /// a forged length costs its sender as many bytes as it costs us.
 pub const GROW_STEP_BYTES: usize = 1 << 20;
 
+/// Bytes of a HyperLogLog above which its registers are kept dense (`hll-sparse-max-bytes`): Redis'
+/// default, from where on going through the runs costs more than the memory is worth.
+pub const HLL_SPARSE_BYTES_MAX: usize = 3000;
+
 /// 2^10 bytes.
 pub const KIB: u64 = 1 << 10;
 /// 2^20 bytes.

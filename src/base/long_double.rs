@@ -26,6 +26,100 @@ pub enum FloatError {
     NanOrInfinity,
 }
 
+/// A number in extended precision, for those who have to compare it too (INCREX).
+#[derive(Clone, Copy, Debug)]
+pub struct LongDouble(Value);
+
+impl LongDouble {
+    /// Zero.
+    pub const ZERO: LongDouble =
+        LongDouble(Value::Finite(Extended { negative: false, mantissa: 0, exponent: 0 }));
+    /// The largest finite number.
+    pub const MAX: LongDouble = LongDouble(Value::Finite(Extended {
+        negative: false,
+        mantissa: u64::MAX,
+        exponent: EXTENDED.exponent_max,
+    }));
+
+    /// Reads what INCRBYFLOAT takes for a number, infinity included.
+    pub fn parse(text: &[u8]) -> Option<Self> {
+        parse(text).map(LongDouble)
+    }
+
+    /// Whether it is infinite.
+    pub fn is_infinite(self) -> bool {
+        matches!(self.0, Value::Infinite { .. })
+    }
+
+    /// The number with the other sign.
+    #[must_use]
+    pub fn negated(self) -> Self {
+        LongDouble(match self.0 {
+            Value::Finite(x) => Value::Finite(Extended { negative: !x.negative, ..x }),
+            Value::Infinite { negative } => Value::Infinite { negative: !negative },
+        })
+    }
+
+    /// The sum, infinite if it is too large. Nothing for opposite infinities.
+    #[must_use]
+    pub fn plus(self, other: Self) -> Option<Self> {
+        let sum = match (self.0, other.0) {
+            (Value::Finite(a), Value::Finite(b)) => match add(a, b) {
+                Some(sum) => Value::Finite(sum),
+                None => Value::Infinite { negative: a.negative },
+            },
+            (Value::Infinite { negative: a }, Value::Infinite { negative: b }) if a != b => {
+                return None;
+            }
+            (infinite @ Value::Infinite { .. }, _) | (_, infinite) => infinite,
+        };
+        Some(LongDouble(sum))
+    }
+
+    /// The digits that Redis prints: at most 17 behind the point. `inf` or `-inf` if it is infinite.
+    pub fn print(self) -> Vec<u8> {
+        match self.0 {
+            Value::Finite(x) => print(x),
+            Value::Infinite { negative: false } => b"inf".to_vec(),
+            Value::Infinite { negative: true } => b"-inf".to_vec(),
+        }
+    }
+
+    /// Negative, zero, or positive.
+    fn sign(self) -> i8 {
+        match self.0 {
+            Value::Finite(Extended { mantissa: 0, .. }) => 0,
+            Value::Finite(Extended { negative, .. }) | Value::Infinite { negative } => {
+                if negative {
+                    -1
+                } else {
+                    1
+                }
+            }
+        }
+    }
+}
+
+impl PartialEq for LongDouble {
+    fn eq(&self, other: &Self) -> bool {
+        self.partial_cmp(other).is_some_and(Ordering::is_eq)
+    }
+}
+
+impl PartialOrd for LongDouble {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        let (sign, by_sign) = (self.sign(), self.sign().cmp(&other.sign()));
+        if by_sign.is_ne() || sign == 0 {
+            return Some(by_sign);
+        }
+        let by_magnitude = match (self.0, other.0) {
+            (Value::Finite(a), Value::Finite(b)) => magnitude_order(a, b),
+            (a, b) => matches!(a, Value::Infinite { .. }).cmp(&matches!(b, Value::Infinite { .. })),
+        };
+        Some(if sign < 0 { by_magnitude.reverse() } else { by_magnitude })
+    }
+}
+
 /// `value + by` as Redis computes and prints it. Both are the decimal (or hexadecimal) text of a
 /// number, at most 5,119 bytes; the result is at most 4,933 bytes: an optional `-`, digits, and at
 /// most 17 digits behind a point.
@@ -33,7 +127,7 @@ pub fn incr_by_float(value: &[u8], by: &[u8]) -> Result<Vec<u8>, FloatError> {
     let value = parse(value).ok_or(FloatError::NotFloat)?;
     let by = parse(by).ok_or(FloatError::NotFloat)?;
     match (value, by) {
-        (LongDouble::Finite(a), LongDouble::Finite(b)) => {
+        (Value::Finite(a), Value::Finite(b)) => {
             let sum = add(a, b).ok_or(FloatError::NanOrInfinity)?;
             Ok(print(sum))
         }
@@ -47,9 +141,9 @@ pub fn is_long_double(text: &[u8]) -> bool {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum LongDouble {
+enum Value {
     Finite(Extended),
-    Infinite,
+    Infinite { negative: bool },
 }
 
 /// A finite number in extended precision.
@@ -130,17 +224,17 @@ impl Unrounded {
 }
 
 /// C's `strtold` over the whole text, as Redis' `string2ld` judges it.
-fn parse(text: &[u8]) -> Option<LongDouble> {
+fn parse(text: &[u8]) -> Option<Value> {
     if text.len() > LONG_DOUBLE_TEXT_BYTES_MAX {
         return None;
     }
     let (negative, body) = split_sign(text);
     if body.eq_ignore_ascii_case(b"inf") || body.eq_ignore_ascii_case(b"infinity") {
-        return Some(LongDouble::Infinite);
+        return Some(Value::Infinite { negative });
     }
     let unrounded = if is_hex(body) { parse_hex(body)? } else { parse_decimal(body)? };
     let (mantissa, exponent) = unrounded.round(&EXTENDED)?;
-    Some(LongDouble::Finite(Extended { negative, mantissa, exponent }))
+    Some(Value::Finite(Extended { negative, mantissa, exponent }))
 }
 
 /// Reads `0x<digits>[.<digits>][p[±]<digits>]`; nothing when it is malformed.

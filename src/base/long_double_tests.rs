@@ -108,3 +108,49 @@ fn the_largest_sums_are_exact() {
     assert!(text.starts_with("8922") && text.bytes().all(|byte| byte.is_ascii_digit()), "{text}");
     assert_eq!(sum(&text, &format!("-{text}")).as_deref(), Ok("0"));
 }
+
+fn number(text: &str) -> LongDouble {
+    LongDouble::parse(text.as_bytes()).unwrap()
+}
+
+#[test]
+fn order() {
+    let ascending = [
+        "-inf",
+        "-1e4932",
+        "-10",
+        "-9.99",
+        "-1e-4940",
+        "0",
+        "3e-4940",
+        "0.5",
+        "2",
+        "16",
+        "1e300",
+        "1.18e4932",
+        "inf",
+    ];
+    for (n, a) in ascending.iter().enumerate() {
+        for (m, b) in ascending.iter().enumerate() {
+            assert_eq!(number(a).partial_cmp(&number(b)), Some(n.cmp(&m)), "{a} {b}");
+        }
+    }
+    // Equal numbers that are written otherwise inside.
+    for (a, b) in [("16", "0x1p4"), ("-0", "0"), ("0.5", "5e-1")] {
+        assert_eq!(number(a), number(b));
+    }
+    assert!(LongDouble::MAX > number("1.18e4932") && LongDouble::MAX < number("inf"));
+}
+
+#[test]
+fn sums_may_be_infinite() {
+    let max = LongDouble::MAX;
+    assert!(max.plus(max).is_some_and(|sum| sum == number("inf")));
+    let least = max.negated();
+    assert!(least.plus(least).is_some_and(|sum| sum == number("-inf")));
+    assert!(max.plus(least).is_some_and(|sum| sum == LongDouble::ZERO));
+    assert!(number("inf").plus(number("-inf")).is_none());
+    assert!(number("inf").plus(number("-5")).is_some_and(LongDouble::is_infinite));
+    assert_eq!(number("1.5").plus(number("0.25")).map(LongDouble::print), Some(b"1.75".to_vec()));
+    assert_eq!(number("-inf").print(), b"-inf");
+}

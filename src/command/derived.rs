@@ -146,6 +146,8 @@ impl Access {
         match self {
             Access::Read => &["RO", "access"],
             Access::Metadata => &["RO"],
+            Access::ReadNote => &["RW", "access"],
+            Access::ReadInsert => &["RW", "access", "insert"],
             Access::ReadUpdate => &["RW", "access", "update"],
             Access::ReadDelete => &["RW", "access", "delete"],
             Access::Update => &["RW", "update"],
@@ -154,8 +156,7 @@ impl Access {
             Access::Overwrite => &["OW", "update"],
             Access::OverwriteInsert => &["OW", "insert"],
             Access::Remove => &["RM", "delete"],
-            Access::ReadWrite => &["RW", "access"],
-            Access::ReadInsert => &["RW", "access", "insert"],
+            Access::DeleteVariable => &["RW", "delete", "variable_flags"],
             Access::Variable => &["RW", "access", "update", "variable_flags"],
             Access::OverwriteVariable => &["OW", "update", "variable_flags"],
             Access::ReadDeleteIncomplete => &["RW", "access", "delete", "incomplete"],

@@ -20,8 +20,10 @@ pub mod positions;
 pub mod syntax;
 pub mod table;
 
+mod bitmap;
 mod cluster;
 mod connection;
+mod hyperloglog;
 mod keys;
 mod list;
 mod scan;
@@ -218,6 +220,10 @@ pub enum Access {
     Read,
     /// `RO`: only asks about the key or its metadata.
     Metadata,
+    /// `RW access`: reads the value, and may note something beside it.
+    ReadNote,
+    /// `RW access insert`.
+    ReadInsert,
     /// `RW access update`.
     ReadUpdate,
     /// `RW access delete`.
@@ -234,10 +240,8 @@ pub enum Access {
     OverwriteInsert,
     /// `RM delete`.
     Remove,
-    /// `RW access`: reads the value, and may write what was computed of it back (PFCOUNT).
-    ReadWrite,
-    /// `RW access insert`.
-    ReadInsert,
+    /// `RW delete variable_flags`: the options decide (DELEX).
+    DeleteVariable,
     /// `RW access update variable_flags`: the options decide (SET GET).
     Variable,
     /// `OW update variable_flags`: of several of these the last one counts (GEORADIUS STORE).

@@ -6,7 +6,8 @@
 //! lock. `derived` has what only COMMAND and the tests ask for.
 
 use super::{
-    Command, Handler, Keys, cluster, connection, introspect, keys, list, server, set, string, syntax,
+    Command, Handler, Keys, bitmap, cluster, connection, hyperloglog, introspect, keys, list,
+    server, set, string, syntax,
 };
 use std::ops::Deref;
 use std::sync::LazyLock;
@@ -15,6 +16,8 @@ use std::sync::LazyLock;
 const GROUPS: &[&[Command]] = &[
     string::COMMANDS,
     set::COMMANDS,
+    bitmap::COMMANDS,
+    hyperloglog::COMMANDS,
     keys::COMMANDS,
     list::COMMANDS,
     connection::COMMANDS,

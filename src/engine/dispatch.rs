@@ -59,6 +59,8 @@ impl Engine {
     pub(super) fn begin_round(&mut self, now: UnixMs) {
         self.now = now;
         self.keyspace.set_clock(lru_clock(now.0));
+        let sparse_bytes_max = self.admin.config.hll_sparse_max_bytes();
+        self.keyspace.set_hll_sparse_bytes_max(sparse_bytes_max as usize);
         self.round = Pace::begin(self.rng.u64());
         self.refresh_gate();
     }

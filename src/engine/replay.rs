@@ -12,9 +12,10 @@ use crate::command::table::{self, Found};
 use crate::command::{Call, Handler};
 use crate::keyspace::load::{Gathered, Loader, database};
 use crate::keyspace::value::{CLOCK_MASK, lru_clock};
-use crate::keyspace::{Db, StringRef, Tx};
+use crate::keyspace::{Db, Loaded, StringRef, Tx};
 use crate::log::{BaseInfo, Lsn, Replay, ReplayError};
 use crate::rdb::{self, LoadOptions, Sink, StringValue};
+use crate::types::Limits;
 use crossbeam_channel::{Receiver, Sender};
 use std::num::NonZero;
 use std::path::Path;
@@ -81,13 +82,14 @@ pub(super) fn rdb(engine: &mut Engine, bytes: &[u8]) -> Result<(BaseInfo, usize)
     let (empty, to_fill) = crossbeam_channel::bounded::<Gathered>(BATCHES);
     let databases = engine.keyspace.databases();
     let clock = lru_clock(engine.now.0);
+    let limits = engine.keyspace.limits();
     let mut loader = Loader::new(&mut engine.keyspace);
     // If that cannot be told, one thread will do.
     let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
     loader.prepare(bytes.len(), threads);
     let decoded = std::thread::scope(|scope| {
         let decoder = scope.spawn(move || {
-            let mut gatherer = Gatherer::new(databases, clock, full, to_fill);
+            let mut gatherer = Gatherer::new(databases, clock, limits, full, to_fill);
             let summary = rdb::load(bytes, &options, &mut gatherer)?;
             gatherer.hand_over().map_err(|refused| refused.0)?;
             Ok::<_, ReplayError>((summary, gatherer.info))
@@ -110,6 +112,7 @@ struct Gatherer {
     databases: usize,
     db: (u64, Option<Db>),
     clock: u32,
+    limits: Limits,
     info: BaseInfo,
     batch: Gathered,
     full: Sender<Gathered>,
@@ -120,6 +123,7 @@ impl Gatherer {
     fn new(
         databases: usize,
         clock: u32,
+        limits: Limits,
         full: Sender<Gathered>,
         to_fill: Receiver<Gathered>,
     ) -> Self {
@@ -127,11 +131,40 @@ impl Gatherer {
             databases,
             db: (0, database(0, databases)),
             clock,
+            limits,
             info: BaseInfo::default(),
             batch: Gathered::default(),
             full,
             to_fill,
         }
+    }
+
+    /// The database of the next entry.
+    fn db(&self) -> Result<Db, rdb::Refused> {
+        self.db.1.ok_or_else(|| {
+            rdb::Refused(format!("database {} does not exist here (see `databases`)", self.db.0))
+        })
+    }
+
+    /// The access clock that an entry has.
+    fn clock_of(&self, entry: &rdb::Entry<'_>) -> Option<u32> {
+        entry.idle_s.map(|idle| self.clock.wrapping_sub(idle as u32) & CLOCK_MASK)
+    }
+
+    fn collection(&mut self, entry: &rdb::Entry<'_>, value: Loaded) -> Result<(), rdb::Refused> {
+        let (db, clock) = (self.db()?, self.clock_of(entry));
+        self.batch.collection(db, entry.key, value, entry.expiry_ms, clock);
+        self.hand_over_full()
+    }
+
+    fn hand_over_full(&mut self) -> Result<(), rdb::Refused> {
+        /// Entries of a batch: many, since waking the other thread takes as long as decoding some
+        /// dozens.
+        const BATCH: usize = 4096;
+        /// Bytes of a batch: those under way shall fit a third-level cache.
+        const BATCH_BYTES: usize = 256 << 10;
+        let full = self.batch.len() >= BATCH || self.batch.bytes() >= BATCH_BYTES;
+        if full { self.hand_over() } else { Ok(()) }
     }
 
     fn hand_over(&mut self) -> Result<(), rdb::Refused> {
@@ -162,23 +195,39 @@ impl Sink for Gatherer {
         entry: &rdb::Entry<'_>,
         value: StringValue<'_>,
     ) -> Result<(), rdb::Refused> {
-        /// Entries of a batch: many, since waking the other thread takes as long as decoding some
-        /// dozens.
-        const BATCH: usize = 4096;
-        /// Bytes of a batch: those under way shall fit a third-level cache.
-        const BATCH_BYTES: usize = 256 << 10;
-        let Some(db) = self.db.1 else {
-            let text = format!("database {} does not exist here (see `databases`)", self.db.0);
-            return Err(rdb::Refused(text));
-        };
+        let db = self.db()?;
         let value = match value {
             StringValue::Bytes(bytes) => StringRef::Bytes(bytes),
             StringValue::Int(number) => StringRef::Int(number),
         };
-        let idle = entry.idle_s.map(|idle| self.clock.wrapping_sub(idle as u32) & CLOCK_MASK);
-        self.batch.string(db, entry.key, value, entry.expiry_ms, idle);
-        let full = self.batch.len() >= BATCH || self.batch.bytes() >= BATCH_BYTES;
-        if full { self.hand_over() } else { Ok(()) }
+        self.batch.string(db, entry.key, value, entry.expiry_ms, self.clock_of(entry));
+        self.hand_over_full()
+    }
+
+    fn list(&mut self, entry: &rdb::Entry<'_>, value: rdb::List<'_>) -> Result<(), rdb::Refused> {
+        self.collection(entry, rdb::entry::loaded_list(value, &self.limits))
+    }
+
+    fn set(&mut self, entry: &rdb::Entry<'_>, value: rdb::Set<'_>) -> Result<(), rdb::Refused> {
+        self.collection(entry, rdb::entry::loaded_set(value, &self.limits))
+    }
+
+    fn hash(&mut self, entry: &rdb::Entry<'_>, value: rdb::Hash<'_>) -> Result<(), rdb::Refused> {
+        self.collection(entry, rdb::entry::loaded_hash(value, &self.limits))
+    }
+
+    fn zset(&mut self, entry: &rdb::Entry<'_>, value: rdb::Zset<'_>) -> Result<(), rdb::Refused> {
+        let loaded = rdb::entry::loaded_zset(value, &self.limits).map_err(rdb::Refused)?;
+        self.collection(entry, loaded)
+    }
+
+    fn stream(
+        &mut self,
+        entry: &rdb::Entry<'_>,
+        value: rdb::stream::Stream<'_>,
+    ) -> Result<(), rdb::Refused> {
+        let loaded = rdb::entry::loaded_stream(value).map_err(rdb::Refused)?;
+        self.collection(entry, loaded)
     }
 
     fn function(&mut self, _code: &[u8]) -> Result<(), rdb::Refused> {

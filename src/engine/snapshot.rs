@@ -10,10 +10,10 @@ use crate::admin::{Cause, Config};
 use crate::base::clock::{self, Monotonic, UnixMs};
 use crate::base::disk::{self, Disk};
 use crate::keyspace::value::Object;
-use crate::keyspace::{Db, Frozen, Keyspace};
+use crate::keyspace::{Db, Entry, Frozen, Keyspace};
 use crate::log::{LogError, Lsn};
-use crate::paged::{Frozen as FrozenTable, Value};
-use crate::rdb::{Hint, StringValue, Writer, WriterOptions};
+use crate::paged::Frozen as FrozenTable;
+use crate::rdb::{self, Hint, Writer, WriterOptions};
 use crate::resp::{Out, Protocol, Reply, encode};
 use std::io::{self, Write};
 use std::ops::ControlFlow;
@@ -531,17 +531,7 @@ fn write_table<W: Write>(
     let mut done = 0;
     // Whether the walk came to its end is what `outcome` says.
     let _stopped = table.into_walk(|entry| {
-        let value = match entry.value {
-            Value::Int(number) => StringValue::Int(number),
-            Value::Bytes { bytes, .. } => StringValue::Bytes(bytes),
-            Value::Object(Object::String(bytes)) => StringValue::Bytes(bytes),
-            Value::Object(_) => {
-                outcome = Err(io::Error::other("collections come with the rdb branch"));
-                return ControlFlow::Break(());
-            }
-        };
-        let expiry = (entry.expiry != 0).then_some(entry.expiry);
-        outcome = writer.string(entry.key, value, expiry, Hint::None);
+        outcome = rdb::entry::write(writer, &Entry::new(entry), Hint::None);
         done += 1;
         if done % 1024 == 0 {
             keys_done.fetch_add(1024, Relaxed);

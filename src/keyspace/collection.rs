@@ -44,6 +44,16 @@ pub enum Parts {
     Large(Object),
 }
 
+impl Parts {
+    /// As an object: what is too long for a page, or large.
+    pub(in crate::keyspace) fn into_object(self) -> Object {
+        match self {
+            Parts::Small(kind, bytes) => Object::Packed(Arc::new(PackedObject::new(kind, bytes))),
+            Parts::Large(object) => object,
+        }
+    }
+}
+
 /// A collection that was taken out of the keyspace, to be edited.
 pub trait Collection: Sized {
     /// An empty one: what stands under a key that is not there.
@@ -240,12 +250,8 @@ impl Keyspace {
                 self.put(db, key, NewValue::Bytes { kind, bytes: &bytes }, Expiry::Keep);
                 self.scratch = bytes;
             }
-            Parts::Small(kind, bytes) => {
-                let object = Object::Packed(Arc::new(PackedObject::new(kind, bytes)));
-                self.put(db, key, NewValue::Object(object), Expiry::Keep);
-            }
-            Parts::Large(object) => {
-                self.put(db, key, NewValue::Object(object), Expiry::Keep);
+            parts => {
+                self.put(db, key, NewValue::Object(parts.into_object()), Expiry::Keep);
             }
         }
         result
@@ -278,12 +284,7 @@ impl Keyspace {
             let mut value = C::large(std::mem::replace(object, Object::Away)).expect(OF_THE_TYPE);
             let result = edit(&mut value, &mut context);
             let vanishes = value.vanishes();
-            *object = match value.into_parts() {
-                Parts::Small(kind, bytes) => {
-                    Object::Packed(Arc::new(PackedObject::new(kind, bytes)))
-                }
-                Parts::Large(large) => large,
-            };
+            *object = value.into_parts().into_object();
             (result, vanishes)
         });
         let (result, vanishes) = done.expect(OF_THE_TYPE);

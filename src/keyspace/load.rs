@@ -7,8 +7,9 @@
 //! no keyspace. [`Loader`] puts them: into a database that is empty all at once when all have come
 //! ([`paged::Builder`]), into one that is not, one by one.
 
+use super::collection::{EditContext, Parts};
 use super::value::{Object, stored};
-use super::{Db, Keyspace, StringRef};
+use super::{Db, Keyspace, Loaded, StringRef};
 use crate::paged::{self, Batch, Builder, NewValue};
 
 /// Entries decoded and hashed, waiting to be put.
@@ -17,6 +18,17 @@ pub struct Gathered {
     /// In order; neighbours are of different databases.
     batches: Vec<(Db, Batch<Object>)>,
     len: usize,
+    /// Collections, which may need the page heap.
+    collections: Vec<Pending>,
+}
+
+/// A collection on its way.
+struct Pending {
+    db: Db,
+    key: Vec<u8>,
+    value: Loaded,
+    expiry: Option<u64>,
+    clock: Option<u32>,
 }
 
 impl Gathered {
@@ -53,9 +65,22 @@ impl Gathered {
         self.value(db, key, value, expiry, clock);
     }
 
-    /// Adds a value of any type, in the form in which it is kept.
+    /// Adds a collection.
+    pub fn collection(
+        &mut self,
+        db: Db,
+        key: &[u8],
+        value: Loaded,
+        expiry: Option<u64>,
+        clock: Option<u32>,
+    ) {
+        self.len += 1;
+        self.collections.push(Pending { db, key: key.to_vec(), value, expiry, clock });
+    }
+
+    /// Adds a value in the form in which it is kept.
     #[inline]
-    pub fn value(
+    fn value(
         &mut self,
         db: Db,
         key: &[u8],
@@ -116,6 +141,21 @@ impl<'a> Loader<'a> {
 
     /// Puts what was gathered, in order, and leaves `gathered` empty.
     pub fn put(&mut self, gathered: &mut Gathered) {
+        for Pending { db, key, value, expiry, clock } in std::mem::take(&mut gathered.collections) {
+            let limits = self.keyspace.limits;
+            let heap = &mut self.keyspace.heap;
+            let parts = value.into_parts(&mut EditContext { heap, limits });
+            match &parts {
+                Parts::Small(kind, bytes) if bytes.len() <= paged::INLINE_MAX => {
+                    let value = NewValue::Bytes { kind: *kind, bytes };
+                    gathered.value(db, &key, value, expiry, clock);
+                }
+                _ => {
+                    let value = NewValue::Object(parts.into_object());
+                    gathered.value(db, &key, value, expiry, clock);
+                }
+            }
+        }
         for (db, batch) in &mut gathered.batches {
             self.put_batch(*db, batch);
         }
@@ -192,7 +232,7 @@ mod tests {
         for (n, (db, number)) in numbers.iter().enumerate() {
             let (key, value) = (key_of(number % 3_000), value_of(*number));
             let expiry = (number % 5 == 0).then_some(number + 1);
-            let own = (number % 7 == 0).then_some(number as u32 & 0xFFFF);
+            let own = (number % 7 == 0).then_some(*number as u32 & 0xFFFF);
             gathered.string(Db(*db), &key, StringRef::Bytes(&value), expiry, own);
             if finish {
                 model.insert((*db, key), (value, expiry, own.unwrap_or(clock)));
@@ -224,12 +264,23 @@ mod tests {
 
     #[test]
     fn the_last_entry_of_a_key_counts_wherever_the_file_goes_to_and_fro() {
-        let mut keyspace = Keyspace::new(3, Reclaimer::start());
+        let mut keyspace = Keyspace::new(3, Reclaimer::inline());
         keyspace.set_clock(77);
         let mut model = Model::new();
         // Database 0, then 1 (both empty), then both by turns; keys come several times.
         let numbers: Vec<(u16, u64)> = (0..20_000)
-            .map(|n| (if n < 6_000 { 0 } else if n < 9_000 { 1 } else { n as u16 / 30 % 2 }, n))
+            .map(|n| {
+                (
+                    if n < 6_000 {
+                        0
+                    } else if n < 9_000 {
+                        1
+                    } else {
+                        n as u16 / 30 % 2
+                    },
+                    n,
+                )
+            })
             .collect();
         load(&mut keyspace, &mut model, &numbers, true);
         check(&keyspace, &model);
@@ -241,7 +292,7 @@ mod tests {
 
     #[test]
     fn what_is_not_finished_is_not_there() {
-        let mut keyspace = Keyspace::new(3, Reclaimer::start());
+        let mut keyspace = Keyspace::new(3, Reclaimer::inline());
         let mut model = Model::new();
         let numbers: Vec<(u16, u64)> = (0..1_000).map(|n| (0, n)).collect();
         load(&mut keyspace, &mut model, &numbers, false);

@@ -3,28 +3,33 @@
 //! They are decoded where there is no keyspace (another thread, a command's handler), so they are
 //! plain items until they are put under a key.
 
-use super::collection::EditContext;
+use super::collection::{Collection, EditContext, Parts};
 use super::{Db, Key, Keyspace, Object};
-use crate::paged::{Expiry, NewValue};
+use crate::paged::{self, Expiry, NewValue};
 use crate::types::hash::HashValue;
-use crate::types::list::{ListValue, Side};
+use crate::types::list::ListValue;
 use crate::types::set::SetValue;
 use crate::types::stream::Stream;
 use crate::types::zset::ZsetValue;
 use std::sync::Arc;
 
-/// A collection's content, checked: no member or field twice, and not empty.
+/// A collection's content, checked: no member or field twice, and not empty. What needs no page heap
+/// is built already.
 #[derive(Clone)]
 pub enum Loaded {
-    /// A list's elements.
-    List(Vec<Vec<u8>>),
+    /// A list.
+    List(ListValue),
+    /// A set in a small form.
+    Set(SetValue),
     /// A set's members.
-    Set(Vec<Vec<u8>>),
+    Members(Vec<Vec<u8>>),
+    /// A hash in the small form.
+    Hash(HashValue),
     /// A hash's fields.
-    Hash(Vec<LoadedField>),
-    /// A sorted set's scores and members; no score is NaN.
-    Zset(Vec<(f64, Vec<u8>)>),
-    /// A stream, built: it needs no page heap.
+    Fields(Vec<LoadedField>),
+    /// A sorted set.
+    Zset(ZsetValue),
+    /// A stream.
     Stream(Arc<Stream>),
 }
 
@@ -39,9 +44,31 @@ pub struct LoadedField {
     pub expiry: u64,
 }
 
+impl Loaded {
+    /// In the form in which it is stored.
+    pub(in crate::keyspace) fn into_parts(self, context: &mut EditContext<'_>) -> Parts {
+        match self {
+            Loaded::List(list) => list.into_parts(),
+            Loaded::Set(set) => set.into_parts(),
+            Loaded::Members(members) => {
+                let mut set = SetValue::new();
+                fill_set(&mut set, &members, context);
+                set.into_parts()
+            }
+            Loaded::Hash(hash) => hash.into_parts(),
+            Loaded::Fields(fields) => {
+                let mut hash = HashValue::new();
+                fill_hash(&mut hash, &fields, context);
+                hash.into_parts()
+            }
+            Loaded::Zset(zset) => zset.into_parts(),
+            Loaded::Stream(stream) => Parts::Large(Object::Stream(stream)),
+        }
+    }
+}
+
 impl Keyspace {
-    /// Puts a collection under a key, in place of whatever stands there. `expiry` as for
-    /// [`crate::paged::Table::upsert`].
+    /// Puts a collection under a key, in place of whatever stands there.
     pub(in crate::keyspace) fn install(
         &mut self,
         db: Db,
@@ -49,28 +76,16 @@ impl Keyspace {
         value: &Loaded,
         expiry: Option<u64>,
     ) {
-        self.delete(db, key);
-        match value {
-            Loaded::List(elements) => self.edit(db, key, |list: &mut ListValue, context| {
-                let elements: Vec<&[u8]> = elements.iter().map(Vec::as_slice).collect();
-                list.push(Side::Right, &elements, &context.limits);
-            }),
-            Loaded::Set(members) => self.edit(db, key, |set: &mut SetValue, context| {
-                fill_set(set, members, context);
-            }),
-            Loaded::Hash(fields) => self.edit(db, key, |hash: &mut HashValue, context| {
-                fill_hash(hash, fields, context);
-            }),
-            Loaded::Zset(items) => self.edit(db, key, |zset: &mut ZsetValue, context| {
-                let items = items.iter().map(|(score, member)| (*score, member)).collect();
-                *zset = ZsetValue::build(items, &context.limits).expect("different, and none NaN");
-            }),
-            Loaded::Stream(stream) => {
-                self.put(db, key, NewValue::Object(Object::Stream(stream.clone())), Expiry::None);
+        let limits = self.limits;
+        let parts = value.clone().into_parts(&mut EditContext { heap: &mut self.heap, limits });
+        let expiry = expiry.map_or(Expiry::None, Expiry::At);
+        match &parts {
+            Parts::Small(kind, bytes) if bytes.len() <= paged::INLINE_MAX => {
+                self.put(db, key, NewValue::Bytes { kind: *kind, bytes }, expiry);
             }
-        }
-        if let Some(at) = expiry {
-            self.expire(db, key, at);
+            _ => {
+                self.put(db, key, NewValue::Object(parts.into_object()), expiry);
+            }
         }
     }
 }

@@ -162,8 +162,7 @@ impl<O: Object> Range<O> {
             while at < chunk.used {
                 let (hash, size) = head(&chunk.memory[at..]);
                 probe::prefetch(chunk.memory.as_ptr().wrapping_add(at + AHEAD));
-                let item =
-                    Item { hash, at: at as u32, chunk: number as u16, size: size & !SIDED };
+                let item = Item { hash, at: at as u32, chunk: number as u16, size: size & !SIDED };
                 let part = if size & SIDED == 0 { 0 } else { SLOT_INDEX };
                 at += HEAD + usize::from(item.size) + part;
                 f(item);

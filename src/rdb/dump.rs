@@ -23,6 +23,8 @@ use super::stream::Stream;
 use super::string::{Encoder, StringValue, put_integer};
 use super::value::{self, Value};
 use super::zset::Zset;
+use super::{length, opcodes};
+use crate::keyspace::Loaded;
 
 /// Bytes behind the value: version and checksum.
 const FOOTER_BYTES: usize = 10;
@@ -86,6 +88,38 @@ pub fn encode(
 pub fn encode_string(value: StringValue<'_>, compression: bool, out: &mut Vec<u8>) {
     encode(&ValueRef::String(value), compression, Format::V10, out)
         .expect("every format has a place for strings, and memory does not fail");
+}
+
+/// A payload with the same value that Redis 7.0 takes: what the log keeps of a RESTORE. `value` is
+/// what was decoded from it. Types of newer versions are written as their elder form; a hash with
+/// expiring fields has none, and stays as it is.
+pub fn canonical(payload: &[u8], value: &Loaded) -> Result<Vec<u8>, DumpError> {
+    let (_, body) = verify(payload)?;
+    let mut out = Vec::with_capacity(payload.len());
+    match (body.first(), value) {
+        (Some(&opcodes::TYPE_STREAM_3), Loaded::Stream(stream)) => {
+            let stream: &crate::types::stream::Stream = stream;
+            encode(&ValueRef::Stream(stream), true, Format::V10, &mut out)
+                .expect("the version has a place for streams, and memory does not fail");
+            return Ok(out);
+        }
+        (Some(&opcodes::TYPE_SET_LISTPACK), Loaded::Set(set)) => {
+            encode(&ValueRef::Set(set.as_ref()), true, Format::V10, &mut out)
+                .expect("the version has a place for sets, and memory does not fail");
+            return Ok(out);
+        }
+        (Some(&opcodes::TYPE_SET_LISTPACK), Loaded::Members(members)) => {
+            out.push(opcodes::TYPE_SET);
+            length::put(&mut out, members.len() as u64);
+            members.iter().for_each(|member| Encoder::new(true).put(&mut out, member));
+        }
+        (Some(number), _) if *number > opcodes::TYPE_STREAM_2 => return Ok(payload.to_vec()),
+        _ => out.extend_from_slice(body),
+    }
+    out.extend_from_slice(&Format::V10.number().to_le_bytes());
+    let checksum = crc64(&out);
+    out.extend_from_slice(&checksum.to_le_bytes());
+    Ok(out)
 }
 
 /// A payload under way.

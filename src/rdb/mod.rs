@@ -30,6 +30,7 @@
 //! that are not decoded are refused by number, key and offset.
 
 pub mod dump;
+pub mod entry;
 #[doc(hidden)]
 pub mod fuzzing;
 pub mod opcodes;

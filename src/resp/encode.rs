@@ -48,6 +48,8 @@ pub fn encode(reply: &Reply<'_>, protocol: Protocol, out: &mut Out) {
                 write_bulk(&mut out.bytes, text.as_bytes());
             }
         }
+        Reply::DoubleText(text) if resp3 => write_line(&mut out.bytes, b',', text),
+        Reply::DoubleText(text) => write_bulk(&mut out.bytes, text),
         Reply::Bool(value) => out.bytes.extend_from_slice(match (resp3, value) {
             (true, true) => b"#t\r\n",
             (true, false) => b"#f\r\n",

@@ -40,6 +40,8 @@ pub enum Reply<'a> {
     BulkInt(i64),
     /// A number; in RESP2 a string.
     Double(f64),
+    /// A number with more digits than a double has, as text; in RESP2 a string.
+    DoubleText(Vec<u8>),
     /// In RESP2 the integers 1 and 0.
     Bool(bool),
     /// An integer of any size in decimal; in RESP2 a string.

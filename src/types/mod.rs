@@ -5,9 +5,12 @@
 //! O(1) too.
 
 pub mod allocation;
+pub mod bits;
 pub mod btree;
 pub mod choice;
+pub mod geo;
 pub mod hash;
+pub mod hyperloglog;
 pub mod intset;
 pub mod limits;
 pub mod list;

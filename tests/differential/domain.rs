@@ -72,7 +72,17 @@ impl Domain {
             }
             ("restore", "frequency") => self.text(&["0", "5", "255", "256", "-1", "x"]),
             ("client|kill" | "client|list", _) => self.filter(name),
+            ("bitfield" | "bitfield_ro", "increment" | "value") => self.integer(),
+            ("bitfield" | "bitfield_ro", "offset") => self.field_offset(),
+            ("setbit", "value") => self.text(&["0", "1", "1", "0", "1", "2", "x"]),
+            ("increx", "increment" | "lowerbound" | "upperbound") => self.integer(),
+            ("pfdebug", "subcommand") => self.text(&["ENCODING", "DECODE", "TODENSE", "GETREG"]),
             (_, "key" | "key1" | "key2" | "newkey" | "source" | "destination") => self.key(),
+            (_, "destkey" | "sourcekey") => self.key(),
+            (_, "bit") => self.text(&["0", "1", "1", "0", "1", "2", "x"]),
+            (_, "encoding") => self.text(ENCODINGS),
+            (_, "element") => self.integer(),
+            (_, "comparison-digest") => self.text(&["2d06800538d394c2", "9555e8555c62dcfd", "x"]),
             (_, "value" | "message" | "comparison-value" | "error-text") => self.string(),
             (_, "increment" | "decrement" | "integer") => self.integer(),
             (_, "offset") => self.offset(),
@@ -171,6 +181,15 @@ impl Domain {
         }
     }
 
+    /// A bit's position, or a field's with `#`.
+    fn field_offset(&mut self) -> Vec<u8> {
+        match self.rng.below(10) {
+            0..4 => format!("#{}", self.rng.below(80)).into_bytes(),
+            4 => self.text(&["#-1", "#x", "#", "4294967296", "#9223372036854775807"]),
+            _ => self.offset(),
+        }
+    }
+
     fn index(&mut self) -> Vec<u8> {
         match self.rng.below(10) {
             0..6 => (self.rng.below(40) as i64 - 20).to_string().into_bytes(),
@@ -256,6 +275,11 @@ impl Domain {
         self.text(&["x", "", "NX", "-1", "1.5", "9223372036854775808", "\u{fffd}\r\n", "EX", "GET"])
     }
 }
+
+const ENCODINGS: &[&str] = &[
+    "u1", "u2", "u7", "u8", "u8", "u16", "u32", "u63", "i1", "i5", "i8", "i8", "i16", "i33", "i64",
+    "u64", "i65", "u0", "x", "U8",
+];
 
 const PATTERNS: &[&str] = &[
     "*", "k*", "k[0-4]", "k[^0-4]", "k?", "?", "", "k3", "[a-", "k\\3", "\\", "*k*", "m*", "[^k]*",

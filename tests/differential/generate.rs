@@ -324,6 +324,7 @@ fn lots_of(form: &Form) -> usize {
         (_, "object|idletime" | "object|encoding") => 80,
         (_, "debug|protocol") => 120,
         (Group::String | Group::Generic, _) => 30,
+        (Group::Bitmap | Group::HyperLogLog, _) => 15,
         (Group::Cluster, _) => 3,
         _ => 12,
     }

@@ -76,6 +76,7 @@ struct Values {
     client_query_buffer_limit: u64,
     client_output_buffer_limit: BufferLimits,
     slow_read_elements: u64,
+    hll_sparse_max_bytes: u64,
     active_expire_effort: u64,
     enable_debug_command: usize,
     enable_protected_configs: usize,
@@ -477,6 +478,11 @@ impl Config {
     /// Elements or bytes above which a read runs on the read pool.
     pub fn slow_read_elements(&self) -> u64 {
         self.values.slow_read_elements
+    }
+
+    /// Bytes of a HyperLogLog above which its registers are kept dense.
+    pub fn hll_sparse_max_bytes(&self) -> u64 {
+        self.values.hll_sparse_max_bytes
     }
 
     /// How hard the expiry cycle works, 1 to 10.

@@ -168,6 +168,13 @@ pub(super) const PARAMETERS: &[Parameter] = &[
         doc: "Elements or bytes above which a read runs beside the other commands.",
         ..DEFAULT
     },
+    Parameter {
+        name: "hll-sparse-max-bytes",
+        kind: Kind::Memory { at: at!(hll_sparse_max_bytes), min: 0 },
+        default: "3000",
+        doc: "Bytes of a HyperLogLog above which its registers are kept dense.",
+        ..DEFAULT
+    },
     lazyfree("lazyfree-lazy-eviction", "Evicted values are freed on another thread."),
     lazyfree("lazyfree-lazy-expire", "Expired values are freed on another thread."),
     lazyfree("lazyfree-lazy-server-del", "Overwritten values are freed on another thread."),

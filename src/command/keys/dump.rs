@@ -3,12 +3,11 @@
 use super::GENERIC;
 use crate::base::clock::UnixMs;
 use crate::command::{Access, Call, Command, Error, Flag, Handler, Keys, Result};
-use crate::keyspace::record::{Delete, SetExpiry, SetString};
-use crate::keyspace::{StringRef, Tx, View, value};
-use crate::rdb::StringValue;
+use crate::keyspace::record::{Delete, Restore, SetExpiry, SetString};
+use crate::keyspace::{Entry, Tx, View, value};
 use crate::rdb::dump::{self, DumpValue};
+use crate::rdb::{self, Format, StringValue};
 use crate::resp::Reply;
-use std::borrow::Cow;
 
 pub(super) const DUMP: Command = Command {
     name: "dump",
@@ -52,16 +51,19 @@ pub(super) const RESTORE: Command = Command {
 };
 
 fn dump<'a>(view: View<'a>, call: &Call<'a>) -> Result<Reply<'a>> {
-    let Some(string) = view.string(call.key(1))? else { return Ok(Reply::Null) };
+    let Some(entry) = view.entry(call.key(1)) else { return Ok(Reply::Null) };
+    Ok(Reply::from_vec(payload(&entry)?))
+}
+
+/// An entry's value as a payload, compressed as Redis does by default (whoever takes payloads takes
+/// both forms), in the first format that has a place for it.
+fn payload(entry: &Entry<'_>) -> Result<Vec<u8>> {
     let mut payload = Vec::new();
-    let value = match &string {
-        StringRef::Int(number) => StringValue::Int(*number),
-        StringRef::Bytes(bytes) => StringValue::Bytes(bytes),
-        StringRef::Shared(bytes) => StringValue::Bytes(bytes),
-    };
-    // Compressed as Redis does by default; whoever takes payloads takes both forms.
-    dump::encode_string(value, true, &mut payload);
-    Ok(Reply::from_vec(payload))
+    let expiring = entry.hash().is_some_and(|hash| hash.expiring() > 0);
+    let format = if expiring { Format::Valkey80 } else { Format::V10 };
+    let encoded = rdb::entry::encode(entry, true, format, &mut payload);
+    encoded.map_err(|error| Error::owned(format!("ERR {error}")))?;
+    Ok(payload)
 }
 
 fn restore<'a>(tx: &mut Tx<'_>, call: &Call<'a>) -> Result<Reply<'a>> {
@@ -73,14 +75,7 @@ fn restore<'a>(tx: &mut Tx<'_>, call: &Call<'a>) -> Result<Reply<'a>> {
     }
     let expiry = options.expiry(call.int(2)?, tx.now())?;
     let mut scratch = Vec::new();
-    let value = match dump::decode(call.arg(3), &mut scratch) {
-        Ok(DumpValue::String(StringValue::Bytes(bytes))) => Cow::Borrowed(bytes),
-        Ok(DumpValue::String(StringValue::Int(number))) => {
-            Cow::Owned(itoa::Buffer::new().format(number).as_bytes().to_vec())
-        }
-        Ok(_) => return Err(Error::text("ERR Bad data format")),
-        Err(error) => return Err(Error::owned(format!("ERR {error}"))),
-    };
+    let value = dump::decode(call.arg(3), &mut scratch).map_err(refused)?;
     // During replay, at time zero, nothing has expired.
     if matches!(expiry, SetExpiry::At(at) if tx.now() != UnixMs::ZERO && at <= tx.now().0) {
         if exists {
@@ -88,13 +83,41 @@ fn restore<'a>(tx: &mut Tx<'_>, call: &Call<'a>) -> Result<Reply<'a>> {
         }
         return Ok(Reply::Ok);
     }
-    tx.emit(SetString { key, value: &value, expiry });
+    match value {
+        DumpValue::String(StringValue::Bytes(bytes)) => {
+            tx.emit(SetString { key, value: bytes, expiry });
+        }
+        DumpValue::String(StringValue::Int(number)) => {
+            let value = itoa::Buffer::new().format(number).as_bytes().to_vec();
+            tx.emit(SetString { key, value: &value, expiry });
+        }
+        collection => restore_collection(tx, call, collection, expiry)?,
+    }
     if let Some(idle_seconds) = options.idle_seconds {
         // The clock counts modulo 2^24 seconds, as in Redis: only the low bits matter.
         let clock = value::lru_clock(tx.now().0).wrapping_sub(idle_seconds as u32);
         tx.touch_at(key, clock & value::CLOCK_MASK);
     }
     Ok(Reply::Ok)
+}
+
+fn refused(error: impl std::fmt::Display) -> Error {
+    Error::owned(format!("ERR {error}"))
+}
+
+fn restore_collection(
+    tx: &mut Tx<'_>,
+    call: &Call<'_>,
+    value: DumpValue<'_>,
+    expiry: SetExpiry,
+) -> Result<()> {
+    let limits = tx.view().keyspace().limits();
+    let value = rdb::entry::loaded(value, &limits);
+    let value = value.map_err(|_| Error::text("ERR Bad data format"))?;
+    let payload = dump::canonical(call.arg(3), &value).map_err(refused)?;
+    let expiry = if let SetExpiry::At(at) = expiry { Some(at) } else { None };
+    tx.emit(Restore { key: call.key(1), value: &value, expiry, payload: &payload });
+    Ok(())
 }
 
 /// What may follow RESTORE's payload. FREQ is checked and left: it only means something under an

@@ -149,7 +149,7 @@ fn getrange<'a>(view: View<'a>, call: &Call<'a>) -> Result<Reply<'a>> {
 
 /// The bytes from `start` to `end`, both included and negative ones counted from the end, of
 /// `length` bytes.
-fn range_of(start: i64, end: i64, length: usize) -> Range<usize> {
+pub(in crate::command) fn range_of(start: i64, end: i64, length: usize) -> Range<usize> {
     // Also when both lie before the beginning, which would otherwise be moved to it and give one
     // byte.
     if length == 0 || (start < 0 && end < 0 && start > end) {

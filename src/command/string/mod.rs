@@ -4,18 +4,23 @@
 //! |---|---|
 //! | `get` | GET, MGET, STRLEN, GETRANGE, SUBSTR |
 //! | `set` | SET, SETNX, SETEX, PSETEX, GETSET, MSET, MSETNX, MSETEX |
+//! | `compare` | DIGEST, DELEX, and the comparisons that SET has in common with it |
 //! | `take` | GETDEL, GETEX, DELIFEQ: look and then remove the key or its expiry |
 //! | `incr` | INCR, INCRBY, DECR, DECRBY, INCRBYFLOAT |
+//! | `increx` | INCREX: counting within bounds and with an expiry |
 //! | `edit` | APPEND, SETRANGE |
 //! | `lcs` | LCS, over the algorithm in `subsequence` |
 //! | `options` | what SET, GETEX and MSETEX have in common |
 //!
 //! Records: whatever sets is a SET (with PXAT, an absolute time, if it expires) or an MSET; all
-//! counting by integers is INCRBY; INCRBYFLOAT is the SET of its sum.
+//! counting by integers is INCRBY; INCRBYFLOAT, and INCREX with a fraction or an expiry, is the SET
+//! of its sum.
 
+mod compare;
 mod edit;
 mod get;
 mod incr;
+mod increx;
 mod lcs;
 mod options;
 mod set;
@@ -23,6 +28,8 @@ mod subsequence;
 mod take;
 #[cfg(test)]
 mod tests;
+
+pub(in crate::command) use get::range_of;
 
 use super::{Command, DEFAULT, Group};
 use crate::keyspace::StringRef;
@@ -37,7 +44,9 @@ pub const COMMANDS: &[Command] = &[
     edit::APPEND,
     incr::DECR,
     incr::DECRBY,
+    compare::DELEX,
     take::DELIFEQ,
+    compare::DIGEST,
     get::GET,
     take::GETDEL,
     take::GETEX,
@@ -46,6 +55,7 @@ pub const COMMANDS: &[Command] = &[
     incr::INCR,
     incr::INCRBY,
     incr::INCRBYFLOAT,
+    increx::INCREX,
     lcs::LCS,
     get::MGET,
     set::MSET,

@@ -1,5 +1,6 @@
 //! The options that SET, GETEX and MSETEX share, parsed once, and times in requests made absolute.
 
+use super::compare::Comparison;
 use crate::base::clock::UnixMs;
 use crate::base::number;
 use crate::command::{Call, Error, Result};
@@ -7,7 +8,7 @@ use crate::command::{Call, Error, Result};
 /// Whose options: each takes a part of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Takes {
-    /// SET: NX, XX, IFEQ, GET, KEEPTTL and times.
+    /// SET: NX, XX, the comparisons, GET, KEEPTTL and times.
     Set,
     /// GETEX: PERSIST and times.
     GetEx,
@@ -15,10 +16,10 @@ pub(super) enum Takes {
     MsetEx,
 }
 
-/// Options as given. Each may be repeated, and then the last one counts; IFEQ may not.
+/// Options as given. Each may be repeated, and then the last one counts; a comparison may not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Options<'a> {
-    /// NX, XX, IFEQ.
+    /// NX, XX, IFEQ, IFNE, IFDEQ, IFDNE.
     pub condition: Condition<'a>,
     /// GET.
     pub get: bool,
@@ -35,8 +36,8 @@ pub(super) enum Condition<'a> {
     Missing,
     /// XX: if the key is there.
     Exists,
-    /// IFEQ: if the key is this string.
-    Equals(&'a [u8]),
+    /// If the key compares so.
+    Compares(Comparison<'a>),
 }
 
 /// What a request says about the expiry.
@@ -66,7 +67,8 @@ pub(super) enum Unit {
 }
 
 impl Unit {
-    fn named(word: &[u8]) -> Option<Self> {
+    /// The unit that an option's word means, in any case.
+    pub fn named(word: &[u8]) -> Option<Self> {
         const NAMES: [(&[u8], Unit); 4] = [
             (b"EX", Unit::Seconds),
             (b"PX", Unit::Milliseconds),
@@ -105,12 +107,14 @@ impl<'a> Options<'a> {
         } else if sets && is("XX") {
             self.condition = self.condition.or_same(Condition::Exists)?;
             0
-        } else if takes == Takes::Set && is("IFEQ") {
+        } else if takes == Takes::Set
+            && let Some(comparison) = Comparison::named(word)
+        {
             // Unlike the others not even itself again.
             if self.condition != Condition::Always {
                 return None;
             }
-            self.condition = Condition::Equals(behind.first()?);
+            self.condition = Condition::Compares(comparison(behind.first()?));
             1
         } else if takes == Takes::Set && is("GET") {
             self.get = true;

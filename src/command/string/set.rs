@@ -10,7 +10,8 @@ use crate::resp::Reply;
 pub(super) const SET: Command = Command {
     name: "set",
     summary: "Sets a key to a string, whatever stood there, perhaps under a condition or with an expiry.",
-    syntax: "key value [NX | XX | IFEQ comparison-value] [GET] [EX seconds | PX milliseconds | \
+    syntax: "key value [NX | XX | IFEQ comparison-value | IFNE comparison-value | \
+             IFDEQ comparison-digest | IFDNE comparison-digest] [GET] [EX seconds | PX milliseconds | \
              EXAT unix-time-seconds | PXAT unix-time-milliseconds | KEEPTTL]",
     example: r#"
         > SET greeting hello EX 10
@@ -46,7 +47,7 @@ fn set_with_options<'a>(tx: &mut Tx<'_>, call: &Call<'a>) -> Result<Reply<'a>> {
     let view = if options.get { tx.view().counted() } else { tx.view() };
     let entry = view.entry(key);
     let old = entry.as_ref().and_then(|entry| entry.string());
-    let compares = options.get || matches!(options.condition, Condition::Equals(_));
+    let compares = options.get || matches!(options.condition, Condition::Compares(_));
     if compares && entry.is_some() && old.is_none() {
         return Err(Error::WrongType);
     }
@@ -54,7 +55,10 @@ fn set_with_options<'a>(tx: &mut Tx<'_>, call: &Call<'a>) -> Result<Reply<'a>> {
         Condition::Always => true,
         Condition::Missing => entry.is_none(),
         Condition::Exists => entry.is_some(),
-        Condition::Equals(text) => old.is_some_and(|old| *old.bytes() == *text),
+        Condition::Compares(comparison) => match old {
+            Some(old) => comparison.holds(&old.bytes())?,
+            None => comparison.is_for_unequal(),
+        },
     };
     let reply = if options.get {
         old.map_or(Reply::Null, kept)
@@ -285,7 +289,7 @@ fn msetex<'a>(tx: &mut Tx<'_>, call: &Call<'a>) -> Result<Reply<'a>> {
     let sets = match options.condition {
         Condition::Missing => keys.all(|key| !tx.exists(key)),
         Condition::Exists => keys.all(|key| tx.exists(key)),
-        Condition::Always | Condition::Equals(_) => true,
+        Condition::Always | Condition::Compares(_) => true,
     };
     if !sets {
         return Ok(Reply::Int(0));

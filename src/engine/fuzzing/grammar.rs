@@ -172,6 +172,33 @@ const FLOATS: &[&str] = &[
     "-0",
 ];
 
+const OFFSETS: &[&str] = &[
+    "0",
+    "1",
+    "7",
+    "8",
+    "#0",
+    "#1",
+    "#70",
+    "63",
+    "509",
+    "4095",
+    "4096",
+    "20000",
+    "-1",
+    "x",
+    "#x",
+    "4294967296",
+    "9223372036854775807",
+];
+
+const ENCODINGS: &[&str] =
+    &["u1", "u2", "i5", "u8", "i8", "u32", "i33", "u63", "i64", "i1", "u64", "i0", "x"];
+
+/// Of `hello world`, of the empty string, of nothing, in upper case, and no digest.
+const DIGESTS: &[&str] =
+    &["d447b1ea40e6988b", "2d06800538d394c2", "0000000000000000", "D447B1EA40E6988B", "d447b1ea"];
+
 const PATTERNS: &[&str] = &["*", "a*", "[^a]*", "?", "k:*", "k:[1-3]?", "\\*", "[", ""];
 
 fn put(argument: &Argument<'_>, choices: &mut Choices<'_>, words: &mut Vec<Vec<u8>>) {
@@ -217,6 +244,11 @@ fn named(name: &str, choices: &mut Choices<'_>) -> Vec<u8> {
             let commands = &COMMANDS[0];
             commands[choices.below(commands.len())].0.full_name.into()
         }
+        // No bit so far away that a string becomes long.
+        "offset" => choices.pick(OFFSETS).into(),
+        "encoding" => choices.pick(ENCODINGS).into(),
+        "subcommand" => choices.pick(&["GETREG", "DECODE", "ENCODING", "TODENSE"]).into(),
+        "comparison-digest" => choices.pick(DIGESTS).into(),
         "increment" | "decrement" if choices.one_in(2) => choices.pick(FLOATS).into(),
         "index" | "index1" | "index2" | "db" | "destination-db" => {
             choices.pick(&["0", "1", "2", "15", "16", "-1", "x"]).into()

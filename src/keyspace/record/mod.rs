@@ -11,28 +11,34 @@
 //!
 //! | file | changes | written as |
 //! |---|---|---|
-//! | `string` | [`SetString`], [`SetMany`], [`IncrBy`], [`IncrByFloat`], [`Append`], [`SetRange`] | SET, MSET, INCRBY, APPEND, SETRANGE |
+//! | `string` | [`SetString`], [`SetMany`], [`IncrBy`], [`IncrByFloat`], [`IncrEx`], [`Append`], [`SetRange`] | SET, MSET, INCRBY, APPEND, SETRANGE |
 //! | `generic` | [`Delete`], [`DeleteMany`], [`ExpireAt`], [`Persist`], [`Rename`], [`Move`], [`Copy`], [`Restore`] | DEL, DEL, PEXPIREAT, PERSIST, RENAME, MOVE, COPY, RESTORE |
 //! | `set` | [`AddMembers`], [`RemoveMembers`], [`MoveMember`] | SADD, SREM, SMOVE |
 //! | `list` | [`Push`], [`Pop`], [`SetAt`], [`InsertAt`], [`RemoveValue`], [`Trim`], [`MoveElement`] | LPUSH and RPUSH, LPOP and RPOP, LSET, LINSERT, LREM, LTRIM, LMOVE |
 //! | `stream` | [`AddEntry`], [`DeleteEntries`], [`TrimStream`], [`SetStreamId`], [`CreateGroup`]…, [`Claim`], [`Acknowledge`] | XADD, XDEL, XTRIM, XSETID, XGROUP …, XCLAIM, XACK |
+//! | `bits` | [`SetBit`], [`BitField`], [`BitOp`] | SETBIT, BITFIELD SET, BITOP |
+//! | `hyperloglog` | [`HllAdd`], [`HllPut`] | PFADD; PFADD, PFMERGE or SET |
 //! | `whole` | [`FlushDb`], [`FlushAll`], [`SwapDb`] | FLUSHDB, FLUSHALL, SWAPDB |
 
+mod bits;
 mod generic;
+mod hyperloglog;
 mod list;
 mod set;
 mod stream;
 mod string;
 mod whole;
 
+pub use bits::{BitField, BitOp, FieldSet, SetBit};
 pub use generic::{Copy, Delete, DeleteMany, ExpireAt, Move, Persist, Rename, Restore};
+pub use hyperloglog::{HllAdd, HllPut, HllRecord};
 pub use list::{InsertAt, MoveElement, Pop, Push, RemoveValue, SetAt, Trim, push_event};
 pub use set::{AddMembers, MoveMember, RemoveMembers};
 pub use stream::{
     Acknowledge, AddEntry, Claim, CreateConsumer, CreateGroup, DeleteConsumer, DeleteEntries,
     DestroyGroup, SeeConsumer, SetGroupId, SetStreamId, TrimStream,
 };
-pub use string::{Append, IncrBy, IncrByFloat, SetExpiry, SetMany, SetRange, SetString};
+pub use string::{Append, IncrBy, IncrByFloat, IncrEx, SetExpiry, SetMany, SetRange, SetString};
 pub use whole::{FlushAll, FlushDb, SwapDb};
 
 use super::{Db, Key, Keyspace};

@@ -96,6 +96,41 @@ impl Change for IncrByFloat<'_> {
     }
 }
 
+/// Sets a key to the sum that INCREX has computed. On the log it is an ordinary SET; the keyspace
+/// events are its own.
+#[derive(Debug, Clone, Copy)]
+pub struct IncrEx<'a> {
+    /// What is set. Its expiry is `Keep` only if there is one to keep.
+    pub set: SetString<'a>,
+    /// The event of the sum: `incrby` or `incrbyfloat`.
+    pub event: &'static str,
+    /// Whether the key had an expiry that is removed.
+    pub persists: bool,
+}
+
+impl Change for IncrEx<'_> {
+    type Found = ();
+
+    fn apply(&self, keyspace: &mut Keyspace, db: Db) -> Effect<()> {
+        self.set.apply(keyspace, db)
+    }
+
+    fn touched(&self, _after: &Keyspace, db: Db, see: &mut dyn FnMut(Touched<'_>)) {
+        let key = self.set.key;
+        see(Touched::Key { db, key, event: self.event });
+        if let SetExpiry::At(_) = self.set.expiry {
+            see(Touched::Key { db, key, event: "expire" });
+        }
+        if self.persists {
+            see(Touched::Key { db, key, event: "persist" });
+        }
+    }
+
+    fn write(&self, bytes: &mut Vec<u8>) {
+        self.set.write(bytes);
+    }
+}
+
 /// Sets several keys to strings without expiry, in order (the last of equal keys wins).
 #[derive(Debug, Clone, Copy)]
 pub struct SetMany<'a> {
@@ -262,14 +297,14 @@ impl Change for SetRange<'_> {
 
 /// The string under `key`, whether or not its time has come: the expired ones were removed by
 /// records before.
-fn current<'a>(keyspace: &'a Keyspace, db: Db, key: Key<'_>) -> Option<StringRef<'a>> {
+pub(super) fn current<'a>(keyspace: &'a Keyspace, db: Db, key: Key<'_>) -> Option<StringRef<'a>> {
     let entry = keyspace.view(db, crate::base::clock::UnixMs::ZERO).entry(key)?;
     debug_assert_eq!(entry.value_type(), Type::String);
     entry.string()
 }
 
 /// Stores a string that was changed in place, keeping the expiry. Returns its length.
-fn put_changed(keyspace: &mut Keyspace, db: Db, key: Key<'_>, value: Vec<u8>) -> usize {
+pub(super) fn put_changed(keyspace: &mut Keyspace, db: Db, key: Key<'_>, value: Vec<u8>) -> usize {
     let length = value.len();
     let value = if length > paged::INLINE_MAX {
         // Moved, not copied as `stored` would.
@@ -283,7 +318,7 @@ fn put_changed(keyspace: &mut Keyspace, db: Db, key: Key<'_>, value: Vec<u8>) ->
 
 /// Makes room for `more` bytes, and for as much again up to 1 MiB: many small appends copy the
 /// string seldom, and a huge one does not double its memory, as a `Vec` by itself would.
-fn make_room(value: &mut Vec<u8>, more: usize) {
+pub(super) fn make_room(value: &mut Vec<u8>, more: usize) {
     const AHEAD_MAX: usize = 1 << 20;
     let length = value.len() + more;
     if length > value.capacity() {
@@ -292,16 +327,16 @@ fn make_room(value: &mut Vec<u8>, more: usize) {
 }
 
 /// Changes a long string where it lies; it is copied first if a snapshot or a reply still holds it.
-fn in_place(
+pub(super) fn in_place<R: Default>(
     keyspace: &mut Keyspace,
     db: Db,
     key: Key<'_>,
-    change: impl FnOnce(&mut Vec<u8>) -> usize,
-) -> usize {
+    change: impl FnOnce(&mut Vec<u8>) -> R,
+) -> R {
     keyspace
         .modify(db, key, |object| match object {
             Object::String(value) => change(Arc::make_mut(value)),
             other => unreachable!("the command has checked the type, not of {}", other.name()),
         })
-        .unwrap_or(0)
+        .unwrap_or_default()
 }

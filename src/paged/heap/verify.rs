@@ -4,7 +4,7 @@ use super::*;
 
 impl PageHeap {
     /// Walks all segments and holds what it finds against what the heap believes.
-    pub(super) fn verify(&mut self) {
+    pub(in crate::paged) fn verify(&mut self) {
         let (mut used, mut free) = (0, 0);
         for segment in self.segments.clone() {
             let mut block = Block::first(segment);

@@ -205,6 +205,11 @@ fn received(reply: &Reply<'_>, protocol: Protocol) -> OwnedReply {
         Reply::BulkInt(value) => OwnedReply::Bulk(value.to_string().into_bytes()),
         Reply::Double(value) if resp3 => OwnedReply::Double(*value),
         Reply::Double(_) => OwnedReply::Bulk(encoded(reply, Protocol::Resp3)),
+        Reply::DoubleText(text) if resp3 => {
+            let number = std::str::from_utf8(text).ok().and_then(|text| text.parse().ok());
+            OwnedReply::Double(number.unwrap())
+        }
+        Reply::DoubleText(text) => OwnedReply::Bulk(text.clone()),
         Reply::Bool(value) if resp3 => OwnedReply::Bool(*value),
         Reply::Bool(value) => OwnedReply::Int(i64::from(*value)),
         Reply::BigNumber(digits) if resp3 => OwnedReply::BigNumber(digits.as_bytes().to_vec()),
@@ -216,7 +221,11 @@ fn received(reply: &Reply<'_>, protocol: Protocol) -> OwnedReply {
         Reply::Array(list) | Reply::Set(list) | Reply::Push(list) => {
             OwnedReply::Array(values(list))
         }
-        Reply::Map(list) if resp3 => OwnedReply::Map(pairs(list)),
+        Reply::Map(list) | Reply::NestedMap(list) if resp3 => OwnedReply::Map(pairs(list)),
+        Reply::NestedMap(list) => {
+            let both = pairs(list).into_iter().map(|(k, v)| OwnedReply::Array(vec![k, v]));
+            OwnedReply::Array(both.collect())
+        }
         Reply::Map(list) => {
             OwnedReply::Array(pairs(list).into_iter().flat_map(|(k, v)| [k, v]).collect())
         }
@@ -243,6 +252,7 @@ fn any_reply() -> impl Strategy<Value = Reply<'static>> {
         bytes().prop_map(Reply::Owned),
         (0usize..40_000).prop_map(|len| Reply::from_vec(vec![b'z'; len])),
         any::<i64>().prop_map(Reply::BulkInt),
+        any::<i32>().prop_map(|n| Reply::DoubleText(format!("{n}.25").into_bytes())),
         any::<bool>().prop_map(Reply::Bool),
         "-?[1-9][0-9]{0,40}".prop_map(|digits| Reply::BigNumber(digits.into())),
         bytes().prop_map(|text| Reply::Verbatim(*b"txt", text.into())),

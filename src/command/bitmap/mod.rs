@@ -1,0 +1,59 @@
+//! The commands of strings as bitmaps.
+//!
+//! | file | commands |
+//! |---|---|
+//! | `bit` | SETBIT, GETBIT: one bit |
+//! | `search` | BITCOUNT, BITPOS: bits of a range |
+//! | `combine` | BITOP: strings combined |
+//! | `field` | BITFIELD, BITFIELD_RO: integers of any width |
+//!
+//! Records: SETBIT as itself; BITFIELD as the SETs that it came to; BITOP as itself where Redis 7.0
+//! knows the operation, else as the SET of the result.
+
+mod bit;
+mod combine;
+mod field;
+mod search;
+#[cfg(test)]
+mod tests;
+
+use super::{Call, Command, DEFAULT, Error, Group, Result};
+use crate::base::limits::BULK_BYTES_MAX;
+use crate::base::number;
+use crate::keyspace::{StringRef, View};
+
+/// What the entries of this group have in common.
+const BITMAP: Command = Command { group: Group::Bitmap, ..DEFAULT };
+
+/// The entries of this group.
+pub const COMMANDS: &[Command] = &[
+    search::BITCOUNT,
+    field::BITFIELD,
+    field::BITFIELD_RO,
+    combine::BITOP,
+    search::BITPOS,
+    bit::GETBIT,
+    bit::SETBIT,
+];
+
+const BAD_OFFSET: Error = Error::text("ERR bit offset is not an integer or out of range");
+
+/// A bit's position, within the longest string. With `width` it may be `#n`: the n-th field so wide.
+fn offset(text: &[u8], width: Option<u64>) -> Result<u64> {
+    let (digits, unit) = match (text, width) {
+        ([b'#', digits @ ..], Some(width)) => (digits, width),
+        _ => (text, 1),
+    };
+    let number = number::parse_i64(digits).and_then(|number| u64::try_from(number).ok());
+    let offset = number.and_then(|number| number.checked_mul(unit)).ok_or(BAD_OFFSET)?;
+    if offset / 8 < BULK_BYTES_MAX { Ok(offset) } else { Err(BAD_OFFSET) }
+}
+
+/// What a read of the whole string costs: a cache line counts as one element.
+fn cost<'a>(view: View<'a>, call: &Call<'a>) -> u64 {
+    const LINE_BYTES: usize = 64;
+    match view.string(call.key(1)) {
+        Ok(Some(StringRef::Shared(bytes))) => (bytes.len() / LINE_BYTES) as u64,
+        _ => 1,
+    }
+}

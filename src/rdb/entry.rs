@@ -1,0 +1,294 @@
+//! Between the keyspace's values and the format's: entries written as they lie, and what was read
+//! made ready to be loaded.
+
+use std::io::{self, Write};
+use std::sync::Arc;
+
+use super::dump::{self, DumpValue};
+use super::stream::{
+    ConsumerFacts, GroupFacts, GroupSource, Id, Stream, StreamFacts, StreamSource,
+};
+use super::{
+    Chunk, Format, Hash, Hint, List, ListSource, ScoredSource, Set, StringValue, ValueRef, Writer,
+    Zset, ZsetSource,
+};
+use crate::keyspace::{self, Loaded, LoadedField, StringRef};
+use crate::types::hash::HashValue;
+use crate::types::list::{self, ListBuilder, ListRef, Side};
+use crate::types::packed::{Element, PackedRef};
+use crate::types::set::SetValue;
+use crate::types::stream::{self, StreamId};
+use crate::types::zset::{self, ZsetRef, ZsetValue};
+use crate::types::{Limits, packed::Packed};
+
+/// Writes an entry of a database.
+#[inline]
+pub fn write<W: Write>(
+    writer: &mut Writer<W>,
+    entry: &keyspace::Entry<'_>,
+    hint: Hint,
+) -> io::Result<()> {
+    if let Some(string) = entry.string() {
+        return writer.string(entry.key(), string_value(&string), entry.expiry(), hint);
+    }
+    with_value(entry, |value| writer.value(entry.key(), value, entry.expiry(), hint))
+}
+
+/// Appends the payload of an entry's value to `out`: see [`dump::encode`].
+pub fn encode(
+    entry: &keyspace::Entry<'_>,
+    compression: bool,
+    format: Format,
+    out: &mut Vec<u8>,
+) -> io::Result<()> {
+    with_value(entry, |value| dump::encode(value, compression, format, out))
+}
+
+fn string_value<'a>(string: &'a StringRef<'_>) -> StringValue<'a> {
+    match string {
+        StringRef::Int(number) => StringValue::Int(*number),
+        StringRef::Bytes(bytes) => StringValue::Bytes(bytes),
+        StringRef::Shared(bytes) => StringValue::Bytes(bytes),
+    }
+}
+
+/// Calls `f` with an entry's value as it is written.
+fn with_value<R>(entry: &keyspace::Entry<'_>, f: impl FnOnce(&ValueRef<'_>) -> R) -> R {
+    if let Some(string) = entry.string() {
+        return f(&ValueRef::String(string_value(&string)));
+    }
+    if let Some(set) = entry.set() {
+        return f(&ValueRef::Set(set));
+    }
+    if let Some(hash) = entry.hash() {
+        return f(&ValueRef::Hash(hash));
+    }
+    match (entry.list(), entry.zset(), entry.stream()) {
+        (Some(ListRef::Packed(packed)), ..) => f(&ValueRef::List(&packed)),
+        (Some(ListRef::Tree(list)), ..) => f(&ValueRef::List(list)),
+        (_, Some(ZsetRef::Packed(packed)), _) => f(&ValueRef::Zset(ZsetSource::Packed(packed))),
+        (_, Some(ZsetRef::Tree(zset)), _) => f(&ValueRef::Zset(ZsetSource::Large(zset))),
+        (_, _, Some(stream)) => f(&ValueRef::Stream(&**stream)),
+        (None, None, None) => unreachable!("a value is of one of the six types"),
+    }
+}
+
+impl ListSource for list::List {
+    fn chunks(&self) -> usize {
+        let mut chunks = 0;
+        self.each_chunk(Side::Left, |_, _| {
+            chunks += 1;
+            true
+        });
+        chunks
+    }
+
+    fn each_chunk(&self, f: &mut dyn FnMut(PackedRef<'_>) -> io::Result<()>) -> io::Result<()> {
+        let mut outcome = Ok(());
+        self.each_chunk(Side::Left, |_, chunk| {
+            outcome = f(chunk);
+            outcome.is_ok()
+        });
+        outcome
+    }
+}
+
+impl ScoredSource for zset::Zset {
+    fn len(&self) -> usize {
+        self.len()
+    }
+
+    fn each_scored(&self, f: &mut dyn FnMut(Element<'_>, f64) -> io::Result<()>) -> io::Result<()> {
+        self.range(0..self.len())
+            .rev()
+            .try_for_each(|(member, score)| f(Element::Bytes(member), score))
+    }
+}
+
+fn id(id: StreamId) -> Id {
+    Id { ms: id.ms, seq: id.seq }
+}
+
+fn stream_id(id: Id) -> StreamId {
+    StreamId::new(id.ms, id.seq)
+}
+
+impl StreamSource for stream::Stream {
+    fn facts(&self) -> StreamFacts {
+        StreamFacts {
+            nodes: self.chunks().count(),
+            length: self.len() as u64,
+            last_id: id(self.last_id()),
+            first_id: id(self.first_id()),
+            max_deleted_id: id(self.max_deleted_id()),
+            entries_added: self.entries_added(),
+            groups: self.groups_len(),
+        }
+    }
+
+    fn each_node(&self, f: &mut dyn FnMut(Id, &[u8]) -> io::Result<()>) -> io::Result<()> {
+        self.chunks().try_for_each(|chunk| f(id(chunk.master()), chunk.bytes()))
+    }
+
+    fn each_group(&self, f: &mut dyn FnMut(&dyn GroupSource) -> io::Result<()>) -> io::Result<()> {
+        self.groups().try_for_each(|group| f(group))
+    }
+}
+
+impl GroupSource for stream::Group {
+    fn facts(&self) -> GroupFacts<'_> {
+        GroupFacts {
+            name: self.name(),
+            last_id: id(self.last_id),
+            entries_read: u64::try_from(self.entries_read).ok(),
+            pending: self.pending_len(),
+            consumers: self.consumers_len(),
+        }
+    }
+
+    fn each_pending(&self, f: &mut dyn FnMut(Id, i64, u64) -> io::Result<()>) -> io::Result<()> {
+        self.pending_from(StreamId::MIN).try_for_each(|one| f(id(one.id), one.time, one.count))
+    }
+
+    fn each_consumer(
+        &self,
+        f: &mut dyn FnMut(ConsumerFacts<'_>, &mut dyn Iterator<Item = Id>) -> io::Result<()>,
+    ) -> io::Result<()> {
+        self.consumers().try_for_each(|consumer| {
+            let facts = ConsumerFacts {
+                name: consumer.name(),
+                seen_ms: consumer.seen,
+                active_ms: consumer.active,
+                pending: consumer.pending_len(),
+            };
+            f(facts, &mut consumer.pending_from(StreamId::MIN).map(id))
+        })
+    }
+}
+
+/// A payload's collection, ready to be stored; a string is given back as it is.
+pub fn loaded(value: DumpValue<'_>, limits: &Limits) -> Result<Loaded, String> {
+    Ok(match value {
+        DumpValue::String(_) => return Err("a string is no collection".to_owned()),
+        DumpValue::List(list) => loaded_list(list, limits),
+        DumpValue::Set(set) => loaded_set(set, limits),
+        DumpValue::Hash(hash) => loaded_hash(hash, limits),
+        DumpValue::Zset(zset) => loaded_zset(zset, limits)?,
+        DumpValue::Stream(stream) => loaded_stream(*stream)?,
+    })
+}
+
+/// A list that was read, ready to be stored.
+pub fn loaded_list(list: List<'_>, limits: &Limits) -> Loaded {
+    let mut builder = ListBuilder::default();
+    for chunk in list.chunks {
+        match chunk {
+            Chunk::Packed(packed) => builder.push_packed(packed),
+            Chunk::Element(text) => text.element().with(|bytes| builder.push(bytes)),
+        }
+    }
+    Loaded::List(builder.finish(limits))
+}
+
+/// A set that was read, ready to be stored: what was packed in the file stays so within the limits.
+pub fn loaded_set(set: Set<'_>, limits: &Limits) -> Loaded {
+    match set {
+        Set::Ints(ints) if limits.ints_fit(ints.len()) => Loaded::Set(SetValue::Ints(ints)),
+        Set::Ints(ints) => Loaded::Members(
+            ints.as_ref().iter().map(|value| Element::Int(value).to_vec()).collect(),
+        ),
+        Set::Packed(packed) => {
+            let view = packed.as_ref();
+            if limits.set_fits(view.len()) && limits.set_takes(view.bytes().len(), longest(&packed))
+            {
+                return Loaded::Set(SetValue::Packed(packed));
+            }
+            Loaded::Members(view.iter().map(|member| member.to_vec()).collect())
+        }
+        Set::Members(members) => {
+            Loaded::Members(members.iter().map(|member| member.element().to_vec()).collect())
+        }
+    }
+}
+
+/// A hash that was read, ready to be stored: what was packed in the file stays so within the
+/// limits.
+pub fn loaded_hash(hash: Hash<'_>, limits: &Limits) -> Loaded {
+    match hash {
+        Hash::Packed(packed) => {
+            let view = packed.as_ref();
+            let takes = limits.hash_takes(view.bytes().len(), longest(&packed), 0);
+            if takes && limits.hash_fits(view.len() / 2) {
+                return Loaded::Hash(HashValue::Packed(packed));
+            }
+            let fields = view.pairs().map(|(field, value)| LoadedField {
+                field: field.to_vec(),
+                value: value.to_vec(),
+                expiry: 0,
+            });
+            Loaded::Fields(fields.collect())
+        }
+        Hash::Fields(fields) => {
+            let fields = fields.iter().map(|one| LoadedField {
+                field: one.name.element().to_vec(),
+                value: one.value.element().to_vec(),
+                expiry: one.expiry_ms.unwrap_or_default(),
+            });
+            Loaded::Fields(fields.collect())
+        }
+    }
+}
+
+fn longest(packed: &Packed) -> usize {
+    packed.as_ref().iter().map(|element| element.len()).max().unwrap_or_default()
+}
+
+/// A sorted set that was read, ready to be stored.
+pub fn loaded_zset(zset: Zset<'_>, limits: &Limits) -> Result<Loaded, String> {
+    let items: Vec<(f64, Vec<u8>)> = match zset {
+        Zset::Packed(packed) => {
+            let view = packed.as_ref();
+            let longest = view.scored().map(|(member, _)| member.len()).max().unwrap_or_default();
+            if limits.zset_fits(view.len() / 2) && limits.zset_takes(view.bytes().len(), longest) {
+                return Ok(Loaded::Zset(ZsetValue::Packed(packed)));
+            }
+            view.scored().map(|(member, score)| (score, member.to_vec())).collect()
+        }
+        Zset::Members(members) => {
+            members.iter().map(|(member, score)| (*score, member.element().to_vec())).collect()
+        }
+    };
+    let value = ZsetValue::build(items, limits);
+    value.map(Loaded::Zset).ok_or_else(|| "a sorted set has a member twice".to_owned())
+}
+
+/// A stream that was read, built.
+pub fn loaded_stream(read: Stream<'_>) -> Result<Loaded, String> {
+    let mut built = stream::Stream::new();
+    for node in read.nodes {
+        let chunk = stream::Chunk::checked(stream_id(node.master), node.listpack.into_owned())?;
+        built.push_chunk(chunk)?;
+    }
+    built.set_id(stream_id(read.last_id), read.entries_added, stream_id(read.max_deleted_id));
+    for group in read.groups {
+        let entries_read = group.entries_read.and_then(|read| i64::try_from(read).ok());
+        let mut made = stream::Group::new(
+            &group.name,
+            stream_id(group.last_id),
+            entries_read.unwrap_or(stream::ENTRIES_READ_UNKNOWN),
+        );
+        for consumer in &group.consumers {
+            made.add_consumer(&consumer.name, consumer.seen_ms);
+            made.set_consumer_times(&consumer.name, consumer.seen_ms, consumer.active_ms);
+        }
+        for pending in &group.pending {
+            let Some(consumer) = group.consumers.get(pending.consumer) else {
+                return Err("a pending entry belongs to no consumer".to_owned());
+            };
+            let id = stream_id(pending.id);
+            made.deliver(&consumer.name, &[id], pending.time_ms, pending.count);
+        }
+        built.put_group(made);
+    }
+    Ok(Loaded::Stream(Arc::new(built)))
+}
