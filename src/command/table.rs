@@ -189,7 +189,7 @@ fn slot_of(name: &[u8]) -> usize {
 }
 
 /// An entry with what follows from it; `indexes` counts the dense numbers.
-pub(super) fn resolve(
+pub(crate) fn resolve(
     entry: &'static Command,
     parent: Option<&'static Command>,
     indexes: &mut usize,

@@ -10,6 +10,7 @@ use super::stream::StreamSource;
 use super::string::StringValue;
 use super::{hash, list, listpack, opcodes, set, stream, zset};
 use crate::types::hash::HashRef;
+use crate::types::list::{List, Side};
 use crate::types::packed::{Element, PackedRef};
 use crate::types::set::SetRef;
 

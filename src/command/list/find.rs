@@ -47,8 +47,7 @@ struct Options {
 
 impl Options {
     fn parse(call: &Call<'_>) -> Result<Options> {
-        let mut options =
-            Options { side: Side::Left, skip: 0, count: None, examine: usize::MAX };
+        let mut options = Options { side: Side::Left, skip: 0, count: None, examine: usize::MAX };
         let mut at = 3;
         while at < call.len() {
             let Some(value) = call.get(at + 1) else { return Err(Error::Syntax) };
