@@ -5,9 +5,7 @@ use std::io::{self, Write};
 use std::sync::Arc;
 
 use super::dump::{self, DumpValue};
-use super::stream::{
-    ConsumerFacts, GroupFacts, GroupSource, Id, Stream, StreamFacts, StreamSource,
-};
+use super::stream::Stream;
 use super::{
     Chunk, Format, Hash, Hint, List, ScoredSource, Set, StringValue, ValueRef, Writer, Zset,
     ZsetSource,
@@ -17,7 +15,6 @@ use crate::types::hash::HashValue;
 use crate::types::list::{ListBuilder, ListRef};
 use crate::types::packed::Element;
 use crate::types::set::SetValue;
-use crate::types::stream::{self, StreamId};
 use crate::types::zset::{self, ZsetRef, ZsetValue};
 use crate::types::{Limits, packed::Packed};
 
@@ -82,67 +79,6 @@ impl ScoredSource for zset::Zset {
         self.range(0..self.len())
             .rev()
             .try_for_each(|(member, score)| f(Element::Bytes(member), score))
-    }
-}
-
-fn id(id: StreamId) -> Id {
-    Id { ms: id.ms, seq: id.seq }
-}
-
-fn stream_id(id: Id) -> StreamId {
-    StreamId::new(id.ms, id.seq)
-}
-
-impl StreamSource for stream::Stream {
-    fn facts(&self) -> StreamFacts {
-        StreamFacts {
-            nodes: self.chunks().count(),
-            length: self.len() as u64,
-            last_id: id(self.last_id()),
-            first_id: id(self.first_id()),
-            max_deleted_id: id(self.max_deleted_id()),
-            entries_added: self.entries_added(),
-            groups: self.groups_len(),
-        }
-    }
-
-    fn each_node(&self, f: &mut dyn FnMut(Id, &[u8]) -> io::Result<()>) -> io::Result<()> {
-        self.chunks().try_for_each(|chunk| f(id(chunk.master()), chunk.bytes()))
-    }
-
-    fn each_group(&self, f: &mut dyn FnMut(&dyn GroupSource) -> io::Result<()>) -> io::Result<()> {
-        self.groups().try_for_each(|group| f(group))
-    }
-}
-
-impl GroupSource for stream::Group {
-    fn facts(&self) -> GroupFacts<'_> {
-        GroupFacts {
-            name: self.name(),
-            last_id: id(self.last_id),
-            entries_read: u64::try_from(self.entries_read).ok(),
-            pending: self.pending_len(),
-            consumers: self.consumers_len(),
-        }
-    }
-
-    fn each_pending(&self, f: &mut dyn FnMut(Id, i64, u64) -> io::Result<()>) -> io::Result<()> {
-        self.pending_from(StreamId::MIN).try_for_each(|one| f(id(one.id), one.time, one.count))
-    }
-
-    fn each_consumer(
-        &self,
-        f: &mut dyn FnMut(ConsumerFacts<'_>, &mut dyn Iterator<Item = Id>) -> io::Result<()>,
-    ) -> io::Result<()> {
-        self.consumers().try_for_each(|consumer| {
-            let facts = ConsumerFacts {
-                name: consumer.name(),
-                seen_ms: consumer.seen,
-                active_ms: consumer.active,
-                pending: consumer.pending_len(),
-            };
-            f(facts, &mut consumer.pending_from(StreamId::MIN).map(id))
-        })
     }
 }
 
@@ -244,31 +180,5 @@ pub fn loaded_zset(zset: Zset<'_>, limits: &Limits) -> Result<Loaded, String> {
 
 /// A stream that was read, built.
 pub fn loaded_stream(read: Stream<'_>) -> Result<Loaded, String> {
-    let mut built = stream::Stream::new();
-    for node in read.nodes {
-        let chunk = stream::Chunk::checked(stream_id(node.master), node.listpack.into_owned())?;
-        built.push_chunk(chunk)?;
-    }
-    built.set_id(stream_id(read.last_id), read.entries_added, stream_id(read.max_deleted_id));
-    for group in read.groups {
-        let entries_read = group.entries_read.and_then(|read| i64::try_from(read).ok());
-        let mut made = stream::Group::new(
-            &group.name,
-            stream_id(group.last_id),
-            entries_read.unwrap_or(stream::ENTRIES_READ_UNKNOWN),
-        );
-        for consumer in &group.consumers {
-            made.add_consumer(&consumer.name, consumer.seen_ms);
-            made.set_consumer_times(&consumer.name, consumer.seen_ms, consumer.active_ms);
-        }
-        for pending in &group.pending {
-            let Some(consumer) = group.consumers.get(pending.consumer) else {
-                return Err("a pending entry belongs to no consumer".to_owned());
-            };
-            let id = stream_id(pending.id);
-            made.deliver(&consumer.name, &[id], pending.time_ms, pending.count);
-        }
-        built.put_group(made);
-    }
-    Ok(Loaded::Stream(Arc::new(built)))
+    Ok(Loaded::Stream(Arc::new(read.build()?)))
 }

@@ -96,6 +96,22 @@ impl ListSource for PackedRef<'_> {
     }
 }
 
+/// A large list.
+impl ListSource for List {
+    fn chunks(&self) -> usize {
+        List::chunks(self)
+    }
+
+    fn each_chunk(&self, f: &mut dyn FnMut(PackedRef<'_>) -> io::Result<()>) -> io::Result<()> {
+        let mut outcome = Ok(());
+        List::each_chunk(self, Side::Left, |_, chunk| {
+            outcome = f(chunk);
+            outcome.is_ok()
+        });
+        outcome
+    }
+}
+
 /// A sorted set to be written.
 #[derive(Clone, Copy)]
 pub enum ZsetSource<'a> {

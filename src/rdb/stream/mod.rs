@@ -13,6 +13,7 @@
 //!
 //! We write 19, and 21 where the format has it.
 
+mod convert;
 mod node;
 mod read;
 mod write;
@@ -20,30 +21,10 @@ mod write;
 use std::borrow::Cow;
 
 pub use node::Pair;
+pub use crate::types::stream::StreamId as Id;
 pub(super) use read::read;
 pub(super) use write::write;
 pub use write::{ConsumerFacts, GroupFacts, GroupSource, StreamFacts, StreamSource};
-
-/// The id of an entry.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Id {
-    /// Unix ms.
-    pub ms: u64,
-    /// Number within the millisecond.
-    pub seq: u64,
-}
-
-impl Id {
-    /// It as 16 bytes, which sort as ids do.
-    pub fn to_bytes(self) -> [u8; 16] {
-        (u128::from(self.ms) << 64 | u128::from(self.seq)).to_be_bytes()
-    }
-
-    pub(super) fn from_bytes(bytes: [u8; 16]) -> Id {
-        let wide = u128::from_be_bytes(bytes);
-        Id { ms: (wide >> 64) as u64, seq: wide as u64 }
-    }
-}
 
 /// A stream that was read. Entries' ids ascend and are at most `last_id`; `length` is their number.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

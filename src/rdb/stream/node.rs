@@ -38,8 +38,8 @@ impl Node<'_> {
 pub(super) struct Checked {
     /// How many entries are live.
     pub(super) live: u64,
-    /// The first live one's id.
-    pub(super) first: Id,
+    /// The first live one's id. There may be none: trimming can leave a node that Redis keeps.
+    pub(super) first: Option<Id>,
     /// The last one's id, deleted or not.
     pub(super) last: Id,
 }
@@ -61,10 +61,10 @@ pub(super) fn check(
             first.get_or_insert(id);
         }
     })?;
-    match (first, last) {
+    match last {
         _ if !ascending => Err("ids that do not ascend, or an entry without fields"),
-        (Some(first), Some(last)) => Ok(Checked { live, first, last }),
-        _ => Err("no live entry"),
+        Some(last) => Ok(Checked { live, first, last }),
+        None => Err("no entry"),
     }
 }
 

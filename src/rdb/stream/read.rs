@@ -55,11 +55,12 @@ fn read_nodes<'a>(cursor: &mut Cursor<'a>, stream: &mut Stream<'a>) -> Result<Id
         let (entries, _) = listpack::entries(&blob, offset)?;
         let checked = node::check(master, entries, last)
             .map_err(|found| Cursor::corrupt(offset, "a stream's node", found))?;
+        last = Some(checked.last);
+        let Some(first) = checked.first else { continue };
         if stream.nodes.is_empty() {
-            stream.first_id = checked.first;
+            stream.first_id = first;
         }
         stream.length += checked.live;
-        last = Some(checked.last);
         stream.nodes.push(Node { master, listpack: blob });
     }
     Ok(last.unwrap_or_default())

@@ -131,8 +131,8 @@ fn files_of_other_servers() {
         }
         check_stream(&keys["stream"].1);
         let empty = &keys["stream:empty"].1;
-        let id = "Id { ms: 7, seq: 7 }";
-        assert_eq!(*empty, [format!("{id} Id {{ ms: 0, seq: 0 }} {id} 1")]);
+        let id = "StreamId { ms: 7, seq: 7 }";
+        assert_eq!(*empty, [format!("{id} StreamId {{ ms: 0, seq: 0 }} {id} 1")]);
         fuzzing::file(bytes);
     }
 }
@@ -146,13 +146,16 @@ fn check_stream(lines: &[String]) {
             r#"5-0 [("name", "last"), ("other", 7)]"#,
         ]
     );
-    let ids = "Id { ms: 5, seq: 0 } Id { ms: 1, seq: 1 } Id { ms: 1, seq: 2 } 4";
+    let ids = "StreamId { ms: 5, seq: 0 } StreamId { ms: 1, seq: 1 } StreamId { ms: 1, seq: 2 } 4";
     assert_eq!(lines[3], ids);
     let group = &lines[4..].iter().find(|line| line.contains("103, 114")).unwrap();
     // Alice still has 2-0, Bob 5-0.
-    assert!(group.contains("last_id: Id { ms: 5, seq: 0 }"), "{group}");
-    assert!(group.contains("pending: [Pending { id: Id { ms: 2, seq: 0 }, time_ms: "), "{group}");
-    assert!(group.contains("count: 1, consumer: 0 }, Pending { id: Id { ms: 5, seq: 0 }"));
+    assert!(group.contains("last_id: StreamId { ms: 5, seq: 0 }"), "{group}");
+    assert!(
+        group.contains("pending: [Pending { id: StreamId { ms: 2, seq: 0 }, time_ms: "),
+        "{group}"
+    );
+    assert!(group.contains("count: 1, consumer: 0 }, Pending { id: StreamId { ms: 5, seq: 0 }"));
     assert!(group.contains("count: 1, consumer: 1 }]"), "{group}");
     assert_eq!(lines.len(), 6);
 }
