@@ -29,6 +29,7 @@ mod list;
 mod scan;
 mod server;
 mod set;
+mod stream;
 mod string;
 mod timeout;
 

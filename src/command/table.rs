@@ -7,7 +7,7 @@
 
 use super::{
     Command, Handler, Keys, bitmap, cluster, connection, hyperloglog, introspect, keys, list,
-    server, set, string, syntax,
+    server, set, stream, string, syntax,
 };
 use std::ops::Deref;
 use std::sync::LazyLock;
@@ -16,6 +16,7 @@ use std::sync::LazyLock;
 const GROUPS: &[&[Command]] = &[
     string::COMMANDS,
     set::COMMANDS,
+    stream::COMMANDS,
     bitmap::COMMANDS,
     hyperloglog::COMMANDS,
     keys::COMMANDS,

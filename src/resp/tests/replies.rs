@@ -270,6 +270,7 @@ fn any_reply() -> impl Strategy<Value = Reply<'static>> {
             list.clone().prop_map(Reply::Set),
             list.prop_map(Reply::Push),
             pairs.clone().prop_map(Reply::Map),
+            pairs.clone().prop_map(Reply::NestedMap),
             (pairs, inner).prop_map(|both| Reply::Attribute(Box::new(both))),
         ]
     })

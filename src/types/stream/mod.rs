@@ -103,6 +103,11 @@ impl Stream {
         self.chunks.leaves(..).map(|(_, chunk)| chunk)
     }
 
+    /// How many chunks there are. O(chunks).
+    pub fn chunks_len(&self) -> usize {
+        self.chunks.leaves(..).count()
+    }
+
     /// The id that an entry gets which is added at `now` (unix ms) without one; none when there is
     /// no greater one.
     pub fn next_id(&self, now: u64) -> Option<StreamId> {
@@ -237,33 +242,38 @@ impl Stream {
         if added == 0 {
             return Some(0);
         }
-        if group.entries_read != ENTRIES_READ_UNKNOWN && self.counts_on(group.last_id) {
+        let gap = self.has_gap_from(group.last_id);
+        if group.entries_read != ENTRIES_READ_UNKNOWN && !gap {
             return Some(added - group.entries_read);
         }
         Some(added - self.entries_up_to(group.last_id)?)
     }
 
-    /// The `entries_read` of a group with `last_id` and `entries_read` once it has read on to `id`.
-    pub fn entries_read_at(&self, last_id: StreamId, entries_read: i64, id: StreamId) -> i64 {
-        if entries_read != ENTRIES_READ_UNKNOWN && self.counts_on(last_id) {
-            return entries_read + 1;
+    /// The `entries_read` of `group` once it has read these entries, which come behind its last id.
+    pub fn entries_read_after(&self, group: &Group, ids: &[StreamId]) -> i64 {
+        let first = self.first_id();
+        let (mut last, mut read) = (group.last_id, group.entries_read);
+        for &id in ids {
+            read = if read != ENTRIES_READ_UNKNOWN && self.counts_on(first, last) {
+                read + 1
+            } else {
+                self.entries_up_to(id).unwrap_or(ENTRIES_READ_UNKNOWN)
+            };
+            last = id;
         }
-        self.entries_up_to(id).unwrap_or(ENTRIES_READ_UNKNOWN)
+        read
     }
 
     /// Whether a group that knows how many entries it has read, up to `last_id`, can count on from
-    /// there: nothing behind was deleted.
-    fn counts_on(&self, last_id: StreamId) -> bool {
-        last_id >= self.first_id() && !self.has_deleted_from(last_id)
+    /// there: it is not before the first entry, and the greatest deleted id leaves no gap behind.
+    fn counts_on(&self, first_id: StreamId, last_id: StreamId) -> bool {
+        last_id >= first_id && !self.has_gap_from(last_id)
     }
 
-    /// Whether the greatest deleted id leaves a gap at `start` or behind it.
-    fn has_deleted_from(&self, start: StreamId) -> bool {
+    /// Whether the greatest deleted id is at `start` or behind it, and may leave a gap there.
+    fn has_gap_from(&self, start: StreamId) -> bool {
         let deleted = self.max_deleted_id;
-        !self.is_empty()
-            && deleted != StreamId::MIN
-            && deleted >= self.first_id()
-            && deleted >= start
+        !self.is_empty() && deleted != StreamId::MIN && deleted >= start
     }
 
     /// How many entries were ever added with ids up to `id`, where that can be told.

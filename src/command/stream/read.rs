@@ -1,0 +1,299 @@
+//! XREAD and XREADGROUP: entries behind an id, of several streams, waiting for them if asked to.
+
+use super::reading::{Block, Reading};
+use super::{STREAM, entries_reply, entry_reply, id_reply, id_text, ids};
+use crate::command::error::c_text;
+use crate::command::{Access, Call, Command, Error, Follow, Handler, Keys, Result, Served, Wait};
+use crate::keyspace::record::{Claim, CreateConsumer, SeeConsumer, SetGroupId};
+use crate::keyspace::{Key, Tx, View};
+use crate::resp::Reply;
+use crate::types::stream::{Group, Stream, StreamId};
+
+pub(super) const XREAD: Command = Command {
+    name: "xread",
+    summary: "Returns the entries behind an id, of several streams; waits for some if asked to.",
+    syntax: "[COUNT count] [BLOCK milliseconds] STREAMS key [key ...] id [id ...]",
+    example: r#"
+        > XADD readings 1-1 celsius 21
+        "1-1"
+        > XADD readings 1-2 celsius 22
+        "1-2"
+        > XREAD COUNT 5 STREAMS readings 1-1
+        1) 1) "readings"
+           2) 1) 1) "1-2"
+                 2) 1) "celsius"
+                    2) "22"
+        > XREAD STREAMS readings $
+        (nil)
+    "#,
+    complexity: "",
+    keys: &[Keys::Keyword("STREAMS", 1, Follow::Half, Access::Read)],
+    handler: Handler::BlockingRead(xread),
+    ..STREAM
+};
+
+fn xread<'a>(view: View<'a>, call: &Call<'a>) -> Result<Served<'a>> {
+    let view = view.counted();
+    let reading = Reading::parse(call, view.now(), false)?;
+    let mut asked = Vec::with_capacity(reading.streams);
+    for (key_at, id_at) in reading.each() {
+        let stream = view.stream(call.key(key_at))?;
+        asked.push((stream, after(stream, call.arg(id_at))?));
+    }
+    let mut replies = Vec::new();
+    for ((key_at, _), (stream, after)) in reading.each().zip(&asked) {
+        let Some(stream) = stream else { continue };
+        if stream.last().is_none_or(|last| last.id <= *after) {
+            continue;
+        }
+        let start = after.next().unwrap_or(StreamId::MAX);
+        let entries = stream.range(start, StreamId::MAX).take(reading.count);
+        replies.push((Reply::Bulk(call.arg(key_at)), entries_reply(entries)));
+    }
+    if !replies.is_empty() {
+        return Ok(Served::Now(Reply::NestedMap(replies)));
+    }
+    let Some(block) = reading.block else { return Ok(Served::Now(Reply::NullArray)) };
+    let resolved = asked.iter().map(|(_, after)| *after);
+    Ok(Served::Wait(Wait {
+        again: Some(again(call, &reading, resolved)),
+        ..wait(call, &reading, block)
+    }))
+}
+
+/// The id that entries are asked for behind of: `$` is the stream's last, `+` the one before its
+/// last entry.
+fn after(stream: Option<&Stream>, text: &[u8]) -> Result<StreamId> {
+    match text {
+        b"$" => Ok(stream.map_or(StreamId::MIN, Stream::last_id)),
+        b"+" => {
+            let last = stream.and_then(Stream::last);
+            Ok(last.and_then(|last| last.id.previous()).unwrap_or(StreamId::MIN))
+        }
+        b">" => Err(Error::text(
+            "ERR The > ID can be specified only when calling XREADGROUP using the GROUP <group> \
+             <consumer> option.",
+        )),
+        text => ids::strict(text, 0),
+    }
+}
+
+/// The call's arguments with the ids that were meant.
+fn again(
+    call: &Call<'_>,
+    reading: &Reading<'_>,
+    ids: impl Iterator<Item = StreamId>,
+) -> Vec<Vec<u8>> {
+    let ids_at = reading.first + reading.streams;
+    let before = call.args()[..ids_at].iter().map(|word| word.to_vec());
+    before.chain(ids.map(id_text)).collect()
+}
+
+fn wait<'a>(call: &Call<'a>, reading: &Reading<'_>, block: Block) -> Wait<'a> {
+    Wait {
+        keys: reading.each().map(|(key_at, _)| call.key(key_at)).collect(),
+        deadline: block.deadline(),
+        again: None,
+        null: Reply::NullArray,
+        ends_with_error: reading.group.is_some(),
+    }
+}
+
+pub(super) const XREADGROUP: Command = Command {
+    name: "xreadgroup",
+    summary: "Delivers entries to a consumer of a group: new ones, or its pending ones again.",
+    syntax: "GROUP group consumer [COUNT count] [BLOCK milliseconds] [NOACK] \
+             STREAMS key [key ...] id [id ...]",
+    example: r#"
+        > XADD readings 1-1 celsius 21
+        "1-1"
+        > XGROUP CREATE readings plotters 0
+        OK
+        > XREADGROUP GROUP plotters alice STREAMS readings >
+        1) 1) "readings"
+           2) 1) 1) "1-1"
+                 2) 1) "celsius"
+                    2) "21"
+        log: XGROUP CREATECONSUMER readings plotters alice
+        log: XCLAIM readings plotters alice 0 1-1 TIME 1700000000000 RETRYCOUNT 1 FORCE JUSTID
+        log: XGROUP SETID readings plotters 1-1 ENTRIESREAD 1
+        event: xgroup-createconsumer readings
+    "#,
+    complexity: "For each stream mentioned: O(M) with M being the number of elements returned. If \
+                 M is constant (e.g. always asking for the first 10 elements with COUNT), you can \
+                 consider it O(1). On the other side when XREADGROUP blocks, XADD will pay the \
+                 O(N) time in order to serve the N clients blocked on the stream getting new data.",
+    keys: &[Keys::Keyword("STREAMS", 4, Follow::Half, Access::Read)],
+    handler: Handler::Blocking(xreadgroup),
+    ..STREAM
+};
+
+/// What a consumer asks for.
+#[derive(Clone, Copy)]
+enum From {
+    /// `>`: what was never delivered to the group.
+    New,
+    /// What is pending for the consumer, behind this id.
+    Pending(StreamId),
+}
+
+fn xreadgroup<'a>(tx: &mut Tx<'_>, call: &Call<'a>) -> Result<Served<'a>> {
+    let reading = Reading::parse(call, tx.now(), true)?;
+    let Some((group, consumer)) = reading.group else {
+        return Err(Error::text("ERR Missing GROUP option for XREADGROUP"));
+    };
+    let mut asked = Vec::with_capacity(reading.streams);
+    for (key_at, id_at) in reading.each() {
+        let key = call.key(key_at);
+        let stream = tx.view().counted().stream(key)?;
+        if stream.and_then(|stream| stream.group(group)).is_none() {
+            let (key, group) = (c_text(key.bytes), c_text(group));
+            return Err(Error::owned(format!(
+                "NOGROUP No such key '{key}' or consumer group '{group}' in XREADGROUP with GROUP \
+                 option"
+            )));
+        }
+        asked.push((key, from(call.arg(id_at))?));
+    }
+    let mut replies = Vec::new();
+    for (key, from) in asked {
+        let mut delivery = Delivery { tx, key, group, consumer };
+        delivery.see();
+        let entries = match from {
+            From::New => delivery.new_entries(reading.count, reading.no_ack),
+            From::Pending(after) => Some(delivery.pending(after, reading.count)),
+        };
+        if let Some(entries) = entries {
+            replies.push((Reply::Owned(key.bytes.to_vec()), entries));
+        }
+    }
+    Ok(match reading.block {
+        _ if !replies.is_empty() => Served::Now(Reply::NestedMap(replies)),
+        None => Served::Now(Reply::NullArray),
+        Some(block) => Served::Wait(wait(call, &reading, block)),
+    })
+}
+
+fn from(text: &[u8]) -> Result<From> {
+    match text {
+        b">" => Ok(From::New),
+        b"$" => Err(Error::text(
+            "ERR The $ ID is meaningless in the context of XREADGROUP: you want to read the \
+             history of this consumer by specifying a proper ID, or use the > ID to get new \
+             messages. The $ ID would just return an empty result set.",
+        )),
+        b"+" => Err(Error::text(
+            "ERR The + ID is meaningless in the context of XREADGROUP: you want to read the \
+             history of this consumer by specifying a proper ID, or use the > ID to get new \
+             messages. The + ID would just return an empty result set.",
+        )),
+        text => match ids::strict(text, 0)? {
+            // Redis marks `>` by the greatest id.
+            StreamId::MAX => Ok(From::New),
+            id => Ok(From::Pending(id)),
+        },
+    }
+}
+
+/// One stream's part of an XREADGROUP.
+struct Delivery<'d, 't, 'k> {
+    tx: &'d mut Tx<'t>,
+    key: Key<'k>,
+    group: &'k [u8],
+    consumer: &'k [u8],
+}
+
+impl Delivery<'_, '_, '_> {
+    fn now(&self) -> i64 {
+        self.tx.now().0.cast_signed()
+    }
+
+    /// Makes the consumer, if there is none, and notes that it was seen.
+    fn see(&mut self) {
+        let (key, group, consumer, now) = (self.key, self.group, self.consumer, self.now());
+        see_consumer(self.tx, key, group, consumer, now);
+    }
+
+    /// The stream and the group; the command has checked that they are there.
+    fn found(&self) -> Option<(&Stream, &Group)> {
+        let stream = self.tx.view().stream(self.key).ok()??;
+        Some((stream, stream.group(self.group)?))
+    }
+
+    /// Delivers entries that the group has not had; none if there are none.
+    fn new_entries(&mut self, count: usize, no_ack: bool) -> Option<Reply<'static>> {
+        let (stream, group) = self.found()?;
+        let start = group.last_id.next()?;
+        let mut delivered = Vec::new();
+        let entries = stream.range(start, StreamId::MAX).take(count).map(|entry| {
+            delivered.push(entry.id);
+            entry
+        });
+        let reply = entries_reply(entries);
+        let last_id = *delivered.last()?;
+        let entries_read = stream.entries_read_after(group, &delivered);
+        let (key, group, consumer, time) = (self.key, self.group, self.consumer, self.now());
+        if !no_ack {
+            self.tx.emit(Claim { key, group, consumer, ids: &delivered, time, count: 1 });
+            self.tx.emit(SeeConsumer { key, group, consumer, now: time, active: true });
+        }
+        self.tx.emit(SetGroupId { key, group, last_id, entries_read, event: "" });
+        Some(reply)
+    }
+
+    /// Delivers again what is pending for the consumer. Of entries that were deleted only the ids
+    /// are left.
+    fn pending(&mut self, after: StreamId, count: usize) -> Reply<'static> {
+        let mut replies = Vec::new();
+        let mut delivered = Vec::new();
+        if let Some((stream, group)) = self.found()
+            && let Some(consumer) = group.consumer(self.consumer)
+            && let Some(start) = after.next()
+        {
+            for id in consumer.pending_from(start).take(count) {
+                let Some(entry) = stream.get(id) else {
+                    replies.push(Reply::Array(vec![id_reply(id), Reply::NullArray]));
+                    continue;
+                };
+                replies.push(entry_reply(&entry));
+                let before = group.pending(id).map_or(0, |pending| pending.count);
+                delivered.push((id, before.saturating_add(1)));
+            }
+        }
+        let (key, group, consumer, time) = (self.key, self.group, self.consumer, self.now());
+        claim(self.tx, key, group, consumer, time, &delivered);
+        Reply::Array(replies)
+    }
+}
+
+/// Makes a consumer, if there is none, and notes that it was seen.
+pub(super) fn see_consumer(tx: &mut Tx<'_>, key: Key<'_>, group: &[u8], consumer: &[u8], now: i64) {
+    let stream = tx.view().stream(key).ok().flatten();
+    let seen =
+        stream.and_then(|stream| stream.group(group)?.consumer(consumer)).map(|one| one.seen);
+    match seen {
+        None => {
+            tx.emit(CreateConsumer { key, group, consumer, now });
+        }
+        Some(seen) if seen == now => {}
+        Some(_) => tx.emit(SeeConsumer { key, group, consumer, now, active: false }),
+    }
+}
+
+/// Makes entries pending, each with its count of deliveries: one record for each run of equal
+/// counts.
+pub(super) fn claim(
+    tx: &mut Tx<'_>,
+    key: Key<'_>,
+    group: &[u8],
+    consumer: &[u8],
+    time: i64,
+    entries: &[(StreamId, u64)],
+) {
+    for run in entries.chunk_by(|a, b| a.1 == b.1) {
+        let ids: Vec<StreamId> = run.iter().map(|(id, _)| *id).collect();
+        if let Some((_, count)) = run.first() {
+            tx.emit(Claim { key, group, consumer, ids: &ids, time, count: *count });
+        }
+    }
+}
