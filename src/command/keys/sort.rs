@@ -257,12 +257,7 @@ impl<'a> Options<'a> {
 
     /// The elements in the order in which they are; that of a list or sorted set can be turned
     /// round.
-    fn in_order<'v>(
-        &self,
-        entry: &Entry<'v>,
-        len: usize,
-        limit: Range<usize>,
-    ) -> Vec<Element<'v>> {
+    fn in_order<'v>(&self, entry: &Entry<'v>, len: usize, limit: Range<usize>) -> Vec<Element<'v>> {
         if !self.descending || entry.value_type() == Type::Set {
             return gather(entry, limit);
         }
