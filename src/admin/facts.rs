@@ -20,6 +20,16 @@ pub struct Facts {
     pub port: u16,
     /// The executable's full path.
     pub executable: String,
+    /// Connections that wait for keys or for the end of a pause.
+    pub blocked_clients: usize,
+    /// Those that wait for keys and not for ever.
+    pub blocked_with_timeout: usize,
+    /// Keys that somebody waits for.
+    pub blocking_keys: usize,
+    /// Those of them whose removal ends a wait.
+    pub blocking_keys_on_nokey: usize,
+    /// How long the pause will go on, ms, and whether it stops everything; none if there is none.
+    pub pause: Option<(u64, bool)>,
     /// Whether a data set is being loaded.
     pub loading: bool,
     /// Changes since the last successful save.

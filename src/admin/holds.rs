@@ -16,12 +16,14 @@ pub enum Cause {
     Snapshot,
     /// Statistics, save points and other periodic work.
     Cron,
+    /// Ends of waits and of pauses.
+    Timer,
 }
 
 impl Cause {
     /// All causes, in the order of [`Holds`].
-    pub const ALL: [Cause; 5] =
-        [Cause::Turn, Cause::Expiry, Cause::Evacuation, Cause::Snapshot, Cause::Cron];
+    pub const ALL: [Cause; 6] =
+        [Cause::Turn, Cause::Expiry, Cause::Evacuation, Cause::Snapshot, Cause::Cron, Cause::Timer];
 
     /// The name INFO gives it.
     pub fn name(self) -> &'static str {
@@ -31,6 +33,7 @@ impl Cause {
             Cause::Evacuation => "evacuation",
             Cause::Snapshot => "snapshot",
             Cause::Cron => "cron",
+            Cause::Timer => "timer",
         }
     }
 }

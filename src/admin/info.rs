@@ -148,6 +148,19 @@ fn clients(source: &Source<'_>, lines: &mut Lines) {
     };
     lines.field("client_recent_max_input_buffer", most(|session| session.query_buffer_bytes));
     lines.field("client_recent_max_output_buffer", most(|session| session.output_bytes));
+    let facts = &source.admin.facts;
+    lines.field("blocked_clients", facts.blocked_clients);
+    lines.field("clients_in_timeout_table", facts.blocked_with_timeout);
+    lines.field("total_blocking_keys", facts.blocking_keys);
+    lines.field("total_blocking_keys_on_nokey", facts.blocking_keys_on_nokey);
+    let (reason, actions) = match facts.pause {
+        None => ("none", "none"),
+        Some((_, true)) => ("client_pause", "all"),
+        Some((_, false)) => ("client_pause", "write"),
+    };
+    lines.field("paused_reason", reason);
+    lines.field("paused_actions", actions);
+    lines.field("paused_timeout_milliseconds", facts.pause.map_or(0, |(left_ms, _)| left_ms));
 }
 
 fn memory(source: &Source<'_>, lines: &mut Lines) {

@@ -52,6 +52,10 @@ pub fn main(arguments: Vec<String>) -> ExitCode {
         pid = std::process::id(),
         "CoolCache starts"
     );
+    if !config.without_effect().is_empty() {
+        let names = config.without_effect().join(", ");
+        tracing::warn!("these parameters are set and have no effect (yet): {names}");
+    }
     match server::serve(config) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -74,6 +74,22 @@ pub enum Action {
         /// Reply with the number (new form) instead of OK.
         count: bool,
     },
+    /// CLIENT PAUSE: stop everything, or only writes, until `end`.
+    Pause {
+        /// When it ends.
+        end: UnixMs,
+        /// Everything.
+        all: bool,
+    },
+    /// CLIENT UNPAUSE.
+    Unpause,
+    /// CLIENT UNBLOCK: end a connection's wait for keys, then reply whether it was waiting.
+    Unblock {
+        /// Whose; none: there is no such connection.
+        client: Option<ClientId>,
+        /// With an error instead of the reply to a timeout.
+        with_error: bool,
+    },
     /// QUIT: reply OK, then close this connection.
     Quit,
     /// CONFIG REWRITE: write [`crate::admin::Config::rewritten`] to the configuration file, which

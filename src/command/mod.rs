@@ -25,11 +25,13 @@ mod cluster;
 mod connection;
 mod hyperloglog;
 mod keys;
+mod list;
 mod scan;
 mod server;
 mod set;
 mod stream;
 mod string;
+mod timeout;
 
 pub use call::Call;
 pub use control::{Action, Answer, Control};

@@ -6,8 +6,8 @@
 //! lock. `derived` has what only COMMAND and the tests ask for.
 
 use super::{
-    Command, Handler, Keys, bitmap, cluster, connection, hyperloglog, introspect, keys, server,
-    set, stream, string, syntax,
+    Command, Handler, Keys, bitmap, cluster, connection, hyperloglog, introspect, keys, list,
+    server, set, stream, string, syntax,
 };
 use std::ops::Deref;
 use std::sync::LazyLock;
@@ -20,6 +20,7 @@ const GROUPS: &[&[Command]] = &[
     bitmap::COMMANDS,
     hyperloglog::COMMANDS,
     keys::COMMANDS,
+    list::COMMANDS,
     connection::COMMANDS,
     server::COMMANDS,
     cluster::COMMANDS,
@@ -189,7 +190,7 @@ fn slot_of(name: &[u8]) -> usize {
 }
 
 /// An entry with what follows from it; `indexes` counts the dense numbers.
-pub(super) fn resolve(
+pub(crate) fn resolve(
     entry: &'static Command,
     parent: Option<&'static Command>,
     indexes: &mut usize,

@@ -3,10 +3,11 @@
 use super::dispatch::{Done, Flow};
 use super::outbox::Message;
 use super::{Engine, ShutdownRequest, replay};
-use crate::admin::ClientId;
+use crate::admin::{ClientId, Config};
 use crate::base::clock;
 use crate::command::Action;
 use crate::keyspace::load::Loader;
+use crate::keyspace::tx::TouchedKey;
 use crate::keyspace::{Db, Keyspace, TidyCursor, digest};
 use crate::log::{self, Lsn, ReplayError, Source};
 use crate::resp::{Out, Reply, encode};
@@ -40,6 +41,18 @@ pub(super) fn act(
         }
         Action::Digest => return digest_all(engine, client, hold, out),
         Action::Kill { clients, count } => return kill(engine, client, &clients, count, out),
+        Action::Pause { end, all } => {
+            engine.begin_pause(end, all);
+            Reply::Ok
+        }
+        Action::Unpause => {
+            engine.end_pause();
+            Reply::Ok
+        }
+        Action::Unblock { client: waiting, with_error } => {
+            let ended = waiting.is_some_and(|waiting| engine.unblock(waiting, with_error));
+            Reply::Int(ended.into())
+        }
         Action::Quit => {
             engine.reply(client, &Reply::Ok, out);
             return Done::now(Flow::Close);
@@ -162,6 +175,7 @@ fn discard(mut keyspace: Keyspace) {
 fn take_over(engine: &mut Engine, loaded: Keyspace) {
     discard(std::mem::replace(&mut engine.keyspace, loaded));
     engine.tidy_cursor = TidyCursor::default();
+    engine.blocked.touch(TouchedKey::All);
 }
 
 /// DEBUG RELOAD. With NOSAVE the keyspace becomes what the file says and not what the log says, so
@@ -244,6 +258,7 @@ fn kill(
             continue;
         }
         let to = engine.address(*victim);
+        engine.forget_blocked(*victim);
         engine.admin.clients.session(*victim).closing = true;
         if let Some(outbox) = engine.outbox(to.worker) {
             outbox.send(Message::Close(to));
@@ -261,8 +276,12 @@ pub(super) fn config_changed(engine: &mut Engine, names: &[&'static str]) {
             let on_disk = engine.admin.config.appendonly();
             let fsync = super::start::fsync(&engine.admin.config);
             engine.journal.set_fsync(fsync, on_disk, engine.batch.len());
-            engine.batch.watch(engine.journal.holds_replies());
+            engine.follow_touched();
+        }
+        if !Config::has_effect(name) {
+            tracing::warn!("CONFIG SET {name}: it has no effect (yet)");
         }
     }
+    engine.keyspace.set_limits(engine.admin.config.limits());
     engine.refresh_gate();
 }

@@ -12,10 +12,23 @@
 //! log: SET greeting "hello\r\n" PXAT 1700000010000        the call's records; `log:` alone says there are none
 //! event: set greeting                                     the call's keyspace events; alone: there are none
 //! @ now 1700000000000 | @ advance 5000 | @ resp 3 | @ fresh
+//!
+//! > BLPOP queue 1                                         a request that waits has no reply yet
+//! @ client 2                                              from here on another connection sends (1 is the first)
+//! > RPUSH queue a
+//! (integer) 1
+//! log: RPUSH queue a                                      records of what was served are the waking call's
+//! log: LPOP queue 1
+//! < 1                                                     what connection 1 has received since, if anything
+//! 1) "queue"
+//! 2) "a"
 //! ```
+//!
+//! A connection that sends another request while it waits ends its wait first, as CLIENT UNBLOCK
+//! would.
 
 use super::round::{Group, Replies, Round};
-use super::{Engine, replay};
+use super::{Engine, Inbox, Message, Outbox, replay};
 use crate::admin::{Admin, ClientId, Config};
 use crate::base::clock::UnixMs;
 use crate::base::disk::RealDisk;
@@ -29,12 +42,17 @@ use std::sync::Arc;
 /// The clock at the beginning of a transcript, unix ms.
 pub const BEGINNING: UnixMs = UnixMs(1_700_000_000_000);
 
-/// An engine with one connection, in memory, without threads or sockets.
+/// An engine with a connection or more, in memory, without threads or sockets.
 pub struct Local {
     /// The engine.
     pub engine: Engine,
+    /// The connection that sends.
     pub(super) client: ClientId,
     pub(super) now: UnixMs,
+    /// All connections; their places are their sockets' tokens.
+    pub(super) clients: Vec<ClientId>,
+    /// What connections receive later than at once.
+    inbox: Inbox,
 }
 
 impl Default for Local {
@@ -50,8 +68,34 @@ impl Local {
         let mut engine = Engine::in_memory(Admin::new(config), SEED, Arc::new(RealDisk));
         engine.journal.keep_records();
         engine.batch.keep_events();
+        let (outbox, inbox) = Outbox::new(Arc::new(|| {}));
+        engine.add_worker(outbox);
         let (client, _id) = engine.connect(0, 0, BEGINNING);
-        Local { engine, client, now: BEGINNING }
+        Local { engine, client, now: BEGINNING, clients: vec![client], inbox }
+    }
+
+    /// Has connection `number` (from 1 up) send the next requests; those up to it are opened if they
+    /// are not there yet.
+    pub fn switch(&mut self, number: usize) {
+        while self.clients.len() < number {
+            let (client, _id) = self.engine.connect(0, self.clients.len(), self.now);
+            self.clients.push(client);
+        }
+        self.client = self.clients[number - 1];
+    }
+
+    /// The replies that connections have received since the last time, other than at once; each with
+    /// the connection's number.
+    pub fn received(&mut self) -> Vec<(usize, Vec<u8>)> {
+        let messages = self.inbox.messages.try_iter();
+        let replies = messages.filter_map(|message| match message {
+            Message::Reply { to, out, .. } => {
+                let bytes = out.slices(Mark::default(), out.mark()).flatten().copied();
+                Some((to.token + 1, bytes.collect()))
+            }
+            _ => None,
+        });
+        replies.collect()
     }
 
     /// Runs one request and returns its encoded reply.
@@ -69,6 +113,8 @@ impl Local {
         }
         let count = requests.len() as u32;
         round.groups.push(Group { client: self.client, count, ..Group::default() });
+        // A socket sends nothing while it waits; here there is no socket to see to it.
+        self.engine.unblock(self.client, false);
         let mut replies = Replies::default();
         self.engine.execute(&round, self.now, &mut replies);
         let out = &replies.out;
@@ -100,9 +146,10 @@ impl Local {
         digest::of_keyspace(&self.engine.keyspace)
     }
 
-    /// Moves the clock, and removes what is due then as the active cycle does.
+    /// Moves the clock, and does what the timer does then. Keys expire when somebody looks.
     pub fn advance_to(&mut self, now: UnixMs) {
         self.now = now;
+        self.engine.on_timer(now);
     }
 
     /// The connection's session.
@@ -117,6 +164,7 @@ impl Local {
 /// With the line and both texts, if anything differs.
 pub fn check(transcript: &str) {
     let mut local = Local::default();
+    let mut received = Vec::new();
     let lines: Vec<&str> = transcript.lines().map(str::trim).collect();
     let mut at = 0;
     while at < lines.len() {
@@ -129,13 +177,15 @@ pub fn check(transcript: &str) {
             direct(&mut local, directive, number);
             continue;
         }
+        if let Some(client) = line.strip_prefix("< ") {
+            let expected = gather(&lines, &mut at, is_reply);
+            check_received(&mut local, &mut received, client, &expected, number);
+            continue;
+        }
         let Some(request) = line.strip_prefix("> ") else {
             panic!("line {number}: neither a request nor a directive: {line}");
         };
-        let expected = gather(&lines, &mut at, |line| {
-            !line.is_empty()
-                && !["> ", "@ ", "# ", "log:", "event:"].iter().any(|head| line.starts_with(head))
-        });
+        let expected = gather(&lines, &mut at, is_reply);
         let logged = gather(&lines, &mut at, |line| line.starts_with("log:"));
         let evented = gather(&lines, &mut at, |line| line.starts_with("event:"));
         let before = local.records().len();
@@ -159,6 +209,37 @@ pub fn check(transcript: &str) {
     check_laws(&local);
 }
 
+/// Whether a line belongs to a reply.
+fn is_reply(line: &str) -> bool {
+    let others = ["> ", "< ", "@ ", "# ", "log:", "event:"];
+    !line.is_empty() && !others.iter().any(|head| line.starts_with(head))
+}
+
+/// What a connection has received later than at once against the lines behind `<`. `received` keeps
+/// what others have.
+fn check_received(
+    local: &mut Local,
+    received: &mut Vec<(usize, Vec<u8>)>,
+    client: &str,
+    expected: &[&str],
+    line: usize,
+) {
+    received.extend(local.received());
+    let mut found = Vec::new();
+    received.retain(|(number, bytes)| {
+        let is_its = number.to_string() == client.trim();
+        if is_its
+            && let Decoded::Value { value, .. } = decode(bytes, crate::resp::decode::DEPTH_MAX)
+        {
+            print::tty(&value, &mut found);
+        }
+        !is_its
+    });
+    let found = String::from_utf8_lossy(&found);
+    let found: Vec<&str> = found.lines().map(str::trim).collect();
+    assert_eq!(found, expected, "line {line}: what connection {client} has received");
+}
+
 fn gather<'a>(lines: &[&'a str], at: &mut usize, belongs: impl Fn(&str) -> bool) -> Vec<&'a str> {
     let begin = *at;
     while lines.get(*at).is_some_and(|line| belongs(line)) {
@@ -174,6 +255,7 @@ fn direct(local: &mut Local, directive: &str, line: usize) {
     match directive.split_once(' ').unwrap_or((directive, "")) {
         ("now", to) => local.advance_to(UnixMs(number(to))),
         ("advance", by) => local.advance_to(local.now.plus_ms(number(by))),
+        ("client", client) => local.switch(number(client) as usize),
         ("resp", version) => {
             let protocol = if number(version) == 3 { Protocol::Resp3 } else { Protocol::Resp2 };
             local.session().protocol = protocol;

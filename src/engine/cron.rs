@@ -28,7 +28,7 @@ pub fn tick(shared: &std::sync::Arc<Shared>, n: u64) {
     if n.is_multiple_of(SLOW_EVERY) {
         // Asking the allocator takes long; not under the lock.
         let allocator = super::info::allocator();
-        shared.hold(Cause::Cron, |engine| engine.slow_tick(monotonic, allocator));
+        shared.hold(Cause::Cron, |engine| engine.slow_tick(now, monotonic, allocator));
         snapshot::save_if_due(shared, now, monotonic);
     }
     if n.is_multiple_of(IDLE_EVERY) {
@@ -48,7 +48,11 @@ fn tidy(shared: &Shared) {
 }
 
 impl super::Engine {
-    fn slow_tick(&mut self, monotonic: Monotonic, allocator: [u64; 3]) {
+    fn slow_tick(&mut self, now: UnixMs, monotonic: Monotonic, allocator: [u64; 3]) {
+        if self.blocked.has_ready() {
+            // Writes were refused when they became ready.
+            self.on_timer(now);
+        }
         let stats = &mut self.admin.stats;
         let counters = [stats.commands_processed, stats.net_input_bytes, stats.net_output_bytes];
         stats.rates.sample(counters, monotonic.0 / 1_000_000);

@@ -17,8 +17,7 @@ use crate::base::clock::{self, Monotonic, UnixMs};
 use crate::command::error::c_text;
 use crate::command::table::{Found, Resolved};
 use crate::command::{
-    Access, Answer, BlockingFn, BlockingReadFn, Call, Control, ControlFn, Error, Flag, Handler,
-    Keys, ReadFn, Served, WriteFn,
+    Access, Answer, Call, Control, ControlFn, Error, Flag, Handler, Keys, ReadFn, WriteFn,
 };
 use crate::keyspace::value::lru_clock;
 use crate::keyspace::{Db, Key, Tx};
@@ -36,7 +35,8 @@ pub(super) enum Flow {
     Wait,
     /// As [`Self::Wait`], but the reply is dropped when it comes (CLIENT REPLY OFF and SKIP).
     WaitSilently,
-    /// The log has no room: try this very request again when it has moved on.
+    /// The log has no room, or a pause stops the request: try this very request again when it has
+    /// moved on or is over.
     Park,
     /// The connection closes after its replies.
     Close,
@@ -46,6 +46,7 @@ impl Engine {
     /// Executes a round at `now`, and gives its records to the log.
     pub fn execute(&mut self, round: &Round<'_>, now: UnixMs, replies: &mut Replies) {
         self.begin_round(now);
+        self.do_due();
         self.prefetch(round);
         for group in &round.groups {
             let outcome = self.run_group(round, group, &mut replies.out);
@@ -108,6 +109,9 @@ impl Engine {
                 let done = self.run(group.client, request.found, arguments, request.hash, out);
                 hold = hold.max(done.hold);
                 flow = done.flow;
+                if !self.blocked.is_empty() {
+                    self.serve_blocked();
+                }
                 if flow == Flow::Park {
                     break;
                 }
@@ -124,6 +128,7 @@ impl Engine {
         let session = self.admin.clients.session(group.client);
         session.bytes_out += sent;
         session.closing |= flow == Flow::Close;
+        session.postponed = flow == Flow::Park && self.pause.is_on();
         Outcome {
             end,
             ran,
@@ -132,6 +137,7 @@ impl Engine {
             waiting: matches!(flow, Flow::Wait | Flow::WaitSilently),
             silent: flow == Flow::WaitSilently,
             parked: flow == Flow::Park,
+            ends_with_peer: session.is_blocked(),
             close: session.closing,
             authenticated: session.authenticated,
         }
@@ -156,7 +162,7 @@ impl Engine {
             Ok(command) => command,
             Err(error) => return self.refuse(client, &error, out),
         };
-        if command.handler.writes() && !self.journal.has_room() {
+        if command.handler.writes() && !self.journal.has_room() || self.is_paused(command) {
             return Done::now(Flow::Park);
         }
         let session = self.admin.clients.session(client);
@@ -171,8 +177,9 @@ impl Engine {
         let mut done = match command.handler {
             Handler::Read(read) => self.run_read(client, db, &call, read, out),
             Handler::Write(write) => self.run_write(client, db, &call, write, out),
-            Handler::Blocking(write) => self.run_blocking(client, db, &call, write, out),
-            Handler::BlockingRead(read) => self.run_blocking_read(client, db, &call, read, out),
+            Handler::Blocking(_) | Handler::BlockingRead(_) => {
+                self.run_blocking(client, db, &call, out)
+            }
             Handler::Control(control) => self.run_control(client, &call, control, out),
             // `find` gives a container only without a subcommand, which its arity refuses.
             Handler::Container => self.refuse(client, &Error::Arity(command.full_name.into()), out),
@@ -207,56 +214,6 @@ impl Engine {
             self.touch_after_write(client, db, call, records_before);
         }
         Done { flow: Flow::Next, hold: self.after_write(call, db, records_before) }
-    }
-
-    /// Runs a call that may wait.
-    fn run_blocking(
-        &mut self,
-        client: ClientId,
-        db: Db,
-        call: &Call<'_>,
-        write: BlockingFn,
-        out: &mut Out,
-    ) -> Done {
-        let protocol = self.admin.clients.session(client).protocol;
-        let records_before = self.batch.len();
-        let mut tx = Tx::begin(&mut self.keyspace, &mut self.batch, db, self.now);
-        let served = write(&mut tx, call);
-        drop(tx);
-        let reply = match served {
-            Ok(Served::Now(reply)) => reply,
-            Ok(Served::Wait(wait)) => wait.null,
-            Err(error) => self.failed(call.command, &error),
-        };
-        encode(&reply, protocol, out);
-        self.touch_after_write(client, db, call, records_before);
-        Done { flow: Flow::Next, hold: self.after_write(call, db, records_before) }
-    }
-
-    /// As [`Self::run_blocking`], of a call that only looks.
-    fn run_blocking_read(
-        &mut self,
-        client: ClientId,
-        db: Db,
-        call: &Call<'_>,
-        read: BlockingReadFn,
-        out: &mut Out,
-    ) -> Done {
-        let session = self.admin.clients.session(client);
-        let (protocol, touches) = (session.protocol, !session.no_touch);
-        let reply = match read(self.keyspace.view(db, self.now).counted(), call) {
-            Ok(Served::Now(reply)) => reply,
-            Ok(Served::Wait(wait)) => wait.null,
-            Err(error) => self.failed(call.command, &error),
-        };
-        encode(&reply, protocol, out);
-        if self.keyspace.has_noticed() {
-            self.remove_noticed(db);
-        }
-        if touches {
-            self.touch_keys(db, call);
-        }
-        Done { flow: Flow::Next, hold: self.journal.hold_of_read(call, db) }
     }
 
     fn run_control(
@@ -428,7 +385,7 @@ impl Engine {
 
     /// Counts a failed call, and makes its reply.
     #[cold]
-    fn failed(&mut self, command: &Resolved, error: &Error) -> Reply<'static> {
+    pub(super) fn failed(&mut self, command: &Resolved, error: &Error) -> Reply<'static> {
         let text = error.to_string();
         self.admin.stats.error(&text);
         self.admin.stats.commands[command.index].failed += 1;
@@ -458,12 +415,17 @@ impl Engine {
     /// Removes what reads have found expired, by records.
     #[cold]
     pub(super) fn remove_noticed(&mut self, db: Db) {
+        if self.pause.is_on() {
+            // The data stands still: they are noticed again by who reads them later.
+            drop(self.keyspace.take_noticed());
+            return;
+        }
         Tx::begin(&mut self.keyspace, &mut self.batch, db, self.now).remove_noticed();
     }
 
     /// Moves the access clocks of the keys that the table names as read.
     #[inline]
-    fn touch_keys(&mut self, db: Db, call: &Call<'_>) {
+    pub(super) fn touch_keys(&mut self, db: Db, call: &Call<'_>) {
         let touches = |access| call.command.touches.unwrap_or(access == Access::Read);
         match call.command.keys {
             [] => {}
@@ -490,7 +452,7 @@ impl Engine {
     /// used it all the same. One that changed it has moved the clock already. Of several keys those
     /// that it only reads are used in any case (SUNIONSTORE).
     #[inline]
-    fn touch_after_write(
+    pub(super) fn touch_after_write(
         &mut self,
         client: ClientId,
         db: Db,
@@ -513,12 +475,12 @@ impl Engine {
 
     /// Notes what a write's reply depends on.
     #[inline]
-    fn after_write(&mut self, call: &Call<'_>, db: Db, records_before: usize) -> Lsn {
+    pub(super) fn after_write(&mut self, call: &Call<'_>, db: Db, records_before: usize) -> Lsn {
         if !self.journal.holds_replies() {
             return Lsn::default();
         }
         if self.batch.len() > records_before {
-            self.journal.note_touched(&mut self.batch)
+            self.note_touched()
         } else {
             // It changed nothing: what it saw is what it depends on.
             self.journal.hold_of_idle_write(call, db)

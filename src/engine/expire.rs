@@ -56,8 +56,8 @@ impl Engine {
     pub(super) fn expire_step(&mut self, now: UnixMs) -> Step {
         // DEBUG SET-ACTIVE-EXPIRE 0 turns the cycle off; reads still hide, and remove what they
         // find.
-        if !self.admin.active_expire || self.journal.failure().is_some() || !self.journal.has_room()
-        {
+        let stopped = !self.admin.active_expire || self.pause.is_on();
+        if stopped || self.journal.failure().is_some() || !self.journal.has_room() {
             return Step { removed: 0, done: true };
         }
         self.now = now;
@@ -69,6 +69,9 @@ impl Engine {
                 continue;
             }
             let removed = self.expire_pages(db, now);
+            if !self.blocked.is_empty() {
+                self.serve_blocked();
+            }
             self.commit();
             return Step { removed, done: false };
         }

@@ -9,6 +9,7 @@ impl Engine {
     pub(super) fn refresh_facts(&mut self) {
         self.refresh_snapshot_facts();
         self.refresh_log_facts();
+        self.refresh_client_facts();
         self.sample_memory(allocator());
         if let Err(error) = self.admin.facts.read_process() {
             tracing::warn!(%error, "cannot read the process' figures");
@@ -36,6 +37,17 @@ impl Engine {
         facts.last_rewrite_ok = snapshots.last_rewrite_ok;
         facts.last_rewrite_seconds = snapshots.last_rewrite_time.map(|time| time.as_secs());
         facts.rewrites = snapshots.rewrites;
+    }
+
+    fn refresh_client_facts(&mut self) {
+        let blocked = self.blocked.counts();
+        let postponed = self.admin.clients.iter().filter(|(_, session)| session.postponed).count();
+        let facts = &mut self.admin.facts;
+        facts.blocked_clients = blocked.calls + postponed;
+        facts.blocked_with_timeout = blocked.with_deadline;
+        facts.blocking_keys = blocked.keys;
+        facts.blocking_keys_on_nokey = blocked.keys_on_nokey;
+        facts.pause = self.pause.present().map(|(end, all)| (end.0 - self.now.0.min(end.0), all));
     }
 
     fn refresh_log_facts(&mut self) {

@@ -11,6 +11,7 @@ use crate::keyspace::{Batch, Db, Key};
 use crate::log::{Fsync, Log, Lsn, Positions};
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 
 /// The engine's side of the log.
 pub struct Journal {
@@ -76,9 +77,9 @@ impl Journal {
         }
     }
 
-    /// What I/O workers look at without the engine's lock.
-    pub fn watch(&self) -> Watch {
-        Watch { log: self.log().cloned() }
+    /// What I/O workers look at without the engine's lock; `paused` says whether a pause is on.
+    pub(super) fn watch(&self, paused: Arc<AtomicBool>) -> Watch {
+        Watch { log: self.log().cloned(), paused }
     }
 
     /// Follows `appendfsync`, in the midst of a turn whose batch is `batch_len` bytes long by now.
@@ -141,16 +142,19 @@ impl Journal {
         }
     }
 
-    /// Notes the keys that the current call touched, and returns the LSN that its reply must wait
-    /// for: the end of the batch as it is now.
-    pub(super) fn note_touched(&mut self, batch: &mut Batch) -> Lsn {
+    /// The LSN behind a batch of `batch_len` bytes: what the reply of the call that has just
+    /// written to it must wait for.
+    pub(super) fn end(&mut self, batch_len: usize) -> Lsn {
         let positions = self.positions();
-        let lsn = positions.emitted.advance(batch.len());
         self.unsynced.forget(positions.synced);
-        for touched in batch.take_touched() {
+        positions.emitted.advance(batch_len)
+    }
+
+    /// Notes a key that records up to `lsn` have touched.
+    pub(super) fn note_touched(&mut self, touched: TouchedKey, lsn: Lsn) {
+        if self.holds {
             self.unsynced.note(touched, lsn);
         }
-        lsn
     }
 
     /// The LSN that the reply of a read depends on; 0: none.
@@ -198,6 +202,7 @@ impl Journal {
 #[derive(Clone)]
 pub struct Watch {
     log: Option<Arc<Log>>,
+    paused: Arc<AtomicBool>,
 }
 
 impl Watch {
@@ -206,12 +211,11 @@ impl Watch {
         self.log.as_ref().map_or(Lsn(u64::MAX), |log| log.positions().synced)
     }
 
-    /// Whether a parked request should be tried again: the log has room for it, or it will be
-    /// refused with the log's failure.
-    pub fn has_room(&self) -> bool {
-        self.log
-            .as_ref()
-            .is_none_or(|log| log.has_room(0) || log.disk_full() || log.failure().is_some())
+    /// Whether a parked request should be tried again: no pause is on, and the log has room for it,
+    /// or it will be refused with the log's failure.
+    pub fn goes_on(&self) -> bool {
+        let takes = |log: &Arc<Log>| log.has_room(0) || log.disk_full() || log.failure().is_some();
+        !self.paused.load(SeqCst) && self.log.as_ref().is_none_or(takes)
     }
 
     /// The log's failure as an error reply for those who wait for it, if it has failed.

@@ -11,6 +11,8 @@
 //! | `dispatch` | how a request runs |
 //! | `actions` | what control commands ask for: saves, shutdown, kills, reloads |
 //! | `journal` | the log, on disk or not, and which replies must wait for it |
+//! | `blocked` | calls that wait for keys |
+//! | `pause` | CLIENT PAUSE, and the timer |
 //! | `expire` | the active expiry cycle |
 //! | `snapshot` | RDB files from a frozen keyspace, automatic saves, new bases for the log |
 //! | `flushing` | a large file that is flushed while it is written |
@@ -30,11 +32,13 @@ pub mod round;
 pub mod start;
 
 mod actions;
+mod blocked;
 mod dispatch;
 mod expire;
 mod flushing;
 mod info;
 mod journal;
+mod pause;
 mod replay;
 mod snapshot;
 #[cfg(test)]
@@ -50,7 +54,7 @@ use crate::base::rng::Rng;
 use crate::command::Error;
 use crate::keyspace::{Batch, Db, Keyspace, Tx};
 use crate::session::Session;
-use journal::Journal;
+use journal::{Journal, Watch};
 use parking_lot::{Mutex, MutexGuard, RwLock};
 use pool::Pool;
 use std::sync::{Arc, Weak};
@@ -100,6 +104,9 @@ pub struct Engine {
     journal: Journal,
     snapshots: snapshot::Snapshots,
     expiry: expire::Cycle,
+    blocked: blocked::Blocked,
+    pause: pause::Pause,
+    timer: pause::Timer,
     pool: Pool,
     outboxes: Outboxes,
     /// Connections that were accepted and that no worker has registered yet.
@@ -166,12 +173,13 @@ impl Engine {
 
     fn assemble(
         mut admin: Admin,
-        keyspace: Keyspace,
+        mut keyspace: Keyspace,
         journal: Journal,
         pool: Pool,
         seed: u64,
         disk: Arc<dyn Disk>,
     ) -> Engine {
+        keyspace.set_limits(admin.config.limits());
         admin.stats.commands.resize(crate::command::table::indexes(), Default::default());
         Engine {
             keyspace,
@@ -180,6 +188,9 @@ impl Engine {
             journal,
             snapshots: snapshot::Snapshots::default(),
             expiry: expire::Cycle::default(),
+            blocked: blocked::Blocked::default(),
+            pause: pause::Pause::default(),
+            timer: pause::Timer::default(),
             pool,
             outboxes: Outboxes::default(),
             arriving: 0,
@@ -226,12 +237,18 @@ impl Engine {
 
     /// Forgets a connection.
     pub fn disconnect(&mut self, client: ClientId) {
+        self.forget_blocked(client);
         self.admin.clients.remove(client);
     }
 
     /// The keyspace, to look at.
     pub fn keyspace(&self) -> &Keyspace {
         &self.keyspace
+    }
+
+    /// What workers look at without the lock, to know when to go on with what waits.
+    pub fn watch(&self) -> Watch {
+        self.journal.watch(self.pause.flag())
     }
 
     /// The log.

@@ -132,9 +132,12 @@ pub struct Outcome {
     pub waiting: bool,
     /// What it waits for is not to be sent when it comes.
     pub silent: bool,
-    /// The request after the last that ran could not run, since the log has no room: try again
-    /// when it moves on.
+    /// The request after the last that ran could not run, since the log has no room or a pause is
+    /// on: try again when that is over.
     pub parked: bool,
+    /// It waits for keys or for the end of a pause, which may take long: the wait ends when its
+    /// peer sends nothing more.
+    pub ends_with_peer: bool,
     /// Close the connection when its replies are sent.
     pub close: bool,
     /// Whether it may now send requests of any size.

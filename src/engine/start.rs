@@ -68,7 +68,7 @@ pub fn open(config: Config) -> Result<Arc<Shared>, OpenError> {
     // the database.
     engine.batch.clear();
     engine.batch.forget_selected();
-    engine.batch.watch(engine.journal.holds_replies());
+    engine.follow_touched();
     let shared = Shared::new(engine);
     wake_on_progress(&shared, &log);
     Ok(shared)

@@ -78,9 +78,9 @@ impl Batch {
         self.touched.drain(..)
     }
 
-    /// Says whether touched keys are to be collected.
+    /// Says whether touched keys are to be collected; they are in any case if events are.
     pub fn watch(&mut self, watching: bool) {
-        self.watching = watching;
+        self.watching = watching || self.events.is_some();
     }
 
     /// Collects keyspace events too, from now on.

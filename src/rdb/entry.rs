@@ -7,13 +7,13 @@ use std::sync::Arc;
 use super::dump::{self, DumpValue};
 use super::stream::Stream;
 use super::{
-    Chunk, Format, Hash, Hint, List, ListSource, ScoredSource, Set, StringValue, ValueRef, Writer,
-    Zset, ZsetSource,
+    Chunk, Format, Hash, Hint, List, ScoredSource, Set, StringValue, ValueRef, Writer, Zset,
+    ZsetSource,
 };
 use crate::keyspace::{self, Loaded, LoadedField, StringRef};
 use crate::types::hash::HashValue;
-use crate::types::list::{self, ListBuilder, ListRef, Side};
-use crate::types::packed::{Element, PackedRef};
+use crate::types::list::{ListBuilder, ListRef};
+use crate::types::packed::Element;
 use crate::types::set::SetValue;
 use crate::types::zset::{self, ZsetRef, ZsetValue};
 use crate::types::{Limits, packed::Packed};
@@ -67,26 +67,6 @@ fn with_value<R>(entry: &keyspace::Entry<'_>, f: impl FnOnce(&ValueRef<'_>) -> R
         (_, Some(ZsetRef::Tree(zset)), _) => f(&ValueRef::Zset(ZsetSource::Large(zset))),
         (_, _, Some(stream)) => f(&ValueRef::Stream(&**stream)),
         (None, None, None) => unreachable!("a value is of one of the six types"),
-    }
-}
-
-impl ListSource for list::List {
-    fn chunks(&self) -> usize {
-        let mut chunks = 0;
-        self.each_chunk(Side::Left, |_, _| {
-            chunks += 1;
-            true
-        });
-        chunks
-    }
-
-    fn each_chunk(&self, f: &mut dyn FnMut(PackedRef<'_>) -> io::Result<()>) -> io::Result<()> {
-        let mut outcome = Ok(());
-        self.each_chunk(Side::Left, |_, chunk| {
-            outcome = f(chunk);
-            outcome.is_ok()
-        });
-        outcome
     }
 }
 

@@ -1,4 +1,4 @@
-//! Hashes.
+//! Hashes, both ways.
 //!
 //! ```text
 //! 4  count (field value)*               plain           9   string      zipmap
@@ -22,7 +22,7 @@ use super::{legacy, length, listpack};
 use crate::paged::PageHeap;
 use crate::types::Limits;
 use crate::types::hash::{Expiry, HashRef, HashValue};
-use crate::types::packed::{Element, Packed, elements};
+use crate::types::packed::{Element, Packed, PackedRef, elements};
 
 /// A hash that was read. Not empty, and its fields differ.
 #[derive(Clone, Debug)]
@@ -84,17 +84,17 @@ pub(super) fn read<'a>(cursor: &mut Cursor<'a>, number: u8) -> Result<Option<Has
     match number {
         opcodes::TYPE_HASH_ZIPMAP => {
             let blob = read_blob(cursor)?;
-            packed(&legacy::zipmap(&blob, offset)?, offset)
+            packed(&legacy::zipmap(&blob, offset)?, None, offset)
         }
         opcodes::TYPE_HASH_ZIPLIST => {
             let blob = read_blob(cursor)?;
-            packed(&legacy::ziplist(&blob, offset)?, offset)
+            packed(&legacy::ziplist(&blob, offset)?, None, offset)
         }
         opcodes::TYPE_HASH_LISTPACK => {
             let blob = read_blob(cursor)?;
-            let (entries, _) = listpack::entries(&blob, offset)?;
+            let (entries, checked) = listpack::entries(&blob, offset)?;
             let all: Vec<Element<'_>> = elements(entries).collect();
-            packed(&all, offset)
+            packed(&all, Packed::from_checked(entries, checked), offset)
         }
         opcodes::TYPE_HASH_LISTPACK_EX => {
             cursor.array::<8>()?;
@@ -111,17 +111,22 @@ pub(super) fn read<'a>(cursor: &mut Cursor<'a>, number: u8) -> Result<Option<Has
     }
 }
 
-/// The small form of fields and values by turns, if they are not too many for it.
-fn packed(all: &[Element<'_>], offset: u64) -> Result<Option<Hash<'static>>, Fault> {
+/// Fields and values by turns; `verbatim` has them as they were packed in the file.
+fn packed(
+    all: &[Element<'_>],
+    verbatim: Option<Packed>,
+    offset: u64,
+) -> Result<Option<Hash<'static>>, Fault> {
     let (pairs, []) = all.as_chunks() else { return Err(odd(offset, all.len())) };
-    if let Some(name) = duplicate(pairs.iter().map(|[name, _]| *name)) {
+    if let Some(name) = duplicate(pairs.len(), pairs.iter().map(|[name, _]| *name)) {
         return Err(twice(offset, "a hash", name));
     }
     if pairs.is_empty() {
         return Ok(None);
     }
-    if all.len() <= crate::types::packed::PackedRef::LEN_MAX {
-        return Ok(Some(Hash::Packed(all.iter().copied().collect())));
+    if all.len() <= PackedRef::LEN_MAX {
+        let packed = verbatim.unwrap_or_else(|| all.iter().copied().collect());
+        return Ok(Some(Hash::Packed(packed)));
     }
     let fields = pairs.iter().map(|[name, value]| HashField {
         name: Text::copied(*name),
@@ -185,7 +190,7 @@ fn time(offset: u64, ms: Option<u64>) -> Result<u64, Fault> {
 }
 
 fn different(fields: Vec<HashField<'_>>, offset: u64) -> Result<Option<Hash<'_>>, Fault> {
-    if let Some(name) = duplicate(fields.iter().map(|field| field.name.element())) {
+    if let Some(name) = duplicate(fields.len(), fields.iter().map(|field| field.name.element())) {
         return Err(twice(offset, "a hash", name));
     }
     Ok((!fields.is_empty()).then_some(Hash::Fields(fields)))

@@ -1,9 +1,9 @@
-//! Lists.
+//! Lists, both ways.
 //!
 //! ```text
-//! 1  count string*             plain              14  count string*              ziplists
-//! 10 string                    one ziplist        18  count (kind string)*       kind 1: one element,
-//!                                                                                 2: a listpack
+//! 1  count string*             plain              14  count string*            ziplists
+//! 10 string                    one ziplist        18  count (kind string)*     kind 1: one element
+//!                                                                              2: a listpack
 //! ```
 //!
 //! We write 18, a listpack for each chunk.
@@ -77,13 +77,16 @@ fn read_node<'a>(cursor: &mut Cursor<'a>, list: &mut List<'a>) -> Result<(), Fau
         PACKED => {
             let offset = cursor.offset();
             let blob = read_blob(cursor)?;
-            let (entries, count) = listpack::entries(&blob, offset)?;
-            match listpack::small(entries) {
-                _ if count == 0 => {}
+            let (entries, checked) = listpack::entries(&blob, offset)?;
+            match Packed::from_checked(entries, checked) {
+                _ if checked.count == 0 => {}
                 Some(packed) => list.chunks.push(Chunk::Packed(packed)),
                 None => {
-                    let elements = elements(entries).map(Text::copied).map(Chunk::Element);
-                    list.chunks.extend(elements);
+                    let mut rest = elements(entries).peekable();
+                    while rest.peek().is_some() {
+                        let part = rest.by_ref().take(ELEMENTS_PACKED);
+                        list.chunks.push(Chunk::Packed(part.collect()));
+                    }
                 }
             }
         }

@@ -7,15 +7,15 @@
 
 use super::cursor::Cursor;
 use super::error::Fault;
-use crate::types::packed::{self, Packed};
+use crate::types::packed::{self, Checked};
 
 /// Bytes before the first entry.
 pub(super) const HEAD_BYTES: usize = 6;
 const END: u8 = 0xFF;
 const COUNT_UNKNOWN: u16 = u16::MAX;
 
-/// The entries of a listpack, checked, and how many they are. `offset` is for the error.
-pub(super) fn entries(blob: &[u8], offset: u64) -> Result<(&[u8], usize), Fault> {
+/// The entries of a listpack, and what checking them said. `offset` is for the error.
+pub(super) fn entries(blob: &[u8], offset: u64) -> Result<(&[u8], Checked), Fault> {
     let wrong = |found: String| Cursor::corrupt(offset, "a listpack", found);
     let Some(([bytes @ .., low, high], rest)) = blob.split_first_chunk::<HEAD_BYTES>() else {
         return Err(wrong(format!("{} bytes", blob.len())));
@@ -32,12 +32,7 @@ pub(super) fn entries(blob: &[u8], offset: u64) -> Result<(&[u8], usize), Fault>
     if count != COUNT_UNKNOWN && usize::from(count) != checked.count {
         return Err(wrong(format!("{} elements that say they are {count}", checked.count)));
     }
-    Ok((entries, checked.count))
-}
-
-/// Checked entries as the small form, if they are not too many for it.
-pub(super) fn small(entries: &[u8]) -> Option<Packed> {
-    Packed::from_entries(entries).ok().flatten()
+    Ok((entries, checked))
 }
 
 /// What stands before `count` entries of `bytes` bytes. None if they are too large for a listpack.

@@ -44,6 +44,7 @@ mod legacy;
 mod length;
 mod list;
 mod listpack;
+mod loader;
 mod lzf;
 mod module;
 mod put;
@@ -62,12 +63,10 @@ mod tests;
 pub use error::{Corrupt, LoadError, Refused};
 pub use hash::{Hash, HashField};
 pub use list::{Chunk, List};
+pub use loader::{Fed, Loader, load_stream};
 pub use opcodes::{Flavor, Version};
 pub use put::{Format, ListSource, ScoredSource, ValueRef, ZsetSource};
-pub use reader::{
-    Checksum, Entry, Fed, LoadOptions, Loader, Modules, Rest, Sink, Summary, is_rdb, load,
-    load_stream,
-};
+pub use reader::{Checksum, Entry, LoadOptions, Modules, Rest, Sink, Summary, is_rdb, load};
 pub use set::Set;
 pub use string::StringValue;
 pub use text::Text;

@@ -10,6 +10,7 @@ use super::stream::StreamSource;
 use super::string::StringValue;
 use super::{hash, list, listpack, opcodes, set, stream, zset};
 use crate::types::hash::HashRef;
+use crate::types::list::{List, Side};
 use crate::types::packed::{Element, PackedRef};
 use crate::types::set::SetRef;
 
@@ -92,6 +93,22 @@ impl ListSource for PackedRef<'_> {
 
     fn each_chunk(&self, f: &mut dyn FnMut(PackedRef<'_>) -> io::Result<()>) -> io::Result<()> {
         f(*self)
+    }
+}
+
+/// A large list.
+impl ListSource for List {
+    fn chunks(&self) -> usize {
+        List::chunks(self)
+    }
+
+    fn each_chunk(&self, f: &mut dyn FnMut(PackedRef<'_>) -> io::Result<()>) -> io::Result<()> {
+        let mut outcome = Ok(());
+        List::each_chunk(self, Side::Left, |_, chunk| {
+            outcome = f(chunk);
+            outcome.is_ok()
+        });
+        outcome
     }
 }
 

@@ -1,4 +1,4 @@
-//! Sets.
+//! Sets, both ways.
 //!
 //! ```text
 //! 2  count string*      plain          11  string      intset          20  string     listpack
@@ -68,11 +68,11 @@ pub(super) fn read<'a>(cursor: &mut Cursor<'a>, number: u8) -> Result<Option<Set
         }
         opcodes::TYPE_SET_LISTPACK => {
             let blob = read_blob(cursor)?;
-            let (entries, count) = listpack::entries(&blob, offset)?;
-            if let Some(member) = duplicate(elements(entries)) {
+            let (entries, checked) = listpack::entries(&blob, offset)?;
+            if let Some(member) = duplicate(checked.count, elements(entries)) {
                 return Err(twice(offset, "a set", member));
             }
-            Ok((count > 0).then(|| match listpack::small(entries) {
+            Ok((checked.count > 0).then(|| match Packed::from_checked(entries, checked) {
                 Some(packed) => Set::Packed(packed),
                 None => Set::Members(elements(entries).map(Text::copied).collect()),
             }))
@@ -83,7 +83,7 @@ pub(super) fn read<'a>(cursor: &mut Cursor<'a>, number: u8) -> Result<Option<Set
             for _ in 0..count {
                 members.push(Text::read(cursor)?);
             }
-            if let Some(member) = duplicate(members.iter().map(Text::element)) {
+            if let Some(member) = duplicate(members.len(), members.iter().map(Text::element)) {
                 return Err(twice(offset, "a set", member));
             }
             Ok((count > 0).then_some(Set::Members(members)))

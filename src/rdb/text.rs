@@ -62,8 +62,21 @@ pub(super) fn read_blob<'a>(cursor: &mut Cursor<'a>) -> Result<Cow<'a, [u8]>, Fa
     Encoded::read(cursor)?.owned()
 }
 
-/// The first element that is there twice.
-pub(super) fn duplicate<'a>(elements: impl Iterator<Item = Element<'a>>) -> Option<Element<'a>> {
+/// So many elements are compared each with each: quicker than hashing them.
+const FEW: usize = 16;
+
+/// The first of `count` elements that is there for the second time.
+pub(super) fn duplicate<'a>(
+    count: usize,
+    elements: impl Iterator<Item = Element<'a>> + Clone,
+) -> Option<Element<'a>> {
+    if count <= FEW {
+        let all = elements.clone().enumerate();
+        return all
+            .filter(|(index, element)| elements.clone().take(*index).any(|other| other == *element))
+            .map(|(_, element)| element)
+            .next();
+    }
     let mut seen = HashSet::with_hasher(RandomState::new());
     let mut elements = elements;
     elements.find(|element| !seen.insert(ByText(*element)))

@@ -1,4 +1,4 @@
-//! Sorted sets.
+//! Sorted sets, both ways.
 //!
 //! ```text
 //! 3  count (string text)*      plain; text: a length byte and digits, or FD nan, FE inf, FF -inf
@@ -38,9 +38,9 @@ pub(super) fn read<'a>(cursor: &mut Cursor<'a>, number: u8) -> Result<Option<Zse
         }
         opcodes::TYPE_ZSET_LISTPACK => {
             let blob = read_blob(cursor)?;
-            let (entries, _) = listpack::entries(&blob, offset)?;
+            let (entries, checked) = listpack::entries(&blob, offset)?;
             let all: Vec<Element<'_>> = elements(entries).collect();
-            packed(&all, Some(entries), offset)
+            packed(&all, Packed::from_checked(entries, checked), offset)
         }
         _ => {
             let count = length::read_count(cursor, "a number of members")?;
@@ -49,7 +49,9 @@ pub(super) fn read<'a>(cursor: &mut Cursor<'a>, number: u8) -> Result<Option<Zse
                 let member = Text::read(cursor)?;
                 members.push((member, read_score(cursor, number)?));
             }
-            if let Some(member) = duplicate(members.iter().map(|(member, _)| member.element())) {
+            if let Some(member) =
+                duplicate(members.len(), members.iter().map(|(member, _)| member.element()))
+            {
                 return Err(twice(offset, "a sorted set", member));
             }
             Ok((count > 0).then_some(Zset::Members(members)))
@@ -77,10 +79,10 @@ fn read_score(cursor: &mut Cursor<'_>, number: u8) -> Result<f64, Fault> {
     if score.is_nan() { Err(wrong("nan".into())) } else { Ok(score) }
 }
 
-/// Members and scores by turns; `entries` are theirs if they are a listpack's.
+/// Members and scores by turns; `verbatim` has them as they were packed in the file.
 fn packed(
     all: &[Element<'_>],
-    entries: Option<&[u8]>,
+    verbatim: Option<Packed>,
     offset: u64,
 ) -> Result<Option<Zset<'static>>, Fault> {
     let wrong = |found: String| Cursor::corrupt(offset, "a score for every member", found);
@@ -92,7 +94,7 @@ fn packed(
         let score = score(*text).ok_or_else(|| wrong(format!("{text:?}")))?;
         members.push((*member, score));
     }
-    if let Some(member) = duplicate(members.iter().map(|(member, _)| *member)) {
+    if let Some(member) = duplicate(members.len(), members.iter().map(|(member, _)| *member)) {
         return Err(twice(offset, "a sorted set", member));
     }
     if members.is_empty() {
@@ -104,7 +106,7 @@ fn packed(
         return Ok(Some(Zset::Members(members.collect())));
     }
     // As they are, if a plain reading of the scores' texts gives the same scores.
-    if let Some(packed) = entries.and_then(listpack::small)
+    if let Some(packed) = verbatim
         && packed.as_ref().scored().map(|(_, score)| score).eq(members.iter().map(|(_, s)| *s))
     {
         return Ok(Some(Zset::Packed(packed)));

@@ -131,14 +131,14 @@ impl Worker {
         self.free_later.push(token);
     }
 
-    /// Releases held replies, and tries parked requests again if there is room for them; the others
+    /// Releases held replies, and tries parked requests again if they may go on; the others
     /// stay listed.
     pub(super) fn progress_made(&mut self) {
         let progress = (self.progress)();
         for token in std::mem::take(&mut self.holding) {
             let Some(socket) = self.sockets[token].as_deref_mut() else { continue };
             socket.listed = false;
-            let goes_on = socket.parked && progress.has_room;
+            let goes_on = socket.parked && progress.goes_on;
             socket.parked &= !goes_on;
             let sent = match &progress.failure {
                 None => socket.release(progress.synced).map(|_| ()),
@@ -158,7 +158,7 @@ pub struct Progress {
     /// Replies that depend on nothing above it may leave.
     pub synced: Lsn,
     /// A parked request may be tried again.
-    pub has_room: bool,
+    pub goes_on: bool,
     /// The error reply for who waits for more, if the log has failed.
     pub failure: Option<Vec<u8>>,
 }

@@ -17,10 +17,12 @@ mod worker;
 
 pub use connections::Progress;
 
-use crate::admin::Config;
+use crate::admin::{Cause, Config};
+use crate::base::clock;
 use crate::engine::{Shared, ShutdownRequest, cron, start};
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Notify;
 use worker::Worker;
@@ -54,6 +56,7 @@ async fn run(shared: Arc<Shared>) -> Result<(), Error> {
         .into_iter()
         .map(|listener| tokio::spawn(listen::accept(listener, shared.clone(), workers.clone())))
         .collect();
+    let timer = tokio::spawn(keep_time(shared.clone()));
     tracing::info!("Ready to accept connections");
     let ticking = std::thread::Builder::new().name("cron".into()).spawn({
         let shared = Arc::downgrade(&shared);
@@ -85,9 +88,32 @@ async fn run(shared: Arc<Shared>) -> Result<(), Error> {
     for task in accepting {
         task.abort();
     }
+    timer.abort();
     drop(ticking);
     tracing::info!("CoolCache is now ready to exit, bye bye...");
     Ok(())
+}
+
+/// Calls the engine at each instant at which something is due: to the millisecond, and not at all
+/// when nothing is.
+async fn keep_time(shared: Arc<Shared>) {
+    let changed = Arc::new(Notify::new());
+    let notify = changed.clone();
+    shared.lock().on_rearm(Box::new(move || notify.notify_one()));
+    loop {
+        let now = clock::now();
+        let Some(next) = shared.hold(Cause::Timer, |engine| engine.on_timer(now)) else {
+            changed.notified().await;
+            continue;
+        };
+        // Never zero: a clock that is set back must not make this spin.
+        let left_ms = next.0.saturating_sub(clock::now().0).max(1);
+        let sleep = tokio::time::sleep(Duration::from_millis(left_ms));
+        tokio::select! {
+            () = sleep => {}
+            () = changed.notified() => {}
+        }
+    }
 }
 
 fn by_signal(name: &str) -> ShutdownRequest {
@@ -99,10 +125,10 @@ fn by_signal(name: &str) -> ShutdownRequest {
 fn start_workers(shared: &Arc<Shared>) -> Result<Vec<listen::Hand>, Error> {
     let count = shared.lock().admin.config.io_threads();
     let progress: worker::ProgressFn = {
-        let watch = shared.lock().journal().watch();
+        let watch = shared.lock().watch();
         Arc::new(move || Progress {
             synced: watch.synced(),
-            has_room: watch.has_room(),
+            goes_on: watch.goes_on(),
             failure: watch.failure(),
         })
     };

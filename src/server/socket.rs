@@ -47,8 +47,11 @@ pub struct Socket {
     pub waiting: bool,
     /// That reply is dropped when it comes.
     pub silent: bool,
-    /// The log had no room for the next request: it runs again when the log moves on.
+    /// The log had no room for the next request, or a pause stops it: it runs again when that is
+    /// over.
     pub parked: bool,
+    /// What it waits for may take long: it is closed as soon as its peer sends nothing more.
+    pub ends_with_peer: bool,
     /// It stands in its worker's list of those that wait for the log.
     pub listed: bool,
     /// The socket may have bytes that were not received, since the connection was waiting.
@@ -101,6 +104,7 @@ impl Socket {
             waiting: false,
             silent: false,
             parked: false,
+            ends_with_peer: false,
             listed: false,
             unread: false,
             closing: false,
@@ -120,6 +124,11 @@ impl Socket {
     /// Whether its requests must stay where they are for now.
     pub fn is_blocked(&self) -> bool {
         self.waiting || self.parked || self.closing
+    }
+
+    /// Whether it waits for something that its peer, which sends nothing more, gives up with that.
+    pub fn leaves(&self) -> bool {
+        self.ends_with_peer && self.ended && (self.waiting || self.parked)
     }
 
     /// Receives once into `buffer`.

@@ -133,8 +133,9 @@ impl Worker {
         if socket.is_blocked() {
             socket.unread = true;
             // A connection that waits and whose peer is gone is closed at once: nobody will read
-            // the reply. One that has only closed its half may well.
-            if gone && socket.waiting {
+            // the reply. One that has only closed its half may well, but as in Redis it does not
+            // keep its place among those that wait for keys.
+            if gone && socket.waiting || socket.leaves() {
                 self.close(token);
             }
             return;
@@ -311,6 +312,7 @@ impl Worker {
             socket.waiting = outcome.waiting;
             socket.silent = outcome.silent;
             socket.parked = outcome.parked;
+            socket.ends_with_peer = outcome.ends_with_peer;
             socket.closing |= outcome.close;
             let mut sent = Ok(());
             if from != to {
@@ -356,7 +358,8 @@ impl Worker {
         if !reads {
             self.shared.lock().admin.stats.output_limit_disconnections += 1;
         }
-        if sent.is_err() || !reads || (socket.closing && socket.is_drained()) {
+        let leaves = socket.leaves() && socket.is_drained();
+        if sent.is_err() || !reads || leaves || (socket.closing && socket.is_drained()) {
             self.close(token);
             return;
         }

@@ -37,10 +37,15 @@ impl Session {
         text_of(self.local_address)
     }
 
-    /// `flags=`: c closing, r READONLY, e NO-EVICT, T NO-TOUCH; N if there is none.
+    /// `flags=`: b blocked, c closing, r READONLY, e NO-EVICT, T NO-TOUCH; N if there is none.
     pub fn flags(&self) -> String {
-        let all =
-            [(self.closing, 'c'), (self.readonly, 'r'), (self.no_evict, 'e'), (self.no_touch, 'T')];
+        let all = [
+            (self.is_blocked(), 'b'),
+            (self.closing, 'c'),
+            (self.readonly, 'r'),
+            (self.no_evict, 'e'),
+            (self.no_touch, 'T'),
+        ];
         let set: String = all.iter().filter(|(on, _)| *on).map(|(_, letter)| letter).collect();
         if set.is_empty() { "N".to_owned() } else { set }
     }

@@ -2,7 +2,7 @@
 //!
 //! A session lives in the engine's registry ([`crate::admin::clients`]), since CLIENT LIST and
 //! CLIENT KILL of other connections look at it; its socket and its buffers stay with its I/O
-//! worker. WATCH, MULTI, blocking and tracking state come with their issues, beside this file.
+//! worker. WATCH, MULTI and tracking state come with their issues, beside this file.
 //! [`describe`] prints a session as CLIENT LIST shows it.
 
 pub mod describe;
@@ -67,6 +67,10 @@ pub struct Session {
     pub output_bytes: usize,
     /// It will be closed once its replies are sent.
     pub closing: bool,
+    /// The number of its parked call, while it waits for keys.
+    pub blocked: Option<u64>,
+    /// A pause keeps its next command back.
+    pub postponed: bool,
 }
 
 /// Which replies are sent: CLIENT REPLY.
@@ -113,7 +117,14 @@ impl Session {
             query_buffer_bytes: 0,
             output_bytes: 0,
             closing: false,
+            blocked: None,
+            postponed: false,
         }
+    }
+
+    /// Whether it waits for keys or for the end of a pause.
+    pub fn is_blocked(&self) -> bool {
+        self.blocked.is_some() || self.postponed
     }
 
     /// Whether the connection comes from this machine, as the guarded features mean it: from the

@@ -19,8 +19,8 @@ pub fn shuffled<T>(mut items: Vec<T>, count: usize, rng: &mut dyn FnMut() -> u64
     items
 }
 
-/// Chooses until there are `count` different ones (by `identity`), which must be few among all. Ends
-/// early when nothing can be chosen.
+/// Chooses until there are `count` different ones (by `identity`), which must be few among all.
+/// Ends early when nothing can be chosen.
 pub fn distinct<T, K: Eq + std::hash::Hash>(
     count: usize,
     mut choose: impl FnMut() -> Option<T>,

@@ -5,8 +5,8 @@
 
 use super::packed::PackedRef;
 
-/// The largest small form, in bytes, whatever the parameters say (Redis' `LISTPACK_MAX_SAFETY_LIMIT`
-/// of 1 GiB).
+/// The largest small form, in bytes, whatever the parameters say: Redis'
+/// `LISTPACK_MAX_SAFETY_LIMIT`.
 pub const SMALL_BYTES_MAX: usize = 1 << 30;
 /// Where a chunk's size is limited by its number of elements, its bytes are limited too (Redis'
 /// `SIZE_SAFETY_LIMIT`).

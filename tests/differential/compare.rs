@@ -3,6 +3,7 @@
 use super::coverage::kind;
 use super::policy::Compare;
 use coolcache::rdb::dump::decode;
+use coolcache::rdb::fuzzing::tell;
 use coolcache::resp::OwnedReply;
 use std::collections::BTreeSet;
 
@@ -39,7 +40,7 @@ pub fn equal(
             (OwnedReply::Bulk(a), OwnedReply::Bulk(b)) => {
                 let (mut a_scratch, mut b_scratch) = (Vec::new(), Vec::new());
                 let values = (decode(a, &mut a_scratch), decode(b, &mut b_scratch));
-                matches!(values, (Ok(a), Ok(b)) if a == b)
+                matches!(values, (Ok(a), Ok(b)) if tell(&a) == tell(&b))
             }
             _ => ours == theirs,
         },

@@ -4,7 +4,7 @@
 //! reader, and an error names a line even when there is no file. Of a line, the first word is the
 //! parameter, the others its value; words may be quoted as in redis-cli.
 
-use super::parameter::{Parameter, why};
+use super::parameter::{Kind, Parameter, why};
 use super::{Config, Values, table};
 use crate::base::glob;
 use std::path::{Path, PathBuf};
@@ -86,6 +86,15 @@ impl Loader {
             [one] if !one.is_empty() => parameter.words(one)?,
             _ => values.to_vec(),
         };
+        if parameter.has_no_effect(&words) {
+            let noted = &mut self.config.without_effect;
+            if !noted.contains(&parameter.name) {
+                noted.push(parameter.name);
+            }
+            if matches!(parameter.kind, Kind::Fixed { .. }) {
+                return Ok(());
+            }
+        }
         if parameter.name == "save" {
             return self.add_save_points(parameter, &words);
         }

@@ -9,11 +9,13 @@
 //! ```
 //!
 //! A parameter is in the table if it has an effect, or if tools read it and its value is true of
-//! us; such a value that cannot be changed is [`parameter::Kind::Fixed`]. The values are typed
+//! us; such a value that cannot be changed is [`parameter::Kind::Fixed`]. What stands in every
+//! redis.conf and has no effect here yet is [`parameter::Kind::Inert`], and the log says so. The values are typed
 //! fields of [`Config`], so that the request path reads a field and no text. Bounds and error texts
 //! are Valkey 9.1's.
 
 mod file;
+mod inert;
 mod parameter;
 mod rewrite;
 mod table;
@@ -22,7 +24,9 @@ mod table;
 mod tests;
 
 use crate::base::glob::{self, Case};
-use parameter::Parameter;
+use crate::types::Limits;
+use parameter::{Kind, Parameter};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 pub use parameter::Mutability;
@@ -82,6 +86,18 @@ struct Values {
     enable_protected_configs: usize,
     loglevel: usize,
     logfile: String,
+    hash_max_entries: u64,
+    hash_max_value: u64,
+    list_max_size: i64,
+    set_max_intset: u64,
+    set_max_entries: u64,
+    set_max_value: u64,
+    zset_max_entries: u64,
+    zset_max_value: u64,
+    stream_node_bytes: u64,
+    stream_node_entries: u64,
+    /// Of those that have no effect yet, as text.
+    inert: BTreeMap<&'static str, String>,
 }
 
 /// The server's settings.
@@ -90,18 +106,20 @@ pub struct Config {
     values: Values,
     /// The configuration file, as a full path.
     file: Option<PathBuf>,
+    /// See [`Config::without_effect`].
+    without_effect: Vec<&'static str>,
 }
 
 impl Default for Config {
     /// Every parameter at its default.
     fn default() -> Self {
         let mut values = Values::default();
-        for parameter in table::PARAMETERS {
+        for parameter in table::all() {
             let words = parameter.words(parameter.default);
             let set = words.and_then(|words| parameter.set(&mut values, &words));
             set.expect("the table's defaults are valid, a test sets each");
         }
-        Config { values, file: None }
+        Config { values, file: None, without_effect: Vec::new() }
     }
 }
 
@@ -269,10 +287,21 @@ impl Config {
 
     /// Every parameter, in the table's order.
     pub fn parameters() -> impl Iterator<Item = Description> {
-        table::PARAMETERS.iter().map(|parameter| {
+        table::all().map(|parameter| {
             let Parameter { name, default, mutability, doc, .. } = *parameter;
             Description { name, default, mutability, doc }
         })
+    }
+
+    /// The parameters that the configuration file and the command line have set and that this
+    /// server does not follow (yet).
+    pub fn without_effect(&self) -> &[&'static str] {
+        &self.without_effect
+    }
+
+    /// Whether a parameter does anything.
+    pub fn has_effect(name: &str) -> bool {
+        !table::find(name).is_some_and(|parameter| matches!(parameter.kind, Kind::Inert(_)))
     }
 
     /// The configuration file's full path, if there is one.
@@ -488,6 +517,23 @@ impl Config {
     /// How hard the expiry cycle works, 1 to 10.
     pub fn active_expire_effort(&self) -> u64 {
         self.values.active_expire_effort
+    }
+
+    /// When small collections become large ones.
+    pub fn limits(&self) -> Limits {
+        let values = &self.values;
+        Limits {
+            hash_entries: values.hash_max_entries as usize,
+            hash_value: values.hash_max_value as usize,
+            set_intset: values.set_max_intset as usize,
+            set_entries: values.set_max_entries as usize,
+            set_value: values.set_max_value as usize,
+            zset_entries: values.zset_max_entries as usize,
+            zset_value: values.zset_max_value as usize,
+            list_size: values.list_max_size as i32,
+            stream_node_bytes: values.stream_node_bytes as usize,
+            stream_node_entries: values.stream_node_entries as usize,
+        }
     }
 
     /// Who may use DEBUG.

@@ -1,7 +1,9 @@
 //! One parameter: its kind, and how a value of that kind is read from text and written as text.
 
+use super::inert::Shape;
 use super::{BufferLimit, BufferLimits, SavePoint, Values};
 use crate::base::number;
+use std::fmt::Display;
 use std::path::Path;
 
 /// One line of the table.
@@ -45,6 +47,8 @@ pub(super) enum Kind {
     Int { at: Field<u64>, min: u64, max: u64 },
     /// A whole number that is moved to the nearer bound.
     Clamped { at: Field<u64>, min: u64, max: u64 },
+    /// As [`Self::Int`], also below zero.
+    Signed { at: Field<i64>, min: i64, max: i64 },
     /// Bytes, with a unit (`64mb`).
     Memory { at: Field<u64>, min: u64 },
     /// One word of a list, by its index.
@@ -62,14 +66,36 @@ pub(super) enum Kind {
     SavePoints(Field<Vec<SavePoint>>),
     /// `class hard soft seconds` in groups of four.
     BufferLimits(Field<BufferLimits>),
-    /// A value that is as it is; the reason is the error of who sets another one.
-    Fixed { value: &'static str, reason: &'static str },
+    /// A value that is as it is; the reason is the error of who sets another one. If another one
+    /// would only be another way to the same end, a configuration file may ask for it: the server
+    /// says that it will not follow.
+    Fixed { value: &'static str, reason: &'static str, is_harmless: bool },
+    /// A value that is kept and does nothing yet.
+    Inert(Shape),
 }
 
 impl Parameter {
     /// Whether its value may consist of several words.
     fn takes_several(&self) -> bool {
-        matches!(self.kind, Kind::Words(_) | Kind::SavePoints(_) | Kind::BufferLimits(_))
+        matches!(
+            self.kind,
+            Kind::Words(_)
+                | Kind::SavePoints(_)
+                | Kind::BufferLimits(_)
+                | Kind::Inert(Shape::Words)
+        )
+    }
+
+    /// Whether a value that a configuration file gives, which is no valid one or does nothing, is
+    /// only worth a line in the log.
+    pub fn has_no_effect(&self, words: &[String]) -> bool {
+        match &self.kind {
+            Kind::Inert(_) => true,
+            Kind::Fixed { value, is_harmless: true, .. } => {
+                matches!(words, [word] if !word.eq_ignore_ascii_case(value))
+            }
+            _ => false,
+        }
     }
 
     /// The words of a value that was given as one text (CONFIG SET, the table's defaults).
@@ -91,25 +117,24 @@ impl Parameter {
             Kind::Int { at, min, max } => {
                 let value = parse_int(word)?;
                 let value = u64::try_from(value).ok().filter(|value| (min..=max).contains(&value));
-                *(at.get_mut)(values) = value.ok_or_else(|| outside(*min, *max))?;
+                *(at.get_mut)(values) = value.ok_or_else(|| outside(min, max))?;
+            }
+            Kind::Signed { at, min, max } => {
+                *(at.get_mut)(values) = parse_between(word, *min, *max)?;
             }
             Kind::Clamped { at, min, max } => {
                 let value = u64::try_from(parse_int(word)?).unwrap_or(0);
                 *(at.get_mut)(values) = value.clamp(*min, *max);
             }
             Kind::Memory { at, min } => {
-                let value = number::parse_memory(word).filter(|_| !word.is_empty());
-                let value = value.ok_or("argument must be a memory value")?;
+                let value = parse_memory(word)?;
                 if !(*min..=MEMORY_MAX).contains(&value) {
-                    return Err(outside(*min, MEMORY_MAX));
+                    return Err(outside(min, MEMORY_MAX));
                 }
                 *(at.get_mut)(values) = value;
             }
             Kind::Choice { at, words } => {
-                let choice = words.iter().position(|choice| choice.eq_ignore_ascii_case(word));
-                let error =
-                    || format!("argument(s) must be one of the following: {}", words.join(", "));
-                *(at.get_mut)(values) = choice.ok_or_else(error)?;
+                *(at.get_mut)(values) = parse_choice(word, words)?;
             }
             Kind::Text(at) => word.clone_into((at.get_mut)(values)),
             Kind::Name { at, may_be_empty, what } => {
@@ -122,7 +147,10 @@ impl Parameter {
                 word.clone_into((at.get_mut)(values));
             }
             Kind::Folder(at) => *(at.get_mut)(values) = full_path(word)?,
-            Kind::Fixed { value, reason } => {
+            Kind::Inert(shape) => {
+                values.inert.insert(self.name, canonical(shape, word)?);
+            }
+            Kind::Fixed { value, reason, .. } => {
                 if !word.eq_ignore_ascii_case(value) {
                     return Err((*reason).to_owned());
                 }
@@ -142,6 +170,9 @@ impl Parameter {
             }
             Kind::SavePoints(at) => *(at.get_mut)(values) = parse_save_points(words)?,
             Kind::BufferLimits(at) => set_buffer_limits((at.get_mut)(values), words)?,
+            Kind::Inert(_) => {
+                values.inert.insert(self.name, words.join(" "));
+            }
             _ => unreachable!("takes one word"),
         }
         Ok(())
@@ -154,6 +185,7 @@ impl Parameter {
             Kind::Int { at, .. } | Kind::Clamped { at, .. } | Kind::Memory { at, .. } => {
                 (at.get)(values).to_string()
             }
+            Kind::Signed { at, .. } => (at.get)(values).to_string(),
             Kind::Choice { at, words } => words[*(at.get)(values)].to_owned(),
             Kind::Text(at) | Kind::Name { at, .. } | Kind::Folder(at) => (at.get)(values).clone(),
             Kind::Words(at) => (at.get)(values).join(" "),
@@ -178,6 +210,7 @@ impl Parameter {
                 .join(" ")
             }
             Kind::Fixed { value, .. } => (*value).to_owned(),
+            Kind::Inert(_) => values.inert.get(self.name).cloned().unwrap_or_default(),
         }
     }
 }
@@ -198,8 +231,35 @@ fn parse_int(word: &str) -> Result<i64, String> {
     value.ok_or_else(|| "argument couldn't be parsed into an integer".to_owned())
 }
 
-fn outside(min: u64, max: u64) -> String {
+fn outside(min: impl Display, max: impl Display) -> String {
     format!("argument must be between {min} and {max} inclusive")
+}
+
+fn parse_between(word: &str, min: i64, max: i64) -> Result<i64, String> {
+    let value = parse_int(word)?;
+    if (min..=max).contains(&value) { Ok(value) } else { Err(outside(min, max)) }
+}
+
+fn parse_memory(word: &str) -> Result<u64, String> {
+    let value = number::parse_memory(word).filter(|_| !word.is_empty());
+    value.ok_or_else(|| "argument must be a memory value".to_owned())
+}
+
+/// The index of a word in a list.
+fn parse_choice(word: &str, words: &[&str]) -> Result<usize, String> {
+    let choice = words.iter().position(|choice| choice.eq_ignore_ascii_case(word));
+    choice.ok_or_else(|| format!("argument(s) must be one of the following: {}", words.join(", ")))
+}
+
+/// A value of a shape as it is kept.
+fn canonical(shape: &Shape, word: &str) -> Result<String, String> {
+    Ok(match shape {
+        Shape::Bool => if parse_bool(word)? { "yes" } else { "no" }.to_owned(),
+        Shape::Int(min, max) => parse_between(word, *min, *max)?.to_string(),
+        Shape::Memory => parse_memory(word)?.to_string(),
+        Shape::Choice(words) => words[parse_choice(word, words)?].to_owned(),
+        Shape::Text | Shape::Words => word.to_owned(),
+    })
 }
 
 /// The full path of a folder that exists.

@@ -5,6 +5,7 @@
 //! default is added at the end.
 
 use super::file::{quoted, split_words};
+use super::inert::Shape;
 use super::parameter::{Kind, Parameter};
 use super::{Config, Values, table};
 
@@ -27,7 +28,7 @@ pub(super) fn rewritten(values: &Values, present: &str) -> String {
     }
     let default = Config::default().values;
     let mut signed = lines.iter().any(|line| line == SIGNATURE);
-    for parameter in table::PARAMETERS {
+    for parameter in table::all() {
         let changed = parameter.text(values) != parameter.text(&default);
         if changed && !written.contains(&parameter.name) {
             if !signed {
@@ -65,7 +66,7 @@ fn lines_of(parameter: &Parameter, values: &Values) -> Vec<String> {
             words.chunks(4).map(|class| format!("{name} {}", class.join(" "))).collect()
         }
         Kind::Words(at) if (at.get)(values).is_empty() => vec![format!("{name} \"\"")],
-        Kind::Text(_) | Kind::Name { .. } | Kind::Folder(_) => {
+        Kind::Inert(Shape::Text) | Kind::Text(_) | Kind::Name { .. } | Kind::Folder(_) => {
             vec![format!("{name} {}", quoted(&parameter.text(values)))]
         }
         _ => vec![format!("{name} {}", parameter.text(values))],

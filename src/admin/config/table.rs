@@ -1,7 +1,7 @@
-//! The table of parameters, by subject.
+//! The table of parameters, by subject; those without an effect yet are in [`inert`].
 
-use super::Values;
 use super::parameter::{Field, Kind, Mutability, Parameter};
+use super::{Values, inert};
 use crate::base::limits;
 use Mutability::{Immutable, Mutable, Protected};
 
@@ -23,10 +23,10 @@ macro_rules! at {
 }
 
 /// What an entry leaves out.
-const DEFAULT: Parameter = Parameter {
+pub(super) const DEFAULT: Parameter = Parameter {
     name: "",
     aliases: &[],
-    kind: Kind::Fixed { value: "", reason: "" },
+    kind: Kind::Fixed { value: "", reason: "", is_harmless: false },
     default: "",
     mutability: Mutable,
     doc: "",
@@ -36,7 +36,11 @@ const ONLY_YES: &str = "argument must be 'yes', anything else is not supported";
 const ONLY_NO: &str = "argument must be 'no', anything else is not supported";
 
 /// Every parameter.
-pub(super) const PARAMETERS: &[Parameter] = &[
+pub(super) fn all() -> impl Iterator<Item = &'static Parameter> {
+    PARAMETERS.iter().chain(inert::PARAMETERS)
+}
+
+const PARAMETERS: &[Parameter] = &[
     // ---- Network ----
     Parameter {
         name: "port",
@@ -139,6 +143,7 @@ pub(super) const PARAMETERS: &[Parameter] = &[
         kind: Kind::Fixed {
             value: "0",
             reason: "argument must be 0, memory limits are not supported",
+            is_harmless: false,
         },
         default: "0",
         doc: "The most memory for data; 0 is no limit.",
@@ -149,6 +154,7 @@ pub(super) const PARAMETERS: &[Parameter] = &[
         kind: Kind::Fixed {
             value: "noeviction",
             reason: "argument(s) must be one of the following: noeviction",
+            is_harmless: false,
         },
         default: "noeviction",
         doc: "What is evicted when memory is short.",
@@ -166,6 +172,85 @@ pub(super) const PARAMETERS: &[Parameter] = &[
         kind: Kind::Int { at: at!(slow_read_elements), min: 0, max: LONG_MAX },
         default: "10000",
         doc: "Elements or bytes above which a read runs beside the other commands.",
+        ..DEFAULT
+    },
+    Parameter {
+        name: "hash-max-listpack-entries",
+        aliases: &["hash-max-ziplist-entries"],
+        kind: Kind::Int { at: at!(hash_max_entries), min: 0, max: LONG_MAX },
+        default: "512",
+        doc: "Fields of a hash in the small form.",
+        ..DEFAULT
+    },
+    Parameter {
+        name: "hash-max-listpack-value",
+        aliases: &["hash-max-ziplist-value"],
+        kind: Kind::Memory { at: at!(hash_max_value), min: 0 },
+        default: "64",
+        doc: "Bytes of each field and value in it.",
+        ..DEFAULT
+    },
+    Parameter {
+        name: "list-max-listpack-size",
+        aliases: &["list-max-ziplist-size"],
+        kind: Kind::Signed {
+            at: at!(list_max_size),
+            min: -(INT_MAX as i64) - 1,
+            max: INT_MAX as i64,
+        },
+        default: "-2",
+        doc: "Size of a piece of a list: -1 to -5 for 4 to 64 KiB, above 0 elements.",
+        ..DEFAULT
+    },
+    Parameter {
+        name: "set-max-intset-entries",
+        kind: Kind::Int { at: at!(set_max_intset), min: 0, max: LONG_MAX },
+        default: "512",
+        doc: "Members of a set of integers in the small form.",
+        ..DEFAULT
+    },
+    Parameter {
+        name: "set-max-listpack-entries",
+        kind: Kind::Int { at: at!(set_max_entries), min: 0, max: LONG_MAX },
+        default: "128",
+        doc: "Members of a set in the small form.",
+        ..DEFAULT
+    },
+    Parameter {
+        name: "set-max-listpack-value",
+        kind: Kind::Int { at: at!(set_max_value), min: 0, max: LONG_MAX },
+        default: "64",
+        doc: "Bytes of each member in it.",
+        ..DEFAULT
+    },
+    Parameter {
+        name: "zset-max-listpack-entries",
+        aliases: &["zset-max-ziplist-entries"],
+        kind: Kind::Int { at: at!(zset_max_entries), min: 0, max: LONG_MAX },
+        default: "128",
+        doc: "Members of a sorted set in the small form.",
+        ..DEFAULT
+    },
+    Parameter {
+        name: "zset-max-listpack-value",
+        aliases: &["zset-max-ziplist-value"],
+        kind: Kind::Memory { at: at!(zset_max_value), min: 0 },
+        default: "64",
+        doc: "Bytes of each member in it.",
+        ..DEFAULT
+    },
+    Parameter {
+        name: "stream-node-max-bytes",
+        kind: Kind::Memory { at: at!(stream_node_bytes), min: 0 },
+        default: "4096",
+        doc: "Bytes of a piece of a stream; 0 is no limit.",
+        ..DEFAULT
+    },
+    Parameter {
+        name: "stream-node-max-entries",
+        kind: Kind::Int { at: at!(stream_node_entries), min: 0, max: LONG_MAX },
+        default: "100",
+        doc: "Entries of a piece of a stream; 0 is no limit.",
         ..DEFAULT
     },
     Parameter {
@@ -267,7 +352,7 @@ pub(super) const PARAMETERS: &[Parameter] = &[
     },
     Parameter {
         name: "aof-use-rdb-preamble",
-        kind: Kind::Fixed { value: "yes", reason: ONLY_YES },
+        kind: Kind::Fixed { value: "yes", reason: ONLY_YES, is_harmless: true },
         default: "yes",
         doc: "The log's base is an RDB file.",
         ..DEFAULT
@@ -347,7 +432,7 @@ pub(super) const PARAMETERS: &[Parameter] = &[
     },
     Parameter {
         name: "daemonize",
-        kind: Kind::Fixed { value: "no", reason: ONLY_NO },
+        kind: Kind::Fixed { value: "no", reason: ONLY_NO, is_harmless: true },
         default: "no",
         mutability: Immutable,
         doc: "The server stays in the foreground.",
@@ -355,7 +440,7 @@ pub(super) const PARAMETERS: &[Parameter] = &[
     },
     Parameter {
         name: "cluster-enabled",
-        kind: Kind::Fixed { value: "no", reason: ONLY_NO },
+        kind: Kind::Fixed { value: "no", reason: ONLY_NO, is_harmless: false },
         default: "no",
         mutability: Immutable,
         doc: "The server is no node of a cluster.",
@@ -378,8 +463,16 @@ pub(super) const PARAMETERS: &[Parameter] = &[
         ..DEFAULT
     },
     Parameter {
+        name: "replica-read-only",
+        aliases: &["slave-read-only"],
+        kind: Kind::Fixed { value: "yes", reason: ONLY_YES, is_harmless: false },
+        default: "yes",
+        doc: "A replica takes no writes of its own.",
+        ..DEFAULT
+    },
+    Parameter {
         name: "enable-module-command",
-        kind: Kind::Fixed { value: "no", reason: ONLY_NO },
+        kind: Kind::Fixed { value: "no", reason: ONLY_NO, is_harmless: false },
         default: "no",
         mutability: Immutable,
         doc: "There are no modules.",
@@ -388,7 +481,7 @@ pub(super) const PARAMETERS: &[Parameter] = &[
 ];
 
 const fn lazyfree(name: &'static str, doc: &'static str) -> Parameter {
-    let kind = Kind::Fixed { value: "yes", reason: ONLY_YES };
+    let kind = Kind::Fixed { value: "yes", reason: ONLY_YES, is_harmless: true };
     Parameter { name, kind, default: "yes", doc, ..DEFAULT }
 }
 
@@ -399,7 +492,7 @@ pub(super) fn find(name: &str) -> Option<&'static Parameter> {
 
 /// All names and aliases.
 pub(super) fn names() -> impl Iterator<Item = (&'static str, &'static Parameter)> {
-    PARAMETERS.iter().flat_map(|parameter| {
+    all().flat_map(|parameter| {
         let names = std::iter::once(&parameter.name).chain(parameter.aliases);
         names.map(move |name| (*name, parameter))
     })

@@ -363,3 +363,140 @@ fn words() {
         assert_eq!(file::split_words(line), expected, "{line}");
     }
 }
+
+/// The lines of Debian's redis.conf (7.0) that are not about a path.
+const STOCK: &str = r#"
+bind 127.0.0.1 -::1
+protected-mode yes
+port 6379
+tcp-backlog 511
+timeout 0
+tcp-keepalive 300
+daemonize yes
+pidfile /run/redis/redis-server.pid
+loglevel notice
+databases 16
+always-show-logo no
+set-proc-title yes
+proc-title-template "{title} {listen-addr} {server-mode}"
+stop-writes-on-bgsave-error yes
+rdbcompression yes
+rdbchecksum yes
+dbfilename dump.rdb
+rdb-del-sync-files no
+replica-serve-stale-data yes
+replica-read-only yes
+repl-diskless-sync yes
+repl-diskless-sync-delay 5
+repl-diskless-sync-max-replicas 0
+repl-diskless-load disabled
+repl-disable-tcp-nodelay no
+replica-priority 100
+acllog-max-len 128
+lazyfree-lazy-eviction no
+lazyfree-lazy-expire no
+lazyfree-lazy-server-del no
+replica-lazy-flush no
+lazyfree-lazy-user-del no
+lazyfree-lazy-user-flush no
+oom-score-adj no
+oom-score-adj-values 0 200 800
+disable-thp yes
+appendonly no
+appendfilename "appendonly.aof"
+appenddirname "appendonlydir"
+appendfsync everysec
+no-appendfsync-on-rewrite no
+auto-aof-rewrite-percentage 100
+auto-aof-rewrite-min-size 64mb
+aof-load-truncated yes
+aof-use-rdb-preamble yes
+aof-timestamp-enabled no
+slowlog-log-slower-than 10000
+slowlog-max-len 128
+latency-monitor-threshold 0
+notify-keyspace-events ""
+hash-max-listpack-entries 512
+hash-max-listpack-value 64
+list-max-listpack-size -2
+list-compress-depth 0
+set-max-intset-entries 512
+zset-max-listpack-entries 128
+zset-max-listpack-value 64
+hll-sparse-max-bytes 3000
+stream-node-max-bytes 4096
+stream-node-max-entries 100
+activerehashing yes
+client-output-buffer-limit normal 0 0 0
+client-output-buffer-limit replica 256mb 64mb 60
+client-output-buffer-limit pubsub 32mb 8mb 60
+hz 10
+dynamic-hz yes
+aof-rewrite-incremental-fsync yes
+rdb-save-incremental-fsync yes
+jemalloc-bg-thread yes
+"#;
+
+#[test]
+fn a_stock_file_is_taken_and_nothing_in_it_is_passed_over_silently() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("redis.conf");
+    std::fs::write(&file, STOCK).unwrap();
+    let config = Config::from_args(&[file.display().to_string()]).unwrap();
+    assert!(!config.appendonly());
+    assert_eq!(config.limits(), Limits::default());
+    let idle = config.without_effect();
+    for name in ["daemonize", "pidfile", "lazyfree-lazy-expire", "repl-diskless-sync"] {
+        assert!(idle.contains(&name), "{name}");
+    }
+    for name in ["appendonly", "replica-read-only", "hash-max-listpack-entries", "hz"] {
+        assert!(!idle.contains(&name), "{name}");
+    }
+    // What is true of the server is shown, and what is only kept as it was given.
+    assert_eq!(get(&config, "daemonize"), "no");
+    assert_eq!(get(&config, "lazyfree-lazy-expire"), "yes");
+    assert_eq!(get(&config, "replica-lazy-flush"), "no");
+    assert_eq!(get(&config, "oom-score-adj-values"), "0 200 800");
+    assert_eq!(get(&config, "proc-title-template"), "{title} {listen-addr} {server-mode}");
+    assert!(Config::default().without_effect().is_empty());
+    assert!(load("--replica-read-only no").is_err());
+    assert!(load("--repl-timeout 0").unwrap_err().contains("between 1 and 2147483647"));
+}
+
+#[test]
+fn limits_of_the_small_forms() {
+    let mut config = Config::default();
+    assert_eq!(config.limits(), Limits::default());
+    let changed = set(
+        &mut config,
+        &[
+            ("hash-max-ziplist-entries", "7"),
+            ("zset-max-listpack-value", "1kb"),
+            ("list-max-ziplist-size", "-5"),
+            ("stream-node-max-bytes", "0"),
+        ],
+    );
+    assert_eq!(changed.unwrap().len(), 4);
+    let expected = Limits {
+        hash_entries: 7,
+        zset_value: 1024,
+        list_size: -5,
+        stream_node_bytes: 0,
+        ..Limits::default()
+    };
+    assert_eq!(config.limits(), expected);
+    assert_eq!(get(&config, "list-max-listpack-size"), "-5");
+    assert_eq!(get(&config, "hash-max-listpack-entries"), "7");
+    for (name, value, why) in [
+        ("list-max-listpack-size", "2147483648", "between -2147483648 and 2147483647 inclusive"),
+        ("hash-max-listpack-entries", "-1", "between 0 and 9223372036854775807 inclusive"),
+        ("hash-max-listpack-value", "-1", "argument must be a memory value"),
+        ("set-max-listpack-value", "1kb", "argument couldn't be parsed into an integer"),
+        ("slowlog-log-slower-than", "-2", "between -1 and 9223372036854775807 inclusive"),
+        ("repl-diskless-load", "x", "disabled, on-empty-db, swapdb, flush-before-load"),
+    ] {
+        let error = set(&mut config, &[(name, value)]).unwrap_err();
+        assert!(error.contains(why), "{name} {value}: {error}");
+    }
+    assert!(Config::has_effect("hz") && !Config::has_effect("repl-timeout"));
+}

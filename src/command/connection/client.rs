@@ -1,10 +1,11 @@
 //! CLIENT: connections, this one and the others.
 //!
-//! PAUSE, UNPAUSE, UNBLOCK, TRACKING, CACHING, GETREDIR, TRACKINGINFO and IMPORT-SOURCE come with
-//! what they are about.
+//! TRACKING, CACHING, GETREDIR, TRACKINGINFO and IMPORT-SOURCE come with what they are about.
 
 use super::filter::Filter;
-use super::{Action, Answer, CONNECTION, Call, Command, Control, Error, Flag, Handler, Result};
+use super::{
+    Action, Answer, CONNECTION, Call, Command, Control, Error, Flag, Handler, Result, wait,
+};
 use crate::command::error::c_text;
 use crate::command::help;
 use crate::resp::Reply;
@@ -159,6 +160,7 @@ pub const CLIENT: Command = Command {
             handler: Handler::Control(no_touch),
             ..PART
         },
+        wait::PAUSE,
         Command {
             name: "reply",
             summary: "Switches replies to the connection on, off, or off for one command.",
@@ -202,6 +204,8 @@ pub const CLIENT: Command = Command {
             handler: Handler::Control(setname),
             ..PART
         },
+        wait::UNBLOCK,
+        wait::UNPAUSE,
         Command {
             name: "help",
             example: r#"

@@ -6,10 +6,12 @@
 //! | `auth` | HELLO, AUTH |
 //! | `client` | CLIENT |
 //! | `filter` | the filters of CLIENT LIST and CLIENT KILL |
+//! | `wait` | CLIENT PAUSE, UNPAUSE, UNBLOCK |
 
 mod auth;
 mod client;
 mod filter;
+mod wait;
 
 use super::{Action, Answer, Call, Command, Control, Error, Flag, Group, Handler, Result};
 use crate::keyspace::Db;

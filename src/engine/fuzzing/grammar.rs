@@ -43,10 +43,18 @@ impl<'a> Choices<'a> {
     }
 }
 
-/// Not drawn: they work on files or end the process, or their arguments have nothing to do with
-/// data.
-const EXCLUDED: &[&str] =
-    &["bgrewriteaof", "bgsave", "config|rewrite", "config|set", "debug", "save", "shutdown"];
+/// Not drawn: they work on files, end the process or stop everything, or their arguments have
+/// nothing to do with data.
+const EXCLUDED: &[&str] = &[
+    "bgrewriteaof",
+    "bgsave",
+    "client|pause",
+    "config|rewrite",
+    "config|set",
+    "debug",
+    "save",
+    "shutdown",
+];
 
 /// A command and its syntax, read once.
 type Drawn = (&'static Resolved, Vec<Argument<'static>>);

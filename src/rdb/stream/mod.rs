@@ -1,13 +1,14 @@
-//! Streams.
+//! Streams, both ways.
 //!
 //! ```text
-//! 15  nodes length last groups                         19, 21  nodes length last first deleted added groups
+//! 15      nodes length last groups
+//! 19, 21  nodes length last first deleted added groups
 //!
 //! nodes      count (string string)*      master id (16 bytes, big-endian), listpack (`node.rs`)
 //! last, first, deleted                   ids: length length      added: length
 //! groups     count (name last [read] pending consumers)*         read: length, -1: unknown
 //! pending    count (id16 time64 deliveries)*                     time: unix ms; deliveries: length
-//! consumers  count (name seen64 [active64] count (id16)*)*       read: not in 15; active: only in 21
+//! consumers  count (name seen64 [active64] count (id16)*)*       active: only in 21; read: not in 15
 //! ```
 //!
 //! We write 19, and 21 where the format has it.
@@ -19,8 +20,8 @@ mod write;
 
 use std::borrow::Cow;
 
+pub use node::Pair;
 pub use crate::types::stream::StreamId as Id;
-
 pub(super) use read::read;
 pub(super) use write::write;
 pub use write::{ConsumerFacts, GroupFacts, GroupSource, StreamFacts, StreamSource};

@@ -15,9 +15,12 @@ use crate::types::packed::{self, Element};
 const DELETED: i64 = 1;
 const SAME_FIELDS: i64 = 2;
 
+/// A field and its value.
+pub type Pair<'a> = (Element<'a>, Element<'a>);
+
 impl Node<'_> {
     /// Visits the live entries: their ids, fields and values.
-    pub fn each<'n>(&'n self, f: &mut dyn FnMut(Id, &[(Element<'n>, Element<'n>)])) {
+    pub fn each<'n>(&'n self, f: &mut dyn FnMut(Id, &[Pair<'n>])) {
         let bytes: &'n [u8] = &self.listpack;
         let end = bytes.len().saturating_sub(1);
         let entries = bytes.get(HEAD_BYTES..end).unwrap_or_default();
@@ -86,7 +89,7 @@ impl<'a, I: Iterator<Item = Element<'a>>> Elements<I> {
     }
 }
 
-type Visit<'v, 'n> = &'v mut dyn FnMut(Id, bool, &[(Element<'n>, Element<'n>)]);
+type Visit<'v, 'n> = &'v mut dyn FnMut(Id, bool, &[Pair<'n>]);
 
 /// Visits all entries, deleted ones too (`false`).
 fn walk<'n>(master: Id, entries: &'n [u8], visit: Visit<'_, 'n>) -> Result<(), &'static str> {
@@ -125,7 +128,7 @@ fn read_fields<'n, I: Iterator<Item = Element<'n>>>(
     entry: &mut Elements<I>,
     flags: i64,
     names: &[Element<'n>],
-    pairs: &mut Vec<(Element<'n>, Element<'n>)>,
+    pairs: &mut Vec<Pair<'n>>,
 ) -> Result<bool, &'static str> {
     pairs.clear();
     let elements = if flags & SAME_FIELDS != 0 {

@@ -238,7 +238,8 @@ fn damage_under_a_right_checksum_is_survived() {
 
 type Legacy<'a> = (&'a [u8], &'a [&'a str]);
 
-/// Values in the encodings of older servers. redis-server 7.0.15 takes each with RESTORE.
+/// Values in the encodings of older servers. redis-server 7.0.15 and Valkey 9.1.2 take each but the
+/// last two with RESTORE.
 const LEGACY: &[Legacy<'_>] = &[
     // A plain list, set, sorted set (with text, inf and -inf as scores), hash.
     (b"\x01\x03\x01a\xc0\x05\x00", &["a", "5", ""]),
@@ -246,19 +247,19 @@ const LEGACY: &[Legacy<'_>] = &[
     (b"\x03\x03\x01a\x031.5\x01b\xfe\x01c\xff", &["a 1.5", "b inf", "c -inf"]),
     (b"\x04\x01\x01f\x01v", &["f=v None"]),
     // A zipmap with a free byte behind a value.
-    (b"\x09\x10\x02\x01a\x02\x01xy.\x01b\x01\x00z\xff", &["a=xy None", "b=z None"]),
+    (b"\x09\x0e\x02\x01a\x02\x01xy.\x01b\x01\x00z\xff", &["a=xy None", "b=z None"]),
     // A ziplist of "ab", 3, 300, -70000 (24 bits), 100000000 (32), 5000000000, -100 (8).
     (
-        b"\x0a\x2f\x2f\x00\x00\x00\x2b\x00\x00\x00\x07\x00\
+        b"\x0a\x2d\x2d\x00\x00\x00\x29\x00\x00\x00\x07\x00\
         \x00\x02ab\x04\xf4\x02\xc0\x2c\x01\x04\xf0\x90\xee\xfe\x05\xd0\x00\xe1\xf5\x05\
         \x06\xe0\x00\xf2\x05\x2a\x01\x00\x00\x00\x0a\xfe\x9c\xff",
         &["ab", "3", "300", "-70000", "100000000", "5000000000", "-100"],
     ),
     (b"\x0b\x0c\x02\x00\x00\x00\x02\x00\x00\x00\xff\xff\x07\x00", &["-1", "7"]),
     // Ziplists of member and score, and of field and value.
-    (b"\x0c\x12\x12\x00\x00\x00\x0d\x00\x00\x00\x02\x00\x00\x01m\x03\x032.5\xff", &[]),
-    (b"\x0d\x10\x10\x00\x00\x00\x0d\x00\x00\x00\x02\x00\x00\x01f\x03\x01v\xff", &["f=v None"]),
-    (b"\x0e\x01\x10\x10\x00\x00\x00\x0d\x00\x00\x00\x02\x00\x00\x01f\x03\x01v\xff", &["f", "v"]),
+    (b"\x0c\x13\x13\x00\x00\x00\x0d\x00\x00\x00\x02\x00\x00\x01m\x03\x032.5\xff", &["m 2.5"]),
+    (b"\x0d\x11\x11\x00\x00\x00\x0d\x00\x00\x00\x02\x00\x00\x01f\x03\x01v\xff", &["f=v None"]),
+    (b"\x0e\x01\x11\x11\x00\x00\x00\x0d\x00\x00\x00\x02\x00\x00\x01f\x03\x01v\xff", &["f", "v"]),
     // A quicklist with a node of one element.
     (b"\x12\x02\x01\x03abc\x02\x0a\x0a\x00\x00\x00\x01\x00\x811\x02\xff", &["abc", "1"]),
     // Redis 7.4: field expiries, the second relative to 4,102,444,800,000.
@@ -280,9 +281,7 @@ fn encodings_of_older_servers() {
         let payload = payload(body, 12);
         let value = dump::decode(&payload, &mut scratch)
             .unwrap_or_else(|error| panic!("{}: {error:?}", body.escape_ascii()));
-        if !expected.is_empty() {
-            assert_eq!(fuzzing::tell(&value), *expected);
-        }
+        assert_eq!(fuzzing::tell(&value), *expected);
         fuzzing::dump_as(body, 12);
     }
 }
@@ -446,6 +445,36 @@ fn stream_of(entries: &[(u8, Vec<u8>, bool)]) -> Stream<'static> {
     stream
 }
 
+/// Writes values, and reads them whole and in pieces.
+fn there_and_back(options: &WriterOptions, values: &[(&str, ValueRef<'_>)], piece: usize) -> Told {
+    let mut writer = Writer::begin(Vec::new(), options, &[]).unwrap();
+    for (key, value) in values {
+        if *key != "expiring" || options.format != Format::V10 {
+            writer.value(key.as_bytes(), value, None, Hint::None).unwrap();
+        }
+    }
+    let bytes = writer.finish().unwrap().out;
+    let found = told(&bytes);
+    let mut content = Told::default();
+    let mut loader = Loader::new(LoadOptions::default());
+    for piece in bytes.chunks(piece) {
+        loader.feed(piece, &mut content).unwrap();
+    }
+    assert_eq!(content, found);
+    found
+}
+
+/// A list of these elements, the first half in one chunk.
+fn list_of(elements: &[Vec<u8>]) -> List<'static> {
+    let (chunk, rest) = elements.split_at(elements.len() / 2);
+    let mut list = List::default();
+    if !chunk.is_empty() {
+        list.chunks.push(Chunk::Packed(chunk.iter().collect()));
+    }
+    list.chunks.extend(rest.iter().map(|element| Chunk::Element(owned(element))));
+    list
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(100))]
     #[test]
@@ -474,12 +503,7 @@ proptest! {
             expiring.set_with(element, b"v", expiry, &limits, &mut heap);
             zset.insert(element.clone(), if scores[index].is_nan() { 0.0 } else { scores[index] });
         }
-        let (chunk, rest) = elements.split_at(elements.len() / 2);
-        let mut list = List::default();
-        if !chunk.is_empty() {
-            list.chunks.push(Chunk::Packed(chunk.iter().collect()));
-        }
-        list.chunks.extend(rest.iter().map(|element| Chunk::Element(owned(element))));
+        let list = list_of(&elements);
         let zset = if small {
             let mut packed = Packed::new();
             zset.iter().for_each(|(member, score)| { packed.insert_scored(*score, member); });
@@ -499,26 +523,15 @@ proptest! {
         let mut first = None;
         for format in [Format::Valkey80, Format::V12, Format::V10] {
             let options = WriterOptions { compression, format, checksum: true };
-            let mut writer = Writer::begin(Vec::new(), &options, &[]).unwrap();
-            for (key, value) in &values {
-                if *key != "expiring" || format != Format::V10 {
-                    writer.value(key.as_bytes(), value, None, Hint::None).unwrap();
-                }
-            }
-            let bytes = writer.finish().unwrap().out;
-            let found = told(&bytes);
+            let found = there_and_back(&options, &values, piece);
             prop_assert_eq!(&found.0["list"].1, &fuzzing::list(&list));
             prop_assert_eq!(&found.0["zset"].1, &fuzzing::zset(&zset));
             prop_assert_eq!(found.0["set"].1.len(), set.len());
-            let mut content = Told::default();
-            let mut loader = Loader::new(LoadOptions::default());
-            for piece in bytes.chunks(piece) {
-                loader.feed(piece, &mut content).unwrap();
-            }
-            prop_assert_eq!(&content, &found);
+            // Version 10 has no field expiries, and one time for a stream's consumer.
+            let lost = |key: &str| format == Format::V10 && matches!(key, "expiring" | "stream");
             let contents = |told: &Told| {
                 told.0.iter().map(|(key, (_, lines))| (key.clone(), lines.clone()))
-                    .filter(|(key, _)| format != Format::V10 || key != "expiring" && key != "stream")
+                    .filter(|(key, _)| !lost(key))
                     .collect::<Vec<_>>()
             };
             if let Some(first) = &first {

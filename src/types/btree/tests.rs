@@ -251,7 +251,7 @@ proptest! {
         let mut tree: Tree<Items> = Tree::new();
         let mut twin = std::collections::BTreeSet::new();
         for (n, &(key, remove)) in keys.iter().enumerate() {
-            let near = |sep: &Box<u64>| **sep <= key;
+            let near = |sep: &<Items as Leaf>::Sep| **sep <= key;
             let place = tree.leaf_for(near).map(|(leaf, rank)| {
                 (leaf.0.binary_search(&key).is_ok(), rank + leaf.0.partition_point(|&k| k < key))
             });

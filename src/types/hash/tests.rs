@@ -112,7 +112,8 @@ proptest! {
                 }
                 Edit::SetWith(field, value, expiry) => {
                     let kept = twin.get(&field).and_then(|(_, expiry)| *expiry);
-                    let new = twin.insert(field.clone(), (value.clone(), expiry.or(kept))).is_none();
+                    let pair = (value.clone(), expiry.or(kept));
+                    let new = twin.insert(field.clone(), pair).is_none();
                     let expiry = expiry.map_or(Expiry::Keep, Expiry::At);
                     prop_assert_eq!(hash.set_with(&field, &value, expiry, &limits, &mut heap), new);
                 }

@@ -71,6 +71,11 @@ impl List {
         };
     }
 
+    /// How many chunks there are. Looks at the inner nodes only.
+    pub fn chunks(&self) -> usize {
+        self.tree.leaves(..).count()
+    }
+
     /// Bytes of all elements packed into one block, as long as they are at most `max`.
     pub(super) fn packed_bytes(&self, max: usize) -> Option<usize> {
         // Chunks have at most as much unused room as is used, and a little.

@@ -93,11 +93,15 @@ impl Packed {
     /// Takes a listpack's entries: verbatim if they are in the form that we write, else encoded
     /// again. None if there are more than [`PackedRef::LEN_MAX`].
     pub fn from_entries(entries: &[u8]) -> Result<Option<Packed>, Malformed> {
-        let Checked { count, canonical } = check(entries)?;
-        Ok(match count {
-            0..=PackedRef::LEN_MAX if canonical => Some(Packed::from_checked(entries, count)),
-            0..=PackedRef::LEN_MAX => Some(elements(entries).collect()),
-            _ => None,
-        })
+        Ok(Packed::from_checked(entries, check(entries)?))
+    }
+
+    /// As [`Packed::from_entries`], with what [`check()`] said of these entries.
+    pub fn from_checked(entries: &[u8], checked: Checked) -> Option<Packed> {
+        match checked {
+            Checked { count, .. } if count > PackedRef::LEN_MAX => None,
+            Checked { count, canonical: true } => Some(Packed::verbatim(entries, count)),
+            Checked { canonical: false, .. } => Some(elements(entries).collect()),
+        }
     }
 }

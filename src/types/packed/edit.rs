@@ -201,8 +201,8 @@ impl Packed {
         self.0[..2].copy_from_slice(&(len as u16).to_le_bytes());
     }
 
-    /// Takes entries that were checked as they are.
-    pub(super) fn from_checked(entries: &[u8], count: usize) -> Packed {
+    /// Takes so many entries as they are.
+    pub(super) fn verbatim(entries: &[u8], count: usize) -> Packed {
         let mut packed = Packed::with_capacity(entries.len());
         packed.0.extend_from_slice(entries);
         packed.count(count);

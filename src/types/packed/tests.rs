@@ -144,7 +144,8 @@ proptest! {
         (prop_oneof![-3i32..3, any::<i32>()], 0u8..4, "[a-c]{0,2}|[0-9]"), 0..40)) {
         let (mut packed, mut twin) = (Packed::new(), Vec::<(f64, Vec<u8>)>::new());
         for (whole, quarters, member) in members {
-            let (score, member) = (f64::from(whole) + f64::from(quarters) / 4.0, member.into_bytes());
+            let score = f64::from(whole) + f64::from(quarters) / 4.0;
+            let member = member.into_bytes();
             let there = twin.iter().position(|(_, other)| *other == member);
             prop_assert_eq!(
                 packed.remove_scored(&member), there.map(|index| twin.remove(index).0));

@@ -162,6 +162,7 @@ impl Scores {
     #[inline]
     fn under(&self, hash: u32) -> std::ops::Range<usize> {
         let hashes = &self.bytes.as_chunks::<4>().0[..self.count as usize];
+        paged::prefetch(hashes);
         let start = hashes.partition_point(|&other| u32::from_le_bytes(other) < hash);
         let same = hashes[start..].iter().take_while(|&&other| u32::from_le_bytes(other) == hash);
         start..start + same.count()

@@ -8,6 +8,7 @@
 
 use std::cmp::Ordering;
 
+use crate::paged;
 use crate::types::allocation;
 use crate::types::btree::{Edge, Leaf};
 
@@ -150,6 +151,21 @@ impl Items {
         }
     }
 
+    /// Changes the ends from an item on.
+    fn move_ends(&mut self, from: usize, to: impl Fn(usize) -> usize) {
+        let ends = self.ends_at()..self.members_at();
+        let ends = &mut self.bytes[ends];
+        if self.long {
+            for end in &mut ends.as_chunks_mut().0[from..] {
+                *end = (to(u32::from_le_bytes(*end) as usize) as u32).to_le_bytes();
+            }
+        } else {
+            for end in &mut ends.as_chunks_mut().0[from..] {
+                *end = (to(usize::from(u16::from_le_bytes(*end))) as u16).to_le_bytes();
+            }
+        }
+    }
+
     /// Where a member begins, from the first member.
     #[inline(always)]
     fn start(&self, index: usize) -> usize {
@@ -189,6 +205,7 @@ impl Items {
     /// How many items at the beginning satisfy a predicate, which none behind them does.
     #[inline]
     pub(super) fn partition_point(&self, mut pred: impl FnMut(f64, &Self, usize) -> bool) -> usize {
+        paged::prefetch(&self.bytes[..self.ends_at()]);
         let (mut low, mut high) = (0, self.count as usize);
         while low < high {
             let middle = usize::midpoint(low, high);
@@ -234,9 +251,7 @@ impl Items {
         self.count += 1;
         self.width.write(&mut self.bytes, at, score);
         self.set_end(at, start + member.len());
-        for index in at + 1..=count {
-            self.set_end(index, self.end(index) + member.len());
-        }
+        self.move_ends(at + 1, |end| end + member.len());
         let to = self.members_at() + start;
         self.bytes[to..to + member.len()].copy_from_slice(member);
     }
@@ -247,9 +262,7 @@ impl Items {
         let (width, end_bytes) = (self.width.bytes(), self.end_bytes());
         let start = self.start(at);
         let length = self.end(at) - start;
-        for index in at + 1..count {
-            self.set_end(index, self.end(index) - length);
-        }
+        self.move_ends(at + 1, |end| end - length);
         allocation::close(
             &mut self.bytes,
             [

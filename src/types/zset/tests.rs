@@ -171,7 +171,10 @@ proptest! {
         let mut twin = Twin::default();
         twin.0.extend(items.iter().map(|(n, score)| (member(*n), *score)));
         let set = Zset::build(twin.0.iter().map(|(m, s)| (*s, m)).collect()).unwrap();
-        let bound = |score, open| if open { Bound::Excluded(score) } else { Bound::Included(score) };
+        let bound = |score, open: bool| match open {
+            true => Bound::Excluded(score),
+            false => Bound::Included(score),
+        };
         let (low, high) = (bound(min, open[0]), bound(max, open[1]));
         let expected: Vec<_> = twin.ordered().into_iter().filter(|(_, score)| {
             (*score > min || (!open[0] && *score == min))

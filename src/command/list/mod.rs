@@ -1,0 +1,140 @@
+//! The commands of lists.
+//!
+//! | file | commands |
+//! |---|---|
+//! | `push` | LPUSH, RPUSH, LPUSHX, RPUSHX |
+//! | `pop` | LPOP, RPOP, LMPOP |
+//! | `look` | LLEN, LINDEX, LRANGE |
+//! | `find` | LPOS |
+//! | `edit` | LSET, LINSERT, LREM, LTRIM |
+//! | `transfer` | LMOVE, RPOPLPUSH, LMOVEM |
+//! | `blocking` | BLPOP, BRPOP, BLMPOP, BLMOVE, BRPOPLPUSH, BLMOVEM: the same, with waiting |
+//!
+//! Records: what pops is LPOP or RPOP, with its count if that is not 1; what moves one element is
+//! LMOVE; LMOVEM of several is a push and a pop.
+
+mod blocking;
+mod edit;
+mod find;
+mod look;
+mod pop;
+mod push;
+mod transfer;
+
+use super::{Call, Command, DEFAULT, Error, Group, Result};
+use crate::resp::Reply;
+use crate::types::list::Side;
+use crate::types::packed::Element;
+use std::ops::Range;
+
+/// What the group's entries have in common.
+const LIST: Command = Command { group: Group::List, ..DEFAULT };
+
+/// The entries of this group.
+pub(super) const COMMANDS: &[Command] = &[
+    blocking::BLMOVE,
+    blocking::BLMOVEM,
+    blocking::BLMPOP,
+    blocking::BLPOP,
+    blocking::BRPOP,
+    blocking::BRPOPLPUSH,
+    look::LINDEX,
+    edit::LINSERT,
+    look::LLEN,
+    transfer::LMOVE,
+    transfer::LMOVEM,
+    pop::LMPOP,
+    pop::LPOP,
+    find::LPOS,
+    push::LPUSH,
+    push::LPUSHX,
+    look::LRANGE,
+    edit::LREM,
+    edit::LSET,
+    edit::LTRIM,
+    pop::RPOP,
+    transfer::RPOPLPUSH,
+    push::RPUSH,
+    push::RPUSHX,
+];
+
+/// An argument that is LEFT or RIGHT.
+fn side(call: &Call<'_>, index: usize) -> Result<Side> {
+    if call.is(index, "LEFT") {
+        Ok(Side::Left)
+    } else if call.is(index, "RIGHT") {
+        Ok(Side::Right)
+    } else {
+        Err(Error::Syntax)
+    }
+}
+
+/// An element as a reply, from where it lies.
+#[inline]
+fn borrowed(element: Element<'_>) -> Reply<'_> {
+    match element {
+        Element::Int(number) => Reply::BulkInt(number),
+        Element::Bytes(bytes) => Reply::Bulk(bytes),
+    }
+}
+
+/// An element as a reply that outlives a change of its list.
+#[inline]
+fn owned(element: Element<'_>) -> Reply<'static> {
+    match element {
+        Element::Int(number) => Reply::BulkInt(number),
+        Element::Bytes(bytes) => Reply::from_vec(bytes.to_vec()),
+    }
+}
+
+/// The element that an index means, counted from the tail if it is negative.
+#[inline]
+fn resolved(index: i64, len: usize) -> Option<usize> {
+    let index = if index < 0 { index.checked_add_unsigned(len as u64)? } else { index };
+    usize::try_from(index).ok().filter(|index| *index < len)
+}
+
+/// The elements that LRANGE and LTRIM mean by two indexes, both included and counted from the tail
+/// if they are negative; an empty range if there are none.
+fn range(start: i64, stop: i64, len: usize) -> Range<usize> {
+    let from_tail = |index: i64| if index < 0 { index.saturating_add(len as i64) } else { index };
+    let start = usize::try_from(from_tail(start).max(0)).unwrap_or(usize::MAX);
+    // A stop before the head leaves nothing.
+    let end = usize::try_from(from_tail(stop).saturating_add(1)).unwrap_or(0).min(len);
+    if start < end { start..end } else { 0..0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn indexes_from_either_end() {
+        for (index, expected) in
+            [(0, Some(0)), (2, Some(2)), (3, None), (-1, Some(2)), (-3, Some(0)), (-4, None)]
+        {
+            assert_eq!(resolved(index, 3), expected, "{index}");
+        }
+        assert_eq!(resolved(i64::MIN, 3), None);
+        assert_eq!(resolved(i64::MAX, 3), None);
+    }
+
+    #[test]
+    fn ranges_are_cut_to_the_list() {
+        for (start, stop, expected) in [
+            (0, -1, 0..5),
+            (1, 2, 1..3),
+            (-2, -1, 3..5),
+            (-100, 1, 0..2),
+            (3, 100, 3..5),
+            (2, 1, 0..0),
+            (5, 9, 0..0),
+            (0, -6, 0..0),
+            (0, i64::MIN, 0..0),
+            (i64::MIN, i64::MAX, 0..5),
+            (i64::MAX, i64::MAX, 0..0),
+        ] {
+            assert_eq!(range(start, stop, 5), expected, "{start} {stop}");
+        }
+    }
+}

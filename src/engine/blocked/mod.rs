@@ -1,0 +1,445 @@
+//! Calls that wait: parked until a record touches one of their keys, then run again from the start.
+//!
+//! ```text
+//! run ──Wait──► parked:  its keys ──► a queue a key, first come first served
+//!                        its deadline ──► in order, for the server's timer
+//! record ──touched──► ready keys, in order ──► the calls of each, one by one, run again ──Now──► outbox
+//!                         ▲                                                        └─ its records ─┐
+//!                         └────────────────────────────────────────────────────────────────────────┘
+//! ```
+//!
+//! As in Redis, what a command has made ready is served right behind it, before the next command of
+//! the round. What is served may make other keys ready (BLMOVE); they come behind those that are.
+//! While writes are refused or paused nothing is served: the keys stay ready.
+
+use super::dispatch::{Done, Flow};
+use super::{Engine, Message};
+use crate::admin::ClientId;
+use crate::base::clock::UnixMs;
+use crate::command::table::Resolved;
+use crate::command::{Call, Error, Handler, Served, Wait};
+use crate::keyspace::tx::TouchedKey;
+use crate::keyspace::{Db, Key, Tx};
+use crate::log::Lsn;
+use crate::resp::{Mark, Out, Reply, encode};
+use std::collections::{BTreeSet, HashMap, VecDeque};
+
+/// A key of a database, by its hash.
+type Place = (Db, u64);
+
+/// The parked calls. A call's number counts up, so it is also its place in every queue.
+#[derive(Default)]
+pub(super) struct Blocked {
+    calls: HashMap<u64, Parked>,
+    queues: HashMap<Place, Queue>,
+    deadlines: BTreeSet<(UnixMs, u64)>,
+    /// Keys that were touched and whose queues have not been looked at since, in order.
+    ready: VecDeque<Place>,
+    last_number: u64,
+}
+
+/// A parked call.
+struct Parked {
+    client: ClientId,
+    command: &'static Resolved,
+    arguments: Vec<Vec<u8>>,
+    db: Db,
+    keys: Vec<u64>,
+    deadline: Option<UnixMs>,
+    null: Reply<'static>,
+    ends_with_error: bool,
+}
+
+/// Who waits for a key.
+struct Queue {
+    /// Numbers of calls.
+    waiters: BTreeSet<u64>,
+    /// The key; none if there are several of one hash.
+    key: Option<Box<[u8]>>,
+    /// How many of the waiters must be run when there is no such key any more: an error ends
+    /// them.
+    heirs: usize,
+    /// Whether it stands in [`Blocked::ready`].
+    is_ready: bool,
+}
+
+/// How many calls wait, and for how many keys: INFO.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct BlockedCounts {
+    /// Calls.
+    pub calls: usize,
+    /// Calls with a deadline.
+    pub with_deadline: usize,
+    /// Keys.
+    pub keys: usize,
+    /// Keys whose removal ends a wait.
+    pub keys_on_nokey: usize,
+}
+
+impl Blocked {
+    /// Whether nothing waits.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.calls.is_empty()
+    }
+
+    /// Whether keys were touched that nobody was served from yet.
+    #[inline]
+    pub fn has_ready(&self) -> bool {
+        !self.ready.is_empty()
+    }
+
+    /// The next deadline.
+    pub fn next_deadline(&self) -> Option<UnixMs> {
+        self.deadlines.first().map(|(deadline, _)| *deadline)
+    }
+
+    pub fn counts(&self) -> BlockedCounts {
+        BlockedCounts {
+            calls: self.calls.len(),
+            with_deadline: self.deadlines.len(),
+            keys: self.queues.len(),
+            keys_on_nokey: self.queues.values().filter(|queue| queue.heirs > 0).count(),
+        }
+    }
+
+    /// Notes that a record has touched a key.
+    pub fn touch(&mut self, touched: TouchedKey) {
+        match touched {
+            TouchedKey::Key(db, hash) => self.make_ready((db, hash)),
+            TouchedKey::Database(db) => self.make_all_ready(|place| place.0 == db),
+            TouchedKey::All => self.make_all_ready(|_| true),
+        }
+    }
+
+    fn make_ready(&mut self, place: Place) {
+        if let Some(queue) = self.queues.get_mut(&place)
+            && !queue.is_ready
+        {
+            queue.is_ready = true;
+            self.ready.push_back(place);
+        }
+    }
+
+    /// Whole databases have changed: whoever has waited longest comes first.
+    fn make_all_ready(&mut self, includes: impl Fn(&Place) -> bool) {
+        let places = self.queues.iter().filter(|(place, _)| includes(place));
+        let mut places: Vec<_> =
+            places.map(|(place, queue)| (queue.waiters.first().copied(), *place)).collect();
+        places.sort_unstable();
+        for (_, place) in places {
+            self.make_ready(place);
+        }
+    }
+
+    fn park(&mut self, parked: Parked, keys: &[Key<'_>]) -> u64 {
+        self.last_number += 1;
+        let number = self.last_number;
+        for key in keys {
+            let place = (parked.db, key.hash);
+            let queue = self.queues.entry(place).or_insert_with(|| Queue {
+                waiters: BTreeSet::new(),
+                key: Some(key.bytes.into()),
+                heirs: 0,
+                is_ready: false,
+            });
+            if queue.key.as_deref() != Some(key.bytes) {
+                queue.key = None;
+            }
+            // A key may be named twice.
+            if queue.waiters.insert(number) {
+                queue.heirs += usize::from(parked.ends_with_error);
+            }
+        }
+        self.deadlines.extend(parked.deadline.map(|deadline| (deadline, number)));
+        self.calls.insert(number, parked);
+        number
+    }
+
+    /// Takes a call out of its queues.
+    fn unlink(&mut self, number: u64, parked: &Parked) {
+        for hash in &parked.keys {
+            let place = (parked.db, *hash);
+            let Some(queue) = self.queues.get_mut(&place) else { continue };
+            if queue.waiters.remove(&number) {
+                queue.heirs -= usize::from(parked.ends_with_error);
+            }
+            if queue.waiters.is_empty() {
+                self.queues.remove(&place);
+            }
+        }
+        if let Some(deadline) = parked.deadline {
+            self.deadlines.remove(&(deadline, number));
+        }
+    }
+
+    /// The first call behind the one numbered `after` in the queue of a key. If there is no such
+    /// key, only those that this concerns.
+    fn next_waiter(&self, place: Place, after: u64, is_absent: bool) -> Option<u64> {
+        let queue = self.queues.get(&place)?;
+        if is_absent && queue.heirs == 0 {
+            return None;
+        }
+        let mut waiters = queue.waiters.range(after + 1..).copied();
+        waiters.find(|number| {
+            !is_absent || self.calls.get(number).is_some_and(|parked| parked.ends_with_error)
+        })
+    }
+}
+
+/// What one run of a call that may wait has come to.
+enum Attempt {
+    /// Its reply is encoded, and must not be sent before this LSN is synced.
+    Done(Lsn),
+    Failed(Error),
+    /// What to park: everything but its arguments, and the arguments if they change.
+    Waits(Waits),
+}
+
+struct Waits {
+    keys: Vec<(Box<[u8]>, u64)>,
+    deadline: Option<UnixMs>,
+    again: Option<Vec<Vec<u8>>>,
+    null: Reply<'static>,
+    ends_with_error: bool,
+}
+
+impl From<Wait<'_>> for Waits {
+    fn from(wait: Wait<'_>) -> Self {
+        let Wait { keys, deadline, again, null, ends_with_error } = wait;
+        let keys = keys.iter().map(|key| (key.bytes.into(), key.hash)).collect();
+        Waits { keys, deadline, again, null, ends_with_error }
+    }
+}
+
+impl Engine {
+    /// Runs a call that may wait for the first time.
+    pub(super) fn run_blocking(
+        &mut self,
+        client: ClientId,
+        db: Db,
+        call: &Call<'_>,
+        out: &mut Out,
+    ) -> Done {
+        match self.attempt(client, db, call, out) {
+            Attempt::Done(hold) => Done { flow: Flow::Next, hold },
+            Attempt::Failed(error) => {
+                let reply = self.failed(call.command, &error);
+                let hold = self.journal.hold_of_read(call, db);
+                Done { hold, ..self.reply(client, &reply, out) }
+            }
+            Attempt::Waits(waits) => {
+                self.park(client, db, call, waits);
+                Done::now(Flow::Wait)
+            }
+        }
+    }
+
+    /// One run, at the engine's instant.
+    fn attempt(&mut self, client: ClientId, db: Db, call: &Call<'_>, out: &mut Out) -> Attempt {
+        let session = self.admin.clients.session(client);
+        let (protocol, touches) = (session.protocol, !session.no_touch);
+        let records_before = self.batch.len();
+        let served = match call.command.handler {
+            Handler::Blocking(write) => {
+                let mut tx = Tx::begin(&mut self.keyspace, &mut self.batch, db, self.now);
+                write(&mut tx, call)
+            }
+            Handler::BlockingRead(read) => read(self.keyspace.view(db, self.now).counted(), call),
+            // Only calls of these two come here.
+            _ => Err(Error::Syntax),
+        };
+        let outcome = match served {
+            Ok(Served::Now(reply)) => {
+                encode(&reply, protocol, out);
+                Ok(())
+            }
+            Ok(Served::Wait(wait)) => Err(Attempt::Waits(wait.into())),
+            Err(error) => Err(Attempt::Failed(error)),
+        };
+        if self.keyspace.has_noticed() {
+            self.remove_noticed(db);
+        }
+        match outcome {
+            Err(other) => other,
+            Ok(()) if call.command.handler.writes() => {
+                self.touch_after_write(client, db, call, records_before);
+                Attempt::Done(self.after_write(call, db, records_before))
+            }
+            Ok(()) => {
+                if touches {
+                    self.touch_keys(db, call);
+                }
+                Attempt::Done(self.journal.hold_of_read(call, db))
+            }
+        }
+    }
+
+    fn park(&mut self, client: ClientId, db: Db, call: &Call<'_>, waits: Waits) {
+        let Waits { keys, deadline, again, null, ends_with_error } = waits;
+        let copied = || call.args().iter().map(|argument| argument.to_vec()).collect();
+        let parked = Parked {
+            client,
+            command: call.command,
+            arguments: again.unwrap_or_else(copied),
+            db,
+            keys: keys.iter().map(|(_, hash)| *hash).collect(),
+            deadline,
+            null,
+            ends_with_error,
+        };
+        let keys: Vec<_> = keys.iter().map(|(bytes, hash)| Key { bytes, hash: *hash }).collect();
+        let number = self.blocked.park(parked, &keys);
+        self.admin.clients.session(client).blocked = Some(number);
+        // It counts when it ends.
+        self.count_call(client, call.command, -1);
+        self.follow_touched();
+        self.arm(deadline);
+    }
+
+    /// Collects the keys that records touch as long as somebody wants to know them.
+    pub(super) fn follow_touched(&mut self) {
+        self.batch.watch(self.journal.holds_replies() || !self.blocked.is_empty());
+    }
+
+    /// Tells who wants to know them the keys that were touched since the last time. Returns the LSN
+    /// behind their records.
+    pub(super) fn note_touched(&mut self) -> Lsn {
+        let lsn = self.journal.end(self.batch.len());
+        for touched in self.batch.take_touched() {
+            self.journal.note_touched(touched, lsn);
+            self.blocked.touch(touched);
+        }
+        lsn
+    }
+
+    /// Serves the calls that wait for what was touched, until nothing more is ready.
+    pub(super) fn serve_blocked(&mut self) {
+        loop {
+            if !self.batch.touched().is_empty() {
+                self.note_touched();
+            }
+            if self.gate.is_some() || self.pause.is_on() || !self.journal.has_room() {
+                return;
+            }
+            let Some(place) = self.blocked.ready.pop_front() else { return };
+            if let Some(queue) = self.blocked.queues.get_mut(&place) {
+                queue.is_ready = false;
+                self.serve_queue(place);
+            }
+        }
+    }
+
+    /// Runs the calls of one key again, in order; none twice.
+    fn serve_queue(&mut self, place: Place) {
+        let mut after = 0;
+        while let Some(number) = {
+            let is_absent = self.is_absent(place);
+            self.blocked.next_waiter(place, after, is_absent)
+        } {
+            after = number;
+            self.rerun(number);
+        }
+    }
+
+    /// Whether there is certainly no such key: nobody can be served from it.
+    fn is_absent(&self, (db, hash): Place) -> bool {
+        let queue = self.blocked.queues.get(&(db, hash));
+        let key = queue.and_then(|queue| queue.key.as_deref());
+        key.is_some_and(|bytes| !self.keyspace.view(db, self.now).exists(Key { bytes, hash }))
+    }
+
+    fn rerun(&mut self, number: u64) {
+        let Some(parked) = self.blocked.calls.remove(&number) else { return };
+        let arguments: Vec<&[u8]> = parked.arguments.iter().map(Vec::as_slice).collect();
+        let call = Call::new(parked.command, &arguments).with_seed(self.rng.u64());
+        let mut out = Box::new(Out::default());
+        let hold = match self.attempt(parked.client, parked.db, &call, &mut out) {
+            Attempt::Done(hold) => hold,
+            Attempt::Failed(error) if parked.ends_with_error => {
+                let reply = self.failed(parked.command, &error);
+                self.reply(parked.client, &reply, &mut out);
+                self.journal.hold_of_read(&call, parked.db)
+            }
+            Attempt::Failed(_) | Attempt::Waits(_) => {
+                self.blocked.calls.insert(number, parked);
+                return;
+            }
+        };
+        self.finish(number, &parked, out, hold);
+    }
+
+    /// Ends a wait with a reply.
+    fn finish(&mut self, number: u64, parked: &Parked, out: Box<Out>, hold: Lsn) {
+        self.blocked.unlink(number, parked);
+        self.follow_touched();
+        self.count_call(parked.client, parked.command, 1);
+        let session = self.admin.clients.session(parked.client);
+        session.blocked = None;
+        let bytes = out.len_between(Mark::default(), out.mark()) as u64;
+        session.bytes_out += bytes;
+        self.admin.stats.net_output_bytes += bytes;
+        let to = self.address(parked.client);
+        if let Some(outbox) = self.outbox(to.worker) {
+            outbox.send(Message::Reply { to, out, hold });
+        }
+    }
+
+    /// Ends a wait for which nothing came: with its null, or with an error.
+    fn give_up(&mut self, number: u64, error: Option<&Error>) {
+        let Some(parked) = self.blocked.calls.remove(&number) else { return };
+        let arguments: Vec<&[u8]> = parked.arguments.iter().map(Vec::as_slice).collect();
+        // That there was nothing may be the work of records that are not synced.
+        let hold = self.journal.hold_of_read(&Call::new(parked.command, &arguments), parked.db);
+        let mut out = Box::new(Out::default());
+        match error {
+            None => {
+                self.reply(parked.client, &parked.null, &mut out);
+            }
+            Some(error) => {
+                let reply = self.failed(parked.command, error);
+                self.reply(parked.client, &reply, &mut out);
+            }
+        }
+        self.finish(number, &parked, out, hold);
+    }
+
+    /// Gives up what has waited long enough.
+    pub(super) fn time_out(&mut self) {
+        while let Some((deadline, number)) = self.blocked.deadlines.first().copied()
+            && deadline <= self.now
+        {
+            self.give_up(number, None);
+        }
+    }
+
+    /// CLIENT UNBLOCK: returns whether the connection was waiting for keys.
+    pub(super) fn unblock(&mut self, client: ClientId, with_error: bool) -> bool {
+        let Some(number) = self.admin.clients.session(client).blocked else { return false };
+        let error = Error::text("UNBLOCKED client unblocked via CLIENT UNBLOCK");
+        self.give_up(number, with_error.then_some(&error));
+        true
+    }
+
+    /// Forgets the call of a connection that closes: nothing may be served to it any more.
+    pub(super) fn forget_blocked(&mut self, client: ClientId) {
+        let Some(number) = self.admin.clients.session(client).blocked.take() else { return };
+        if let Some(parked) = self.blocked.calls.remove(&number) {
+            self.blocked.unlink(number, &parked);
+            self.follow_touched();
+        }
+    }
+
+    /// Counts a call that has ended, or takes back one that has not.
+    fn count_call(&mut self, client: ClientId, command: &Resolved, by: i64) {
+        let session = self.admin.clients.session(client);
+        let stats = &mut self.admin.stats;
+        let calls = &mut stats.commands[command.index].calls;
+        for count in [&mut session.commands, &mut stats.commands_processed, calls] {
+            *count = count.saturating_add_signed(by);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
