@@ -19,9 +19,20 @@ pub struct Positions {
     pub synced: Lsn,
 }
 
+/// What subscribers are told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum News {
+    /// `written` has moved, and nothing else: there is room for more.
+    Written,
+    /// `synced` has moved.
+    Synced,
+    /// The log has latched: what is not synced will not be before it is healed.
+    Latched,
+}
+
 /// Called with the new positions after each progress of `written` or `synced` and when the log
 /// latches, on the writer's or syncer's thread: it must be quick and must not wait.
-pub type Waker = Arc<dyn Fn(Positions) + Send + Sync>;
+pub type Waker = Arc<dyn Fn(Positions, News) + Send + Sync>;
 
 /// The positions of a running log.
 #[derive(Default)]
@@ -63,7 +74,7 @@ impl Progress {
         assert!(to.0 <= emitted, "written {to} would pass emitted {emitted}");
         let before = self.written.fetch_max(to.0, Ordering::AcqRel);
         assert!(before <= to.0, "written moved back from {before} to {to}");
-        self.wake();
+        self.wake(News::Written);
     }
 
     /// All up to `to` is durable. The caller holds the sync lock.
@@ -71,7 +82,7 @@ impl Progress {
         let written = self.written.load(Ordering::Acquire);
         assert!(to.0 <= written, "synced {to} would pass written {written}");
         if self.synced.fetch_max(to.0, Ordering::AcqRel) < to.0 {
-            self.wake();
+            self.wake(News::Synced);
         }
     }
 
@@ -117,7 +128,7 @@ impl Progress {
     }
 
     /// Tells all subscribers the positions.
-    pub fn wake(&self) {
+    pub fn wake(&self, news: News) {
         // A waiter says that it waits, then looks at the positions; here they move, then it is
         // asked whether it waits. With a fence on either side at least one of the two sees
         // the other.
@@ -126,7 +137,7 @@ impl Progress {
         if !wakers.is_empty() {
             let positions = self.get();
             for waker in wakers.iter() {
-                waker(positions);
+                waker(positions, news);
             }
         }
     }
