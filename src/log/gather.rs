@@ -16,7 +16,7 @@
 
 use std::time::Duration;
 
-use super::{Lsn, Positions};
+use super::Lsn;
 use crate::base::clock::Monotonic;
 
 /// Waiting on ends when nothing has come for this share of a sync's time.
@@ -47,16 +47,22 @@ pub(super) struct Gather {
 }
 
 impl Gather {
-    /// A group was written and synced between two moments; `before` is what had been written before.
-    pub fn synced(&mut self, before: Lsn, now: Positions, begun: Monotonic, ended: Monotonic) {
+    /// A group was written and synced between two moments. The first two LSNs say from where to
+    /// where, the last one where the log ended when the sync was over.
+    pub fn synced(
+        &mut self,
+        (before, synced, end): (Lsn, Lsn, Lsn),
+        begun: Monotonic,
+        ended: Monotonic,
+    ) {
         let took = ended.since(begun);
         self.sync_time = match self.sync_time {
             Duration::ZERO => took,
             mean => mean - mean / 8 + took / 8,
         };
         self.deadline = ended.plus(self.sync_time);
-        self.from = now.written;
-        self.hoped = now.emitted.advance(now.written.since(before) as usize);
+        self.from = synced;
+        self.hoped = Lsn(end.0.saturating_add(synced.since(before)));
         self.seen = None;
         self.skip = self.skip.saturating_sub(1);
     }

@@ -40,6 +40,8 @@ pub(super) struct Progress {
     emitted: AtomicU64,
     written: AtomicU64,
     synced: AtomicU64,
+    /// The log's end when `synced` last moved, before anybody was told.
+    end_at_sync: AtomicU64,
     /// All up to here is to be synced whatever the policy says: replies may wait for it.
     owed: AtomicU64,
     wakers: RwLock<Vec<Waker>>,
@@ -82,8 +84,14 @@ impl Progress {
         let written = self.written.load(Ordering::Acquire);
         assert!(to.0 <= written, "synced {to} would pass written {written}");
         if self.synced.fetch_max(to.0, Ordering::AcqRel) < to.0 {
+            self.end_at_sync.store(self.emitted.load(Ordering::Acquire), Ordering::Release);
             self.wake(News::Synced);
         }
+    }
+
+    /// The log's end when `synced` last moved: what lay between the two was waiting then.
+    pub fn end_at_sync(&self) -> Lsn {
+        Lsn(self.end_at_sync.load(Ordering::Acquire))
     }
 
     /// All up to `to` is to be synced, whatever the policy says from now on.
