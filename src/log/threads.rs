@@ -52,7 +52,8 @@ fn write_loop(shared: &Shared) {
                 let (before, begun) = (shared.progress.get(), clock::monotonic());
                 wrote = shared.write_step();
                 if shared.fsync() == Fsync::Always {
-                    let (synced, end) = (shared.progress.get().synced, shared.progress.end_at_sync());
+                    let (synced, end) =
+                        (shared.progress.get().synced, shared.progress.end_at_sync());
                     gather.synced((before.synced, synced, end), begun, clock::monotonic());
                 }
             }

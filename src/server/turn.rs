@@ -10,8 +10,8 @@
 //! [`Worker::turn`] is a function of its own, so that another driver than the task in `worker` can
 //! call it.
 
-use super::socket::{Received, Socket};
 use super::connections::Waiting;
+use super::socket::{Received, Socket};
 use super::worker::Worker;
 use crate::admin::Cause;
 use crate::base::{clock, limits};
