@@ -43,8 +43,8 @@ impl<'a> Choices<'a> {
     }
 }
 
-/// Not drawn: they work on files, end the process or stop everything, or their arguments have
-/// nothing to do with data.
+/// Not drawn: they work on files, end the process, stop everything or run long, or their arguments
+/// have nothing to do with data.
 const EXCLUDED: &[&str] = &[
     "bgrewriteaof",
     "bgsave",
@@ -52,6 +52,7 @@ const EXCLUDED: &[&str] = &[
     "config|rewrite",
     "config|set",
     "debug",
+    "pfselftest",
     "save",
     "shutdown",
 ];
