@@ -3,13 +3,17 @@
 mod always;
 mod bgsave;
 mod cpu;
+mod elements;
 mod expiry;
 mod grow;
 mod instructions;
 mod keys;
 mod load;
 mod memory;
+mod middle;
+mod stalls;
 mod threads;
+mod types;
 
 use crate::Result;
 use crate::bench::Bench;
@@ -62,6 +66,22 @@ pub const ROWS: &[Row] = &[
         about: "how late keys go: 1 million keys, a tenth expires within 5 seconds",
         run: expiry::run,
     },
+    Row {
+        name: "types",
+        about: "CPU per request of each type's commands on large values, pipeline 16, one core",
+        run: types::run,
+    },
+    Row {
+        name: "elements",
+        about: "resident bytes per element of collections, 16 B elements",
+        run: elements::run,
+    },
+    Row {
+        name: "stalls",
+        about: "what a collection of all keys' number of elements does to others",
+        run: stalls::run,
+    },
+    Row { name: "middle", about: "the middle of a list of a million elements", run: middle::run },
     Row {
         name: "instructions",
         about: "instructions per SET, log on (everysec) against off, by callgrind",
