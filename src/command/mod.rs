@@ -32,6 +32,7 @@ mod set;
 mod stream;
 mod string;
 mod timeout;
+mod zset;
 
 pub use call::Call;
 pub use control::{Action, Answer, Control};

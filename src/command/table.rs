@@ -7,7 +7,7 @@
 
 use super::{
     Command, Handler, Keys, bitmap, cluster, connection, hyperloglog, introspect, keys, list,
-    server, set, stream, string, syntax,
+    server, set, stream, string, syntax, zset,
 };
 use std::ops::Deref;
 use std::sync::LazyLock;
@@ -21,6 +21,7 @@ const GROUPS: &[&[Command]] = &[
     hyperloglog::COMMANDS,
     keys::COMMANDS,
     list::COMMANDS,
+    zset::COMMANDS,
     connection::COMMANDS,
     server::COMMANDS,
     cluster::COMMANDS,

@@ -245,13 +245,19 @@ pub enum Shape {
     Polygon(Vec<Point>),
 }
 
-/// The middle of a polygon's corners, from which its members' distances are measured.
+/// The middle of a polygon's corners on the globe, from which its members' distances are measured:
+/// the direction of the sum of their directions, as Valkey has it.
 pub fn centroid(corners: &[Point]) -> Point {
-    let count = corners.len() as f64;
-    Point {
-        longitude: corners.iter().map(|corner| corner.longitude).sum::<f64>() / count,
-        latitude: corners.iter().map(|corner| corner.latitude).sum::<f64>() / count,
+    let (mut x, mut y, mut z) = (0.0, 0.0, 0.0);
+    for corner in corners {
+        let (longitude, latitude) = (corner.longitude.rad(), corner.latitude.rad());
+        x += latitude.cos() * longitude.cos();
+        y += latitude.cos() * longitude.sin();
+        z += latitude.sin();
     }
+    let count = corners.len() as f64;
+    let (x, y, z) = (x / count, y / count, z / count);
+    Point { longitude: y.atan2(x).deg(), latitude: z.atan2((x * x + y * y).sqrt()).deg() }
 }
 
 impl Shape {
@@ -390,7 +396,8 @@ fn box_of(corners: &[Point]) -> Area {
     }
 }
 
-/// Whether a place lies inside a polygon: a line from it to the east crosses an odd number of edges.
+/// Whether a place lies inside a polygon: a line from it to the east crosses an odd number of
+/// edges.
 fn is_inside(place: Point, corners: &[Point]) -> bool {
     let mut inside = false;
     let mut before = match corners.last() {

@@ -323,6 +323,7 @@ fn lots_of(form: &Form) -> usize {
         (_, "set" | "getex" | "msetex" | "restore" | "scan") => 60,
         (_, "object|idletime" | "object|encoding") => 80,
         (_, "debug|protocol") => 120,
+        (_, "pfadd") => 40,
         (Group::String | Group::Generic, _) => 30,
         (Group::Bitmap | Group::HyperLogLog, _) => 15,
         (Group::Cluster, _) => 3,

@@ -9,14 +9,16 @@
 //! | `rename` | RENAME, RENAMENX, COPY, MOVE |
 //! | `walk` | KEYS, SCAN, RANDOMKEY |
 //! | `dump` | DUMP, RESTORE |
+//! | `sort` | SORT, SORT_RO |
 //!
-//! SORT, WAIT, WAITAOF and MIGRATE come with their issues.
+//! WAIT, WAITAOF and MIGRATE come with their issues.
 
 mod dump;
 mod expire;
 mod lookup;
 mod remove;
 mod rename;
+mod sort;
 mod ttl;
 mod walk;
 
@@ -51,6 +53,8 @@ pub const COMMANDS: &[Command] = &[
     walk::RANDOMKEY,
     dump::DUMP,
     dump::RESTORE,
+    sort::SORT,
+    sort::SORT_RO,
 ];
 
 /// What the entries have in common.

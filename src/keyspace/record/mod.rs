@@ -14,6 +14,7 @@
 //! | `string` | [`SetString`], [`SetMany`], [`IncrBy`], [`IncrByFloat`], [`IncrEx`], [`Append`], [`SetRange`] | SET, MSET, INCRBY, APPEND, SETRANGE |
 //! | `generic` | [`Delete`], [`DeleteMany`], [`ExpireAt`], [`Persist`], [`Rename`], [`Move`], [`Copy`], [`Restore`] | DEL, DEL, PEXPIREAT, PERSIST, RENAME, MOVE, COPY, RESTORE |
 //! | `set` | [`AddMembers`], [`RemoveMembers`], [`MoveMember`] | SADD, SREM, SMOVE |
+//! | `zset` | [`AddScored`], [`RemoveScored`], [`RemoveRanks`] | ZADD, ZREM, ZREMRANGEBYRANK |
 //! | `list` | [`Push`], [`Pop`], [`SetAt`], [`InsertAt`], [`RemoveValue`], [`Trim`], [`MoveElement`] | LPUSH and RPUSH, LPOP and RPOP, LSET, LINSERT, LREM, LTRIM, LMOVE |
 //! | `stream` | [`AddEntry`], [`DeleteEntries`], [`TrimStream`], [`SetStreamId`], [`CreateGroup`]…, [`Claim`], [`Acknowledge`] | XADD, XDEL, XTRIM, XSETID, XGROUP …, XCLAIM, XACK |
 //! | `bits` | [`SetBit`], [`BitField`], [`BitOp`] | SETBIT, BITFIELD SET, BITOP |
@@ -28,6 +29,7 @@ mod set;
 mod stream;
 mod string;
 mod whole;
+mod zset;
 
 pub use bits::{BitField, BitOp, FieldSet, SetBit};
 pub use generic::{Copy, Delete, DeleteMany, ExpireAt, Move, Persist, Rename, Restore};
@@ -40,6 +42,7 @@ pub use stream::{
 };
 pub use string::{Append, IncrBy, IncrByFloat, IncrEx, SetExpiry, SetMany, SetRange, SetString};
 pub use whole::{FlushAll, FlushDb, SwapDb};
+pub use zset::{AddScored, RemoveRanks, RemoveScored, Scored};
 
 use super::{Db, Key, Keyspace};
 

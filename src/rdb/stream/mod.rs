@@ -20,8 +20,8 @@ mod write;
 
 use std::borrow::Cow;
 
-pub use node::Pair;
 pub use crate::types::stream::StreamId as Id;
+pub use node::Pair;
 pub(super) use read::read;
 pub(super) use write::write;
 pub use write::{ConsumerFacts, GroupFacts, GroupSource, StreamFacts, StreamSource};
