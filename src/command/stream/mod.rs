@@ -27,8 +27,6 @@ mod range;
 mod read;
 mod reading;
 mod release;
-#[cfg(test)]
-mod tests;
 mod trim;
 
 use super::error::c_text;
