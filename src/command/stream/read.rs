@@ -225,9 +225,8 @@ impl Delivery<'_, '_, '_> {
         let (stream, group) = self.found()?;
         let start = group.last_id.next()?;
         let mut delivered = Vec::new();
-        let entries = stream.range(start, StreamId::MAX).take(count).map(|entry| {
+        let entries = stream.range(start, StreamId::MAX).take(count).inspect(|entry| {
             delivered.push(entry.id);
-            entry
         });
         let reply = entries_reply(entries);
         let last_id = *delivered.last()?;
