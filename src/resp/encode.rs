@@ -73,7 +73,8 @@ pub fn encode(reply: &Reply<'_>, protocol: Protocol, out: &mut Out) {
         }
         Reply::Map(pairs) => encode_pairs(pairs, b'%', protocol, out),
         Reply::NestedMap(pairs) if resp3 => encode_pairs(pairs, b'%', protocol, out),
-        Reply::NestedMap(pairs) => {
+        Reply::Pairs(pairs) if !resp3 => encode_pairs(pairs, b'%', protocol, out),
+        Reply::NestedMap(pairs) | Reply::Pairs(pairs) => {
             write_length(&mut out.bytes, b'*', pairs.len());
             for (key, value) in pairs {
                 write_length(&mut out.bytes, b'*', 2);

@@ -6,7 +6,8 @@ use crate::command::{Access, Call, Command, Error, Flag, Handler, Keys, Result};
 use crate::keyspace::record::{Acknowledge, DeleteEntries};
 use crate::keyspace::{Key, Tx};
 use crate::resp::Reply;
-use crate::types::stream::{Stream, StreamId};
+use crate::types::stream::{Group, Stream, StreamId};
+use std::collections::HashSet;
 
 pub(super) const XDELEX: Command = Command {
     name: "xdelex",
@@ -93,20 +94,21 @@ fn xackdel<'a>(tx: &mut Tx<'_>, call: &Call<'a>) -> Result<Reply<'a>> {
     if !acknowledged.is_empty() {
         tx.emit(Acknowledge { key, group, ids: &acknowledged });
     }
-    let kept: Vec<StreamId> = match (references, tx.view().stream(key)?) {
+    let kept: HashSet<StreamId> = match (references, tx.view().stream(key)?) {
         (References::Acknowledged, Some(stream)) => {
             let there = acknowledged.iter().filter(|id| stream.get(**id).is_some());
             there.filter(|id| is_needed(stream, **id)).copied().collect()
         }
-        _ => Vec::new(),
+        _ => HashSet::new(),
     };
-    let deleted: Vec<StreamId> =
-        acknowledged.iter().filter(|id| !kept.contains(id)).copied().collect();
+    let taken: HashSet<StreamId> = acknowledged.iter().copied().collect();
     let reply = codes(&ids, |id| match () {
         () if kept.contains(id) => Code::Needed,
-        () if deleted.contains(id) => Code::Deleted,
+        () if taken.contains(id) => Code::Deleted,
         () => Code::NotThere,
     });
+    let deleted: Vec<StreamId> =
+        acknowledged.iter().filter(|id| !kept.contains(id)).copied().collect();
     delete(tx, key, references, &ids, &deleted);
     Ok(reply)
 }
@@ -130,8 +132,14 @@ enum Code {
     Needed = 2,
 }
 
+/// The codes of all ids. One that comes again finds that its entry is gone.
 fn codes(ids: &[StreamId], code: impl Fn(&StreamId) -> Code) -> Reply<'static> {
-    Reply::Array(ids.iter().map(|id| Reply::Int(code(id) as i64)).collect())
+    let mut deleted = HashSet::new();
+    let code = |id| match code(id) {
+        Code::Deleted if !deleted.insert(*id) => Code::NotThere,
+        code => code,
+    };
+    Reply::Array(ids.iter().map(code).map(|code| Reply::Int(code as i64)).collect())
 }
 
 /// Reads the options from argument `from` on.
@@ -176,7 +184,7 @@ fn delete(
 ) {
     let stream = tx.view().stream(key).ok().flatten();
     if let (References::Delete, Some(stream)) = (references, stream) {
-        let pending_in = |group: &crate::types::stream::Group| {
+        let pending_in = |group: &Group| {
             let pending = ids.iter().filter(|id| group.pending(**id).is_some());
             (group.name().to_vec(), pending.copied().collect::<Vec<_>>())
         };

@@ -8,7 +8,7 @@ use std::ops::Range;
 /// Bytes of a full chunk. Larger ones would save some of the 80 bytes that a chunk costs beside
 /// them; smaller ones make finding an element in its chunk, inserting one, and copying a shared
 /// chunk cheaper.
-pub(super) const CHUNK_BYTES: usize = 4096;
+pub(super) const CHUNK_BYTES: usize = 8192;
 /// Below this a chunk is merged with a neighbour that has room.
 const UNDER_BYTES: usize = CHUNK_BYTES / 4;
 /// Unused room beyond this is given back, if it is also more than what is used.

@@ -3,7 +3,7 @@
 //! ```text
 //!  ListValue::Packed   count16 entry entry entry ...                             `listpack`
 //!  ListValue::Tree     Arc<List> ──► B+tree by rank ──► chunk, chunk, chunk ...  `quicklist`
-//!                                                       each packed, at most 4 KiB,
+//!                                                       each packed, at most 8 KiB,
 //!                                                       or one element that is larger
 //! ```
 //!
