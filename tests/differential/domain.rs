@@ -99,6 +99,7 @@ impl Domain {
                 self.text(&["0", "1000", "1000", "50000", "50000", "-1", "x"])
             }
             ("restore", "frequency") => self.text(&["0", "5", "255", "256", "-1", "x"]),
+            ("client|unblock", _) => self.text(&["999999999", "888888888", "0", "-1", "x"]),
             ("client|kill" | "client|list", _) => self.filter(name),
             ("bitfield" | "bitfield_ro", "increment" | "value") => self.integer(),
             ("bitfield" | "bitfield_ro", "offset") => self.field_offset(),

@@ -39,7 +39,7 @@ const LIMITS: &[(&str, &str, &str)] = &[
     ("stream-node-max-bytes", "4096", "200"),
 ];
 /// After so many differences nothing new is learned.
-const DIFFERENCES_MAX: usize = 20;
+const DIFFERENCES_MAX: usize = 40;
 /// Of each command these are shown.
 const DIFFERENCES_OF_ONE_MAX: u64 = 2;
 
