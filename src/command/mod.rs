@@ -23,6 +23,7 @@ pub mod table;
 mod bitmap;
 mod cluster;
 mod connection;
+mod geo;
 mod hyperloglog;
 mod keys;
 mod list;

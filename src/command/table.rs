@@ -6,7 +6,7 @@
 //! lock. `derived` has what only COMMAND and the tests ask for.
 
 use super::{
-    Command, Handler, Keys, bitmap, cluster, connection, hyperloglog, introspect, keys, list,
+    Command, Handler, Keys, bitmap, cluster, connection, geo, hyperloglog, introspect, keys, list,
     server, set, stream, string, syntax, zset,
 };
 use std::ops::Deref;
@@ -22,6 +22,7 @@ const GROUPS: &[&[Command]] = &[
     keys::COMMANDS,
     list::COMMANDS,
     zset::COMMANDS,
+    geo::COMMANDS,
     connection::COMMANDS,
     server::COMMANDS,
     cluster::COMMANDS,

@@ -8,7 +8,7 @@ use crate::base::clock;
 use crate::base::disk::{Disk, RealDisk};
 use crate::base::rng;
 use crate::keyspace::{Keyspace, Reclaimer};
-use crate::log::{self, Fsync, Settings, Source, Start};
+use crate::log::{self, Fsync, Lsn, News, Settings, Source, Start};
 use crate::resp::{Protocol, Reply};
 use std::io;
 use std::path::Path;
@@ -74,12 +74,13 @@ pub fn open(config: Config) -> Result<Arc<Shared>, OpenError> {
     Ok(shared)
 }
 
-/// Tells the workers that hold replies whenever the log has moved.
+/// Tells the workers that hold replies when the log has come as far as they wait for.
 fn wake_on_progress(shared: &Arc<Shared>, log: &log::Log) {
     let outboxes = shared.outboxes.clone();
-    log.subscribe(Arc::new(move |_positions| {
+    log.subscribe(Arc::new(move |positions, news| {
+        let reached = if news == News::Latched { Lsn(u64::MAX) } else { positions.synced };
         for outbox in outboxes.read().iter() {
-            outbox.progress();
+            outbox.progress(reached);
         }
     }));
 }

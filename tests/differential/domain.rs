@@ -117,6 +117,10 @@ impl Domain {
             (_, "offset") => self.offset(),
             (_, "start" | "end") => self.index(),
             (_, "min-match-len") => self.text(&["0", "1", "2", "4", "-1", "100", "x"]),
+            // Short, and never for ever: nobody would end the wait.
+            (_, "timeout") => self.text(&["0.01", "0.01", "0.001", "-1", "x"]),
+            ("xread" | "xreadgroup", "milliseconds") => self.text(&["1", "10", "-1", "x"]),
+            ("client|unblock", "client-id") => self.text(&["999999999", "0", "-1", "x"]),
             (_, "seconds") => self.time(1, false),
             (_, "milliseconds") => self.time(1000, false),
             (_, "unix-time-seconds" | "unix-time-milliseconds") => {

@@ -25,6 +25,7 @@ const SKIPPED: &[(&str, &str)] = &[
     ("shutdown", "ends the server; tests/it has it"),
     ("debug", "its subcommands are not in the table: MORE_FORMS has those that can be compared"),
     ("cluster|help", "help texts list what the server has"),
+    ("client|pause", "would hold both servers up; tests/it has it"),
     ("client|help", "help texts list what the server has"),
     ("command|help", "help texts list what the server has"),
     ("config|help", "help texts list what the server has"),

@@ -1,1 +1,0 @@
-//! The transcripts of the group.
