@@ -23,6 +23,8 @@ pub mod table;
 mod bitmap;
 mod cluster;
 mod connection;
+mod geo;
+mod hash;
 mod hyperloglog;
 mod keys;
 mod list;

@@ -495,6 +495,7 @@ impl Engine {
         self.journal.append(&self.batch);
         self.snapshots.changes += self.batch.changes();
         self.admin.stats.expired_keys += self.batch.expired();
+        self.admin.stats.expired_fields += self.batch.expired_fields();
         self.batch.clear();
     }
 }
@@ -509,6 +510,8 @@ pub(super) struct Pace {
     /// Requests until the next look at the clock, and between it and the one after it.
     left: u32,
     step: u32,
+    /// The answer stays: every group of the round asks.
+    over: bool,
 }
 
 impl Pace {
@@ -522,22 +525,26 @@ impl Pace {
 
     fn begin(seed: u64) -> Self {
         let now = clock::monotonic();
-        Pace { seed, begun: now, looked: now, left: 1, step: 1 }
+        Pace { seed, begun: now, looked: now, left: 1, step: 1, over: false }
     }
 
     /// Whether the next request must wait for another round. The first one never must.
     #[inline]
     fn is_over(&mut self) -> bool {
-        if self.left > 0 {
-            self.left -= 1;
-            return false;
+        if self.left > 0 || self.over {
+            self.left = self.left.saturating_sub(1);
+            return self.over;
         }
         let now = clock::monotonic();
         let slow = now.since(self.looked) > Self::ORDINARY * self.step;
         self.step = if slow { 1 } else { (self.step * 2).min(Self::STEP_MOST) };
         self.left = self.step - 1;
         self.looked = now;
-        now.since(self.begun) > Self::MOST
+        self.over = now.since(self.begun) > Self::MOST;
+        if self.over {
+            self.left = 0;
+        }
+        self.over
     }
 }
 

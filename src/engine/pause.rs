@@ -14,6 +14,7 @@ use crate::base::clock::UnixMs;
 use crate::command::Flag;
 use crate::command::table::Resolved;
 use crate::keyspace::value::lru_clock;
+use crate::log::Lsn;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst, fence};
 
@@ -94,7 +95,7 @@ impl Engine {
         // Either a worker that is about to sleep sees that the pause is over, or it is woken.
         fence(SeqCst);
         for outbox in self.outboxes.read().iter() {
-            outbox.progress();
+            outbox.progress(Lsn::default());
         }
     }
 

@@ -73,7 +73,8 @@ pub fn encode(reply: &Reply<'_>, protocol: Protocol, out: &mut Out) {
         }
         Reply::Map(pairs) => encode_pairs(pairs, b'%', protocol, out),
         Reply::NestedMap(pairs) if resp3 => encode_pairs(pairs, b'%', protocol, out),
-        Reply::NestedMap(pairs) => {
+        Reply::Pairs(pairs) if !resp3 => encode_pairs(pairs, b'%', protocol, out),
+        Reply::NestedMap(pairs) | Reply::Pairs(pairs) => {
             write_length(&mut out.bytes, b'*', pairs.len());
             for (key, value) in pairs {
                 write_length(&mut out.bytes, b'*', 2);
@@ -81,15 +82,6 @@ pub fn encode(reply: &Reply<'_>, protocol: Protocol, out: &mut Out) {
                 encode(value, protocol, out);
             }
         }
-        Reply::Pairs(pairs) if resp3 => {
-            write_length(&mut out.bytes, b'*', pairs.len());
-            for (first, second) in pairs {
-                write_length(&mut out.bytes, b'*', 2);
-                encode(first, protocol, out);
-                encode(second, protocol, out);
-            }
-        }
-        Reply::Pairs(pairs) => encode_pairs(pairs, b'*', protocol, out),
         Reply::Attribute(both) => {
             let (pairs, value) = both.as_ref();
             if resp3 {

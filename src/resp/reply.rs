@@ -54,8 +54,8 @@ pub enum Reply<'a> {
     Map(Vec<(Reply<'a>, Reply<'a>)>),
     /// Pairs in order, as XREAD answers them: in RESP3 a map, in RESP2 an array of arrays of two.
     NestedMap(Vec<(Reply<'a>, Reply<'a>)>),
-    /// Pairs in order, as ZRANGE WITHSCORES answers them: in RESP3 an array of arrays of two, in
-    /// RESP2 an array of both in turn.
+    /// Pairs in order, as HRANDFIELD and ZRANGE answer them: in RESP3 an array of arrays of two, in
+    /// RESP2 one array of keys and values.
     Pairs(Vec<(Reply<'a>, Reply<'a>)>),
     /// Distinct values; in RESP2 an array.
     Set(Vec<Reply<'a>>),

@@ -65,7 +65,7 @@ impl Point {
 
     /// The place that a score stands for: the middle of its area.
     pub fn of_score(score: f64) -> Point {
-        let area = Hash { bits: score as u64, step: STEP_MAX }.area();
+        let area = Hash { bits: bits_of(score), step: STEP_MAX }.area();
         let middle = |bounds: Bounds, limits: Bounds| {
             ((bounds.min + bounds.max) / 2.0).min(limits.max).max(limits.min)
         };
@@ -86,6 +86,19 @@ impl Point {
         let u = ((other_latitude - latitude) / 2.0).sin();
         let a = u * u + latitude.cos() * other_latitude.cos() * v * v;
         2.0 * EARTH_RADIUS * a.sqrt().asin()
+    }
+}
+
+/// The bits of any score a sorted set can have, also of one that GEOADD has not made: as C converts
+/// it on x86-64, where a negative one wraps around and one beyond 64 bits gives 0.
+fn bits_of(score: f64) -> u64 {
+    const TWO_TO_63: f64 = 9_223_372_036_854_775_808.0;
+    if score < TWO_TO_63 {
+        (score as i64).cast_unsigned()
+    } else if score < 2.0 * TWO_TO_63 {
+        score as u64
+    } else {
+        0
     }
 }
 

@@ -59,6 +59,11 @@ pub const ROWS: &[Row] = &[
         run: load::run,
     },
     Row { name: "always", about: "appendfsync always, SET, pipeline 1", run: always::run },
+    Row {
+        name: "always-slow",
+        about: "the same on a disk whose syncs take 1 and 5 ms longer",
+        run: always::slow,
+    },
     Row { name: "keys", about: "KEYS * over all keys beside GETs", run: keys::run },
     Row { name: "grow", about: "growing from no key to all keys", run: grow::run },
     Row {

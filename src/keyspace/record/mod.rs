@@ -15,6 +15,7 @@
 //! | `generic` | [`Delete`], [`DeleteMany`], [`ExpireAt`], [`Persist`], [`Rename`], [`Move`], [`Copy`], [`Restore`] | DEL, DEL, PEXPIREAT, PERSIST, RENAME, MOVE, COPY, RESTORE |
 //! | `set` | [`AddMembers`], [`RemoveMembers`], [`MoveMember`] | SADD, SREM, SMOVE |
 //! | `zset` | [`AddScored`], [`RemoveScored`], [`RemoveRanks`] | ZADD, ZREM, ZREMRANGEBYRANK |
+//! | `hash` | [`SetFields`], [`RemoveFields`], [`IncrField`], [`ExpireFields`], [`PersistFields`] | HSET or HSETEX, HDEL, HINCRBY, HPEXPIREAT, HPERSIST |
 //! | `list` | [`Push`], [`Pop`], [`SetAt`], [`InsertAt`], [`RemoveValue`], [`Trim`], [`MoveElement`] | LPUSH and RPUSH, LPOP and RPOP, LSET, LINSERT, LREM, LTRIM, LMOVE |
 //! | `stream` | [`AddEntry`], [`DeleteEntries`], [`TrimStream`], [`SetStreamId`], [`CreateGroup`]…, [`Claim`], [`Acknowledge`] | XADD, XDEL, XTRIM, XSETID, XGROUP …, XCLAIM, XACK |
 //! | `bits` | [`SetBit`], [`BitField`], [`BitOp`] | SETBIT, BITFIELD SET, BITOP |
@@ -23,6 +24,7 @@
 
 mod bits;
 mod generic;
+mod hash;
 mod hyperloglog;
 mod list;
 mod set;
@@ -33,6 +35,7 @@ mod zset;
 
 pub use bits::{BitField, BitOp, FieldSet, SetBit};
 pub use generic::{Copy, Delete, DeleteMany, ExpireAt, Move, Persist, Rename, Restore};
+pub use hash::{ExpireFields, FieldExpiry, IncrField, PersistFields, RemoveFields, SetFields};
 pub use hyperloglog::{HllAdd, HllPut, HllRecord};
 pub use list::{InsertAt, MoveElement, Pop, Push, RemoveValue, SetAt, Trim, push_event};
 pub use set::{AddMembers, MoveMember, RemoveMembers};
