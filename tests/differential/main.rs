@@ -3,7 +3,9 @@
 //! | file | has |
 //! |---|---|
 //! | `grammar` | what can be sent, read from the command table, less what the peer lacks |
+//! | `keys` | the keys: a pool for each type |
 //! | `domain` | values for the arguments |
+//! | `collections` | values for the arguments of collections |
 //! | `generate` | draws requests |
 //! | `run` | sends them, compares, keeps what led there |
 //! | `compare` | what equal means |
@@ -16,11 +18,13 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod collections;
 mod compare;
 mod coverage;
 mod domain;
 mod generate;
 mod grammar;
+mod keys;
 mod policy;
 mod run;
 mod server;

@@ -32,6 +32,8 @@ const SKIPPED: &[(&str, &str)] = &[
     ("memory|help", "help texts list what the server has"),
     ("module|help", "help texts list what the server has"),
     ("object|help", "help texts list what the server has"),
+    ("xgroup|help", "help texts list what the server has"),
+    ("xinfo|help", "help texts list what the server has"),
 ];
 
 /// Forms that the table does not know.
@@ -61,8 +63,21 @@ pub enum Compare {
     Equal,
     /// They have the same elements, in any order.
     Unordered,
-    /// Integers may differ by so much: they count from a time that each server takes for itself.
+    /// They have the same pairs, in any order: as a map, or in RESP2 one behind the other.
+    UnorderedPairs,
+    /// Integers, alone or in an array, may differ by so much: they count from a time that each
+    /// server takes for itself.
     Near(i64),
+    /// The ages in them (idle, seen-time, ...) may differ by some seconds.
+    Aged,
+    /// Chance: as many elements of the same kinds, all among those that the next request lists.
+    Drawn,
+    /// Chance that takes away: as many elements of the same kinds, which are then made up for.
+    Taken,
+    /// As many elements of the same kinds: which ones is up to the server.
+    Sized,
+    /// Not at all: it is there for the request before it.
+    Skipped,
     /// Only their kind is equal: the content is the server's own.
     Kind,
     /// The cursor is followed to the end, and all that it brought is equal as a set.
@@ -79,15 +94,44 @@ pub fn compare(name: &str) -> Compare {
     /// The servers get the same command within this time.
     const APART_S: i64 = 60;
     match name {
-        "keys" | "config|get" => Compare::Unordered,
-        "ttl" | "expiretime" | "object|idletime" => Compare::Near(APART_S),
-        "pttl" | "pexpiretime" => Compare::Near(APART_S * 1000),
-        "scan" => Compare::Iterated,
+        "keys" | "config|get" | "smembers" | "sinter" | "sunion" | "sdiff" | "hkeys" | "hvals" => {
+            Compare::Unordered
+        }
+        "hgetall" => Compare::UnorderedPairs,
+        "ttl" | "expiretime" | "object|idletime" | "httl" | "hexpiretime" => Compare::Near(APART_S),
+        "pttl" | "pexpiretime" | "hpttl" | "hpexpiretime" => Compare::Near(APART_S * 1000),
+        "scan" | "sscan" | "hscan" | "zscan" => Compare::Iterated,
+        "spop" => Compare::Taken,
+        "srandmember" | "hrandfield" | "zrandmember" => Compare::Drawn,
+        "xpending" | "xinfo|stream" | "xinfo|consumers" => Compare::Aged,
         "randomkey" => Compare::Member,
         "dump" => Compare::Payload,
         "client|id" | "client|info" | "client|list" | "hello" | "lastsave" | "memory|usage"
         | "time" => Compare::Kind,
         _ => Compare::Equal,
+    }
+}
+
+/// How the replies to these words are compared, where the command alone does not say it.
+pub fn compare_words(name: &str, compare: Compare, words: &[Vec<u8>]) -> Compare {
+    let has = |token: &str| words.iter().any(|word| word.eq_ignore_ascii_case(token.as_bytes()));
+    match name {
+        // Equal weights leave the order open, and what LIMIT then cuts.
+        "sort" | "sort_ro" if has("BY") && has("LIMIT") => Compare::Sized,
+        "sort" | "sort_ro" if has("BY") => Compare::Unordered,
+        // Without an order they come as they are found, ties in any order.
+        "geosearch"
+        | "georadius"
+        | "georadiusbymember"
+        | "georadius_ro"
+        | "georadiusbymember_ro" => {
+            if has("ANY") {
+                Compare::Sized
+            } else {
+                Compare::Unordered
+            }
+        }
+        _ => compare,
     }
 }
 

@@ -48,6 +48,7 @@ pub use whole::{FlushAll, FlushDb, SwapDb};
 pub use zset::{AddScored, RemoveRanks, RemoveScored, Scored};
 
 use super::{Db, Key, Keyspace};
+use crate::base::number;
 
 /// One kind of change.
 pub trait Change {
@@ -164,6 +165,20 @@ impl<'a> Record<'a> {
         self.bytes.extend_from_slice(b"\r\n");
         self.bytes.extend_from_slice(argument);
         self.bytes.extend_from_slice(b"\r\n");
+    }
+
+    /// Appends a number argument, so that it reads back exactly.
+    #[inline]
+    pub fn double(&mut self, number: f64) {
+        /// Up to here every integer is a double, and the reverse.
+        const EXACT_MAX: f64 = (1u64 << 53) as f64;
+        let whole = number.trunc() == number && number.abs() <= EXACT_MAX;
+        if whole && (number != 0.0 || number.is_sign_positive()) {
+            return self.int(number as i64);
+        }
+        let mut text = Vec::new();
+        number::write_double(&mut text, number);
+        self.bulk(&text);
     }
 
     /// Appends an integer argument.
