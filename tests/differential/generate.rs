@@ -142,6 +142,15 @@ impl<'g> Generator<'g> {
             "zrandmember" => {
                 self.drawn_of("zrange", &[b"0", b"-1", b"WITHSCORES"], request, requests)
             }
+            // The peers turn a sorted set that they sort into a large one, in SORT_RO too.
+            "sort" | "sort_ro" if request.words.len() > 1 => {
+                let source = request.words[1].clone();
+                let copy = self.plain("copy", &[&source, THROWAWAY, b"REPLACE"], Compare::Equal);
+                let mut request = request;
+                request.words[1] = THROWAWAY.to_vec();
+                let delete = self.plain("del", &[THROWAWAY], Compare::Equal);
+                requests.extend([copy, request, delete]);
+            }
             "xadd" => {
                 let run = self.domain.percent(2).then(|| request.words.get(1).cloned()).flatten();
                 self.clockless(request, requests);
