@@ -263,6 +263,7 @@ fn stats(source: &Source<'_>, lines: &mut Lines) {
     lines.text(format_args!("instantaneous_output_kbps:{:.2}", stats.rates.output_kib()));
     lines.field("rejected_connections", stats.connections_rejected);
     lines.field("expired_keys", stats.expired_keys);
+    lines.field("expired_fields", stats.expired_fields);
     lines.field("expire_cycle_cpu_milliseconds", stats.expire_cycle_ns / 1_000_000);
     let lookups = source.keyspace.lookups();
     lines.field("keyspace_hits", lookups.hits.get());

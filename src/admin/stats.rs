@@ -17,6 +17,8 @@ pub struct Stats {
     pub net_output_bytes: u64,
     /// Keys removed because they had expired.
     pub expired_keys: u64,
+    /// Fields of hashes removed, or overwritten, because they had expired.
+    pub expired_fields: u64,
     /// CPU time of the active expiry cycle, ns.
     pub expire_cycle_ns: u64,
     /// Requests for which a worker read a socket.

@@ -24,6 +24,7 @@ mod bitmap;
 mod cluster;
 mod connection;
 mod geo;
+mod hash;
 mod hyperloglog;
 mod keys;
 mod list;

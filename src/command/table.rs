@@ -6,8 +6,8 @@
 //! lock. `derived` has what only COMMAND and the tests ask for.
 
 use super::{
-    Command, Handler, Keys, bitmap, cluster, connection, geo, hyperloglog, introspect, keys, list,
-    server, set, stream, string, syntax, zset,
+    Command, Handler, Keys, bitmap, cluster, connection, geo, hash, hyperloglog, introspect, keys,
+    list, server, set, stream, string, syntax, zset,
 };
 use std::ops::Deref;
 use std::sync::LazyLock;
@@ -16,6 +16,7 @@ use std::sync::LazyLock;
 const GROUPS: &[&[Command]] = &[
     string::COMMANDS,
     set::COMMANDS,
+    hash::COMMANDS,
     stream::COMMANDS,
     bitmap::COMMANDS,
     hyperloglog::COMMANDS,

@@ -495,6 +495,7 @@ impl Engine {
         self.journal.append(&self.batch);
         self.snapshots.changes += self.batch.changes();
         self.admin.stats.expired_keys += self.batch.expired();
+        self.admin.stats.expired_fields += self.batch.expired_fields();
         self.batch.clear();
     }
 }

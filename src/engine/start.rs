@@ -53,6 +53,9 @@ pub fn open(config: Config) -> Result<Arc<Shared>, OpenError> {
     let recovered = log::recover(disk, &settings, &mut replay::Recovering { engine: &mut engine })?;
     let seconds = clock::monotonic().since(begun).as_secs_f64();
     report(&recovered, engine.total_keys(), seconds);
+    if let Some(dump) = &recovered.newer_dump {
+        keep_foreign(&*engine.disk, dump)?;
+    }
     let log = recovered.start(Start {
         replication_id: rng::hex40(),
         salt: rng::os_u64(),
@@ -113,6 +116,22 @@ fn report(recovered: &log::Recovered, keys: usize, seconds: f64) {
     if let Some(dump) = &recovered.newer_dump {
         tracing::warn!(file = %dump.display(), "an RDB file is newer than the log and was not loaded");
     }
+}
+
+/// A newer RDB file that another server wrote loses to the log, but the next save must not be the
+/// end of it: it gets a second name. Our own saves say of which LSN they are, and are in the log.
+fn keep_foreign(disk: &dyn Disk, dump: &Path) -> io::Result<()> {
+    let file = disk.map(dump)?;
+    /// Where the facts about a file stand, with room to spare.
+    const HEAD_BYTES: usize = 1024;
+    let head = file.get(..HEAD_BYTES.min(file.len())).unwrap_or_default();
+    if memchr::memmem::find(head, replay::AUX_LSN.as_bytes()).is_some() {
+        return Ok(());
+    }
+    let written = disk.modified(dump)?;
+    let kept = RealDisk::keep(dump, &format!(".{written}.kept"))?;
+    tracing::warn!(kept = %kept.display(), "another server wrote it: kept, whatever is saved");
+    Ok(())
 }
 
 /// The log's settings from the configuration.

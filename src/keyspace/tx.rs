@@ -29,6 +29,8 @@ pub struct Batch {
     changes: u64,
     /// Keys removed because they had expired.
     expired: u64,
+    /// Fields of hashes removed, or overwritten, because they had expired.
+    expired_fields: u64,
     /// Whether somebody wants to know the touched keys; then they are collected here.
     watching: bool,
     touched: Vec<TouchedKey>,
@@ -61,6 +63,11 @@ impl Batch {
     /// Expired keys removed since the last [`Self::clear`].
     pub fn expired(&self) -> u64 {
         self.expired
+    }
+
+    /// Expired fields of hashes removed or overwritten since the last [`Self::clear`].
+    pub fn expired_fields(&self) -> u64 {
+        self.expired_fields
     }
 
     /// The database the stream has selected after these bytes.
@@ -105,6 +112,7 @@ impl Batch {
         self.touched.clear();
         self.changes = 0;
         self.expired = 0;
+        self.expired_fields = 0;
         self.call_start = 0;
         self.call_records = 0;
     }
@@ -211,6 +219,12 @@ impl<'a> Tx<'a> {
         let found = self.emit(Delete { key, cause: Cause::Expired });
         self.batch.expired += u64::from(found);
         found
+    }
+
+    /// Counts fields that the call has removed or overwritten because they had expired.
+    #[inline]
+    pub fn count_expired_fields(&mut self, fields: usize) {
+        self.batch.expired_fields += fields as u64;
     }
 
     /// Sets the access clock of a key of the call's database. A hint, outside records and digest

@@ -21,7 +21,7 @@ pub(super) const GEOADD: Command = Command {
         log:
         > GEOADD Sicily CH 13.583333 37.316667 Palermo
         (integer) 1
-        log: ZADD Sicily 3479092794539052 Palermo
+        log: ZADD Sicily 3479030013248308 Palermo
         event: zadd Sicily
     "#,
     complexity: "O(log(N)) for each item added, where N is the number of elements in the sorted \

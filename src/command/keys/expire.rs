@@ -10,6 +10,7 @@ use crate::command::{Access, Call, Command, Error, Flag, Handler, Keys, Result};
 use crate::keyspace::Tx;
 use crate::keyspace::record::{Delete, ExpireAt, Persist};
 use crate::resp::Reply;
+use std::ops::Range;
 
 pub(super) const EXPIRE: Command = Command {
     name: "expire",
@@ -114,7 +115,7 @@ pub(super) const PERSIST: Command = Command {
 /// Gives a key the expiry `base + number × unit_ms`, where its options allow it.
 fn expire<'a>(tx: &mut Tx<'_>, call: &Call<'a>, unit_ms: i64, base: UnixMs) -> Result<Reply<'a>> {
     let key = call.key(1);
-    let only = Conditions::parse(call)?;
+    let only = Conditions::parse(call, 3..call.len())?;
     let at = call.int(2)?.checked_mul(unit_ms).and_then(|ms| ms.checked_add_unsigned(base.0));
     let at = at.ok_or_else(|| {
         Error::owned(format!("ERR invalid expire time in '{}' command", call.command.full_name))
@@ -135,7 +136,7 @@ fn expire<'a>(tx: &mut Tx<'_>, call: &Call<'a>, unit_ms: i64, base: UnixMs) -> R
 
 /// When an expiry is to be set at all.
 #[derive(Default)]
-struct Conditions {
+pub(in crate::command) struct Conditions {
     /// NX: only if there is none.
     nx: bool,
     /// XX: only if there is one.
@@ -147,9 +148,10 @@ struct Conditions {
 }
 
 impl Conditions {
-    fn parse(call: &Call<'_>) -> Result<Self> {
+    /// Reads the arguments at these positions.
+    pub(in crate::command) fn parse(call: &Call<'_>, positions: Range<usize>) -> Result<Self> {
         let mut only = Conditions::default();
-        for n in 3..call.len() {
+        for n in positions {
             let option = match call.arg(n) {
                 _ if call.is(n, "NX") => &mut only.nx,
                 _ if call.is(n, "XX") => &mut only.xx,
@@ -173,8 +175,8 @@ impl Conditions {
         Ok(only)
     }
 
-    /// Whether a key that expires at `current` may be given the expiry `at` (both unix time in ms).
-    fn allow(&self, current: Option<u64>, at: i64) -> bool {
+    /// Whether a key or field that expires at `current` may be given the expiry `at` (both unix time in ms).
+    pub(in crate::command) fn allow(&self, current: Option<u64>, at: i64) -> bool {
         let Some(current) = current.map(u64::cast_signed) else {
             return !self.xx && !self.gt;
         };

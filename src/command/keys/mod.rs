@@ -14,7 +14,7 @@
 //! WAIT, WAITAOF and MIGRATE come with their issues.
 
 mod dump;
-mod expire;
+pub(super) mod expire;
 mod lookup;
 mod remove;
 mod rename;

@@ -1,7 +1,7 @@
 //! SADD, SREM, SMOVE, SCARD, SISMEMBER, SMISMEMBER, SMEMBERS, SSCAN.
 
 use super::SET;
-use crate::command::scan::{ElementScan, Scanned, cursor_of};
+use crate::command::scan::{self, ElementScan, Scanned};
 use crate::command::{Access, Call, Command, Flag, Handler, Keys, Result};
 use crate::keyspace::record::{AddMembers, MoveMember, RemoveMembers};
 use crate::keyspace::{Tx, View};
@@ -242,8 +242,8 @@ pub(super) const SSCAN: Command = Command {
 };
 
 fn sscan<'a>(view: View<'a>, call: &Call<'a>) -> Result<Reply<'a>> {
-    // Of a set that is not there only the cursor is looked at.
-    cursor_of(call.arg(2))?;
+    // Options are only read if there is something to scan.
+    scan::cursor_of(call.arg(2))?;
     let Some(set) = view.set(call.key(1))? else { return Ok(ElementScan::nothing()) };
     let scan = ElementScan::parse(call, Scanned::Set)?;
     Ok(scan.run(|cursor, found| set.scan(cursor, &mut |member| found(member, None))))

@@ -27,6 +27,8 @@ mod range;
 mod read;
 mod reading;
 mod release;
+#[cfg(test)]
+mod tests;
 mod trim;
 
 use super::error::c_text;

@@ -22,7 +22,7 @@ mod get;
 mod incr;
 mod increx;
 mod lcs;
-mod options;
+pub(super) mod options;
 mod set;
 mod subsequence;
 mod take;

@@ -55,7 +55,7 @@ pub(super) enum ExpiryOption<'a> {
 
 /// How a time is stated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Unit {
+pub(in crate::command) enum Unit {
     /// EX: seconds from now.
     Seconds,
     /// PX: ms from now.

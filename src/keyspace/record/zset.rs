@@ -1,7 +1,6 @@
 //! Changes of sorted sets.
 
 use super::{Change, Effect, Record, Touched, emptied};
-use crate::base::number;
 use crate::keyspace::{Db, Key, Keyspace};
 use crate::types::zset::{Inserted, ZsetValue};
 use std::ops::Range;
@@ -56,11 +55,8 @@ impl Change for AddScored<'_> {
         let mut record = Record::begin(bytes, 2 + 2 * self.items.len());
         record.bulk(b"ZADD");
         record.bulk(self.key.bytes);
-        let mut text = Vec::new();
         for (score, member) in self.items {
-            text.clear();
-            number::write_double(&mut text, *score);
-            record.bulk(&text);
+            record.double(*score);
             record.bulk(member);
         }
     }

@@ -103,7 +103,7 @@ impl ListValue {
                 return true;
             }
         }
-        self.to_tree().insert_beside(pivot, after, value)
+        self.make_large().insert_beside(pivot, after, value)
     }
 
     /// Removes up to `count` elements that are `value`, those nearest to an end; answers how many
@@ -144,12 +144,12 @@ impl ListValue {
         if let ListValue::Packed(packed) = self
             && !limits.fits_list(packed.as_ref(), values)
         {
-            self.to_tree();
+            self.make_large();
         }
     }
 
     /// The large form, made if need be.
-    fn to_tree(&mut self) -> &mut List {
+    fn make_large(&mut self) -> &mut List {
         if let ListValue::Packed(packed) = self {
             *self = ListValue::Tree(Arc::new(List::from_packed(std::mem::take(packed))));
         }
