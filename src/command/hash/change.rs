@@ -4,9 +4,7 @@ use super::arguments::{fields_at, fields_only, is_past, moment, position_of_fiel
 use super::{HASH, expired_among, kept};
 use crate::command::string::options::Unit;
 use crate::command::{Access, Call, Command, Error, Flag, Handler, Keys, Result};
-use crate::keyspace::record::{
-    ExpireFields, FieldExpiry, PersistFields, RemoveFields, SetFields,
-};
+use crate::keyspace::record::{ExpireFields, FieldExpiry, PersistFields, RemoveFields, SetFields};
 use crate::keyspace::{Key, Tx};
 use crate::resp::Reply;
 use crate::types::hash::HashRef;

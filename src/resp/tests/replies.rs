@@ -226,7 +226,10 @@ fn received(reply: &Reply<'_>, protocol: Protocol) -> OwnedReply {
             OwnedReply::Array(values(list))
         }
         Reply::Map(list) | Reply::NestedMap(list) if resp3 => OwnedReply::Map(pairs(list)),
-        Reply::NestedMap(list) => {
+        Reply::Pairs(list) if !resp3 => {
+            OwnedReply::Array(pairs(list).into_iter().flat_map(|(k, v)| [k, v]).collect())
+        }
+        Reply::NestedMap(list) | Reply::Pairs(list) => {
             let both = pairs(list).into_iter().map(|(k, v)| OwnedReply::Array(vec![k, v]));
             OwnedReply::Array(both.collect())
         }
@@ -279,6 +282,7 @@ fn any_reply() -> impl Strategy<Value = Reply<'static>> {
             list.prop_map(Reply::Push),
             pairs.clone().prop_map(Reply::Map),
             pairs.clone().prop_map(Reply::NestedMap),
+            pairs.clone().prop_map(Reply::Pairs),
             (pairs, inner).prop_map(|both| Reply::Attribute(Box::new(both))),
         ]
     })
