@@ -168,7 +168,8 @@ fn is_inactive(case: &Case<'_>) -> bool {
                 };
                 let mut pairs = a.iter().zip(b);
                 a.len() == b.len()
-                    && pairs.all(|(a, b)| a.0 == b.0 && (is_age(&a.0, &a.1, &b.1) || is(&a.1, &b.1)))
+                    && pairs
+                        .all(|(a, b)| a.0 == b.0 && (is_age(&a.0, &a.1, &b.1) || is(&a.1, &b.1)))
             }
             _ => ours == theirs,
         }

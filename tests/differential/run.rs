@@ -299,8 +299,7 @@ impl<'g> Run<'g> {
 
     /// The last requests that name one of the keys, or may touch all.
     fn about(&self, keys: &[Vec<u8>]) -> String {
-        const TOUCH_ALL: &[&str] =
-            &["flushdb", "swapdb", "select", "reset", "debug|reload"];
+        const TOUCH_ALL: &[&str] = &["flushdb", "swapdb", "select", "reset", "debug|reload"];
         let is_about = |request: &Request| {
             let name = request.form.map_or("", |form| &self.grammar.forms[form].name);
             TOUCH_ALL.contains(&name) || request.words.iter().any(|word| keys.contains(word))

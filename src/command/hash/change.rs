@@ -1,6 +1,6 @@
 //! HSETEX, HGETEX, HGETDEL: set or look at fields, and change their expiry or remove them.
 
-use super::arguments::{fields_at, fields_only, is_past, moment, position_of_fields};
+use super::arguments::{NUMFIELDS, fields_at, fields_only, is_past, moment, position_of_fields};
 use super::{HASH, expired_among, kept};
 use crate::command::string::options::Unit;
 use crate::command::{Access, Call, Command, Error, Flag, Handler, Keys, Result};
@@ -44,7 +44,7 @@ fn hsetex<'a>(tx: &mut Tx<'_>, call: &Call<'a>) -> Result<Reply<'a>> {
     let (key, now) = (call.key(1), tx.now());
     let at_fields = position_of_fields(call, 2)?;
     let options = Options::parse(call, at_fields, true)?;
-    let pairs = fields_at(call, at_fields, 2)?;
+    let pairs = fields_at(call, at_fields, 2, NUMFIELDS)?;
     let hash = tx.view().hash(key)?;
     if options.key_exists.is_some_and(|wanted| hash.is_some() != wanted) {
         return Ok(Reply::Int(0));
@@ -152,7 +152,7 @@ fn hgetex<'a>(tx: &mut Tx<'_>, call: &Call<'a>) -> Result<Reply<'a>> {
     let (key, now) = (call.key(1), tx.now());
     let at_fields = position_of_fields(call, 2)?;
     let options = Options::parse(call, at_fields, false)?;
-    let fields = fields_at(call, at_fields, 1)?;
+    let fields = fields_at(call, at_fields, 1, NUMFIELDS)?;
     let hash = tx.view().counted().hash(key)?;
     let at = options.moment(call, tx)?;
     let persist = options.expiry == ExpiryOption::Persist;
@@ -211,7 +211,7 @@ pub(super) const HGETDEL: Command = Command {
 
 fn hgetdel<'a>(tx: &mut Tx<'_>, call: &Call<'a>) -> Result<Reply<'a>> {
     let (key, now) = (call.key(1), tx.now().0);
-    let fields = fields_only(call)?;
+    let fields = fields_only(call, NUMFIELDS)?;
     let hash = tx.view().hash(key)?;
     let mut removed: Vec<&[u8]> = Vec::new();
     let mut seen: HashSet<&[u8]> = HashSet::new();
