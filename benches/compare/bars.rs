@@ -21,9 +21,11 @@ enum Limit {
     AtLeast(f64, Subject),
     /// Every round's sample is below this, in the figure's unit.
     Below(f64),
+    /// The median is at least this, in the figure's unit.
+    Above(f64),
 }
 
-use Limit::{AtLeast, AtMost, Below};
+use Limit::{Above, AtLeast, AtMost, Below};
 use Subject::{CoolCache, Logged, Redis, Valkey};
 
 const fn bar(row: &'static str, figure: &'static str, limit: Limit) -> Bar {
@@ -56,8 +58,39 @@ const BARS: &[Bar] = &[
     bar("load", "time", AtMost(0.5, Valkey)),
     logged("always", "50 connections", AtLeast(1.25, Redis)),
     logged("always", "500 connections", AtLeast(1.6, Redis)),
+    logged("always-slow", "5 ms, 500 connections", Above(45_000.0)),
     bar("keys", "longest lock hold", Below(1.0)),
     bar("grow", "longest lock hold", Below(1.0)),
+    bar("types", "LPUSH, added", AtMost(0.7, Valkey)),
+    bar("types", "RPOP, added", AtMost(0.7, Valkey)),
+    bar("types", "LRANGE 100, added", AtMost(0.7, Valkey)),
+    bar("types", "HSET, added", AtMost(0.7, Valkey)),
+    bar("types", "HGET, added", AtMost(0.7, Valkey)),
+    bar("types", "SADD, added", AtMost(0.7, Valkey)),
+    bar("types", "SISMEMBER, added", AtMost(0.7, Valkey)),
+    bar("types", "ZADD, added", AtMost(0.7, Valkey)),
+    bar("types", "ZRANGE 100, added", AtMost(0.7, Valkey)),
+    bar("types", "ZRANK, added", AtMost(0.7, Valkey)),
+    bar("types", "XADD, added", AtMost(0.7, Valkey)),
+    bar("types", "XRANGE 100, added", AtMost(0.7, Valkey)),
+    bar("elements", "hashes of 20:", AtMost(1.0, Valkey)),
+    bar("elements", "hashes of 1,000:", AtMost(1.0, Valkey)),
+    bar("elements", "hashes of 1,000,000:", AtMost(1.0, Valkey)),
+    bar("elements", "sets of 20:", AtMost(1.0, Valkey)),
+    bar("elements", "sets of 1,000:", AtMost(1.0, Valkey)),
+    bar("elements", "sets of 1,000,000:", AtMost(1.0, Valkey)),
+    bar("elements", "sorted sets of 20:", AtMost(1.0, Valkey)),
+    bar("elements", "sorted sets of 1,000:", AtMost(0.7, Valkey)),
+    bar("elements", "sorted sets of 1,000,000:", AtMost(0.7, Valkey)),
+    bar("elements", "lists of 20:", AtMost(1.0, Valkey)),
+    bar("elements", "lists of 1,000:", AtMost(1.0, Valkey)),
+    bar("elements", "lists of 1,000,000:", AtMost(1.0, Valkey)),
+    bar("stalls", "DEL, longest lock hold", Below(1.0)),
+    bar("stalls", "RENAME over, longest lock hold", Below(1.0)),
+    bar("stalls", "expiry, longest lock hold", Below(1.0)),
+    bar("stalls", "SMEMBERS, longest lock hold", Below(1.0)),
+    bar("stalls", "ZADD beside BGSAVE, longest lock hold", Below(1.0)),
+    bar("middle", "LINSERT", AtMost(0.5, Redis)),
     logged("instructions", "SET pipeline 16", AtMost(1.10, CoolCache)),
 ];
 
@@ -73,6 +106,7 @@ fn words(bar: &Bar, figure: &Figure) -> String {
         AtMost(share, of) => format!("at most {share} of {}", of.name()),
         AtLeast(times, of) => format!("at least {times} × {}", of.name()),
         Below(limit) => format!("below {limit} {}", figure.unit),
+        Above(limit) => format!("at least {limit} {}", figure.unit),
     }
 }
 
@@ -82,5 +116,6 @@ fn met(bar: &Bar, figure: &Figure) -> Option<bool> {
         AtMost(share, of) => ours <= share * figure.median(of)?,
         AtLeast(times, of) => ours >= times * figure.median(of)?,
         Below(limit) => figure.spread(bar.who)?.1 < limit,
+        Above(limit) => ours >= limit,
     })
 }

@@ -50,6 +50,27 @@ pub fn requests(
     })
 }
 
+/// Sends requests `0..count` whose replies nobody reads (CLIENT REPLY OFF), in order, and waits until
+/// all have run. Whoever calls it looks whether what was to be there is there.
+pub fn unread(server: &Server, count: u64, write: &dyn Fn(u64, &mut Vec<u8>)) -> Result<()> {
+    let mut stream = TcpStream::connect(SocketAddr::from(([127, 0, 0, 1], server.port)))?;
+    stream.set_nodelay(true)?;
+    let mut out = Vec::new();
+    write_request(&mut out, &[b"CLIENT", b"REPLY", b"OFF"]);
+    for begin in (0..count).step_by(PIPELINE as usize) {
+        for n in begin..count.min(begin + PIPELINE) {
+            write(n, &mut out);
+        }
+        stream.write_all(&out)?;
+        out.clear();
+    }
+    write_request(&mut out, &[b"CLIENT", b"REPLY", b"ON"]);
+    stream.write_all(&out)?;
+    let mut reply = [0; OK.len()];
+    stream.read_exact(&mut reply)?;
+    if reply == OK { Ok(()) } else { Err(Error::other(String::from_utf8_lossy(&reply))) }
+}
+
 fn one_socket(
     port: u16,
     range: std::ops::Range<u64>,

@@ -9,7 +9,8 @@ use std::process::{Child, Command, Stdio};
 /// One kind of load.
 #[derive(Debug, Clone)]
 pub struct Load {
-    /// `get` or `set`.
+    /// A test of redis-benchmark's (`get`, `set`), or a command of one's own: words, in which
+    /// `__rand_int__` stands for a number below `keys`.
     pub test: &'static str,
     /// Connections.
     pub connections: usize,
@@ -30,7 +31,8 @@ impl Load {
     pub fn run(&self, bench: &Bench, server: &Server, requests: u64) -> Result<f64> {
         let output = self.command(bench, server.port, requests).output()?;
         let text = String::from_utf8_lossy(&output.stdout);
-        let head = format!("\"{}\",\"", self.test.to_uppercase());
+        let name = if self.is_own() { self.test.to_owned() } else { self.test.to_uppercase() };
+        let head = format!("\"{name}\",\"");
         let line = text.lines().find_map(|line| line.strip_prefix(&head));
         let rate = line.and_then(|line| line.split('"').next()?.parse::<f64>().ok());
         let errors = String::from_utf8_lossy(&output.stderr);
@@ -51,12 +53,20 @@ impl Load {
         Ok(Endless(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn()?))
     }
 
+    /// Whether [`Self::test`] is a command of one's own.
+    fn is_own(&self) -> bool {
+        self.test.contains(' ')
+    }
+
     fn command(&self, bench: &Bench, port: u16, requests: u64) -> Command {
         let mut words: Vec<String> = Vec::new();
         if self.pinned {
             words.extend(["taskset", "-c", CORE].map(str::to_owned));
         }
-        words.extend(["redis-benchmark", "--csv", "-t", self.test].map(str::to_owned));
+        words.extend(["redis-benchmark", "--csv"].map(str::to_owned));
+        if !self.is_own() {
+            words.extend(["-t", self.test].map(str::to_owned));
+        }
         let mut option = |name: &str, value: u64| {
             words.extend([name.to_owned(), value.to_string()]);
         };
@@ -67,9 +77,11 @@ impl Load {
         if self.threads > 1 {
             option("--threads", self.threads as u64);
         }
-        bench.ran(format!("{} -p PORT -n N", words.join(" ")));
+        let own = if self.is_own() { self.test } else { "" };
+        bench.ran(format!("{} -p PORT -n N {own}", words.join(" ")).trim_end().to_owned());
         let mut command = Command::new(&words[0]);
         command.args(&words[1..]).args(["-p", &port.to_string(), "-n", &requests.to_string()]);
+        command.args(own.split_whitespace());
         command
     }
 }

@@ -15,6 +15,8 @@ use std::time::{Duration, Instant};
 pub enum Kind {
     /// GET of a random key.
     Get,
+    /// GET of a random key above those that the load uses.
+    GetElsewhere,
     /// SET of a random key.
     Set,
 }
@@ -35,10 +37,11 @@ impl Probe {
             let mut rng = fastrand::Rng::with_seed(1);
             let mut worst = Duration::ZERO;
             while !stopped.load(Ordering::Relaxed) {
-                let key = fill::key(rng.u64(..keys));
+                let above = if matches!(kind, Kind::GetElsewhere) { keys } else { 0 };
+                let key = fill::key(above + rng.u64(..keys));
                 let begun = Instant::now();
                 match kind {
-                    Kind::Get => client.call(&["GET", &key])?,
+                    Kind::Get | Kind::GetElsewhere => client.call(&["GET", &key])?,
                     Kind::Set => client.call(&["SET", &key, "probe"])?,
                 };
                 worst = worst.max(begun.elapsed());

@@ -26,6 +26,7 @@ pub struct Launch<'a> {
     rdb: Option<PathBuf>,
     program: Option<PathBuf>,
     wrapper: Vec<String>,
+    environment: Vec<(&'static str, String)>,
 }
 
 impl<'a> Launch<'a> {
@@ -40,6 +41,7 @@ impl<'a> Launch<'a> {
             rdb: None,
             program: None,
             wrapper: Vec::new(),
+            environment: Vec::new(),
         }
     }
 
@@ -51,6 +53,12 @@ impl<'a> Launch<'a> {
                 None => self.extra.extend(pair.iter().map(|word| (*word).to_owned())),
             }
         }
+        self
+    }
+
+    /// With this in its environment; added to what the subject itself preloads.
+    pub fn environment(mut self, name: &'static str, value: String) -> Self {
+        self.environment.push((name, value));
         self
     }
 
@@ -93,7 +101,14 @@ impl<'a> Launch<'a> {
     }
 
     fn command(&self, port: u16, dir: &Path) -> Result<Command> {
-        let (program, environment) = self.bench.program(self.subject)?;
+        let (program, needed) = self.bench.program(self.subject)?;
+        let mut environment = self.environment.clone();
+        for (name, value) in needed {
+            match environment.iter_mut().find(|(other, _)| *other == name) {
+                Some((_, preloaded)) => *preloaded = format!("{preloaded} {value}"),
+                None => environment.push((name, value.to_owned())),
+            }
+        }
         let program = self.program.as_ref().unwrap_or(&program);
         let mut words: Vec<String> = Vec::new();
         if self.pinned {
@@ -115,7 +130,7 @@ impl<'a> Launch<'a> {
     }
 
     /// For the report, with what differs from run to run in capitals.
-    fn note(&self, words: &[String], environment: &[(&str, &str)]) {
+    fn note(&self, words: &[String], environment: &[(&str, String)]) {
         let mut shown: Vec<String> = environment.iter().map(|(k, v)| format!("{k}={v}")).collect();
         for (at, word) in words.iter().enumerate() {
             shown.push(match at.checked_sub(1).map_or("", |before| words[before].as_str()) {

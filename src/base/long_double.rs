@@ -76,7 +76,7 @@ impl LongDouble {
         Some(LongDouble(sum))
     }
 
-    /// The digits that Redis prints: at most 17 behind the point. `inf` or `-inf` if it is infinite.
+    /// The digits that Redis prints: at most 17 behind the point; `inf` or `-inf`.
     pub fn print(self) -> Vec<u8> {
         match self.0 {
             Value::Finite(x) => print(x),

@@ -23,6 +23,7 @@ pub mod table;
 mod bitmap;
 mod cluster;
 mod connection;
+mod geo;
 mod hash;
 mod hyperloglog;
 mod keys;
@@ -33,9 +34,10 @@ mod set;
 mod stream;
 mod string;
 mod timeout;
+mod zset;
 
 pub use call::Call;
-pub use control::{Action, Answer, Control};
+pub use control::{Action, Answer, Control, Copies};
 pub use error::{Error, Result};
 pub use table::find;
 
@@ -324,6 +326,8 @@ pub enum Flag {
     Write,
     /// As above.
     ReadOnly,
+    /// Is a control that may wait.
+    Blocking,
     /// Shows what the engine knows of itself: its facts are brought up to date first. Not for
     /// COMMAND INFO.
     ShowsFacts,

@@ -102,6 +102,16 @@ impl<'a> ElementScan<'a> {
         Ok(scan)
     }
 
+    /// Where it starts.
+    pub(super) fn cursor(&self) -> u64 {
+        self.cursor
+    }
+
+    /// About how many elements are to be looked at.
+    pub(super) fn count(&self) -> usize {
+        usize::try_from(self.count).unwrap_or(usize::MAX)
+    }
+
     /// Takes steps until enough elements were looked at. `step` visits some from a cursor on (by
     /// calling what it is given with each name, and what is told beside it) and answers the next
     /// cursor.

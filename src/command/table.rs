@@ -6,8 +6,8 @@
 //! lock. `derived` has what only COMMAND and the tests ask for.
 
 use super::{
-    Command, Handler, Keys, bitmap, cluster, connection, hash, hyperloglog, introspect, keys, list,
-    server, set, stream, string, syntax,
+    Command, Handler, Keys, bitmap, cluster, connection, geo, hash, hyperloglog, introspect, keys,
+    list, server, set, stream, string, syntax, zset,
 };
 use std::ops::Deref;
 use std::sync::LazyLock;
@@ -22,6 +22,8 @@ const GROUPS: &[&[Command]] = &[
     hyperloglog::COMMANDS,
     keys::COMMANDS,
     list::COMMANDS,
+    zset::COMMANDS,
+    geo::COMMANDS,
     connection::COMMANDS,
     server::COMMANDS,
     cluster::COMMANDS,

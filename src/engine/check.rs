@@ -75,8 +75,8 @@ impl Local {
         Local { engine, client, now: BEGINNING, clients: vec![client], inbox }
     }
 
-    /// Has connection `number` (from 1 up) send the next requests; those up to it are opened if they
-    /// are not there yet.
+    /// Has connection `number` (from 1 up) send the next requests; those up to it are opened if
+    /// they are not there yet.
     pub fn switch(&mut self, number: usize) {
         while self.clients.len() < number {
             let (client, _id) = self.engine.connect(0, self.clients.len(), self.now);
@@ -85,8 +85,8 @@ impl Local {
         self.client = self.clients[number - 1];
     }
 
-    /// The replies that connections have received since the last time, other than at once; each with
-    /// the connection's number.
+    /// The replies that connections have received since the last time, other than at once; each
+    /// with the connection's number.
     pub fn received(&mut self) -> Vec<(usize, Vec<u8>)> {
         let messages = self.inbox.messages.try_iter();
         let replies = messages.filter_map(|message| match message {

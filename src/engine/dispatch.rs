@@ -213,7 +213,7 @@ impl Engine {
         if has_looked {
             self.touch_after_write(client, db, call, records_before);
         }
-        Done { flow: Flow::Next, hold: self.after_write(call, db, records_before) }
+        Done { flow: Flow::Next, hold: self.after_write(client, call, db, records_before) }
     }
 
     fn run_control(
@@ -475,7 +475,17 @@ impl Engine {
 
     /// Notes what a write's reply depends on.
     #[inline]
-    pub(super) fn after_write(&mut self, call: &Call<'_>, db: Db, records_before: usize) -> Lsn {
+    pub(super) fn after_write(
+        &mut self,
+        client: ClientId,
+        call: &Call<'_>,
+        db: Db,
+        records_before: usize,
+    ) -> Lsn {
+        if self.batch.len() > records_before {
+            let end = self.journal.positions().emitted.advance(self.batch.len());
+            self.admin.clients.session(client).written = end;
+        }
         if !self.journal.holds_replies() {
             return Lsn::default();
         }
@@ -510,6 +520,8 @@ pub(super) struct Pace {
     /// Requests until the next look at the clock, and between it and the one after it.
     left: u32,
     step: u32,
+    /// The answer stays: every group of the round asks.
+    over: bool,
 }
 
 impl Pace {
@@ -523,22 +535,26 @@ impl Pace {
 
     fn begin(seed: u64) -> Self {
         let now = clock::monotonic();
-        Pace { seed, begun: now, looked: now, left: 1, step: 1 }
+        Pace { seed, begun: now, looked: now, left: 1, step: 1, over: false }
     }
 
     /// Whether the next request must wait for another round. The first one never must.
     #[inline]
     fn is_over(&mut self) -> bool {
-        if self.left > 0 {
-            self.left -= 1;
-            return false;
+        if self.left > 0 || self.over {
+            self.left = self.left.saturating_sub(1);
+            return self.over;
         }
         let now = clock::monotonic();
         let slow = now.since(self.looked) > Self::ORDINARY * self.step;
         self.step = if slow { 1 } else { (self.step * 2).min(Self::STEP_MOST) };
         self.left = self.step - 1;
         self.looked = now;
-        now.since(self.begun) > Self::MOST
+        self.over = now.since(self.begun) > Self::MOST;
+        if self.over {
+            self.left = 0;
+        }
+        self.over
     }
 }
 

@@ -46,7 +46,7 @@ mod snapshot;
 #[cfg(test)]
 mod tests;
 
-pub use outbox::{Address, Inbox, Message, Outbox};
+pub use outbox::{Address, Inbox, Message, NOTHING, Outbox};
 pub use round::{Group, Outcome, Replies, Request, Round, WorkerSettings};
 
 use crate::admin::{Admin, ClientId};

@@ -9,7 +9,7 @@ use crate::log::Lsn;
 use crate::resp::Out;
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 
 /// Which connection, at its worker. `id` guards against the socket's place having been given to
 /// another one.
@@ -44,30 +44,34 @@ pub enum Message {
     LimitOutput,
 }
 
+/// [`Inbox::wanted`]: no connection waits for the log.
+pub const NOTHING: u64 = u64::MAX;
+
 /// The sending half: any thread.
 #[derive(Clone)]
 pub struct Outbox {
     messages: Sender<Message>,
     wake: Arc<dyn Fn() + Send + Sync>,
-    /// Whether the worker holds replies back until the log moves on.
-    holding: Arc<AtomicBool>,
+    /// See [`Inbox::wanted`].
+    wanted: Arc<AtomicU64>,
 }
 
 /// The receiving half: the worker's.
 pub struct Inbox {
     /// Messages in order.
     pub messages: Receiver<Message>,
-    /// Set by the worker while it holds replies back: it wants [`Outbox::progress`].
-    pub holding: Arc<AtomicBool>,
+    /// Set by the worker before it sleeps: the lowest LSN that one of its connections waits for,
+    /// 0 for any progress of the log, [`NOTHING`] for none.
+    pub wanted: Arc<AtomicU64>,
 }
 
 impl Outbox {
     /// A pair; `wake` makes the worker's poller return.
     pub fn new(wake: Arc<dyn Fn() + Send + Sync>) -> (Outbox, Inbox) {
         let (messages, receiver) = unbounded();
-        let holding = Arc::new(AtomicBool::new(false));
-        let inbox = Inbox { messages: receiver, holding: holding.clone() };
-        (Outbox { messages, wake, holding }, inbox)
+        let wanted = Arc::new(AtomicU64::new(NOTHING));
+        let inbox = Inbox { messages: receiver, wanted: wanted.clone() };
+        (Outbox { messages, wake, wanted }, inbox)
     }
 
     /// Sends a message and wakes the worker.
@@ -78,9 +82,11 @@ impl Outbox {
         }
     }
 
-    /// Says that the log's positions have moved: wakes the worker if it holds replies.
-    pub fn progress(&self) {
-        if self.holding.load(SeqCst) {
+    /// Says that the log has moved and is synced up to `reached`: wakes the worker if one of its
+    /// connections waits for that.
+    pub fn progress(&self, reached: Lsn) {
+        let wanted = self.wanted.load(SeqCst);
+        if wanted != NOTHING && wanted <= reached.0 {
             (self.wake)();
         }
     }

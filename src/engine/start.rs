@@ -8,7 +8,7 @@ use crate::base::clock;
 use crate::base::disk::{Disk, RealDisk};
 use crate::base::rng;
 use crate::keyspace::{Keyspace, Reclaimer};
-use crate::log::{self, Fsync, Settings, Source, Start};
+use crate::log::{self, Fsync, Lsn, News, Settings, Source, Start};
 use crate::resp::{Protocol, Reply};
 use std::io;
 use std::path::Path;
@@ -53,6 +53,9 @@ pub fn open(config: Config) -> Result<Arc<Shared>, OpenError> {
     let recovered = log::recover(disk, &settings, &mut replay::Recovering { engine: &mut engine })?;
     let seconds = clock::monotonic().since(begun).as_secs_f64();
     report(&recovered, engine.total_keys(), seconds);
+    if let Some(dump) = &recovered.newer_dump {
+        keep_foreign(&*engine.disk, dump)?;
+    }
     let log = recovered.start(Start {
         replication_id: rng::hex40(),
         salt: rng::os_u64(),
@@ -74,12 +77,16 @@ pub fn open(config: Config) -> Result<Arc<Shared>, OpenError> {
     Ok(shared)
 }
 
-/// Tells the workers that hold replies whenever the log has moved.
+/// Tells the workers that hold replies, and the timer, when the log has come as far as they wait
+/// for.
 fn wake_on_progress(shared: &Arc<Shared>, log: &log::Log) {
     let outboxes = shared.outboxes.clone();
-    log.subscribe(Arc::new(move |_positions| {
+    let bell = shared.lock().timer.bell().clone();
+    log.subscribe(Arc::new(move |positions, news| {
+        bell.progress(positions.synced);
+        let reached = if news == News::Latched { Lsn(u64::MAX) } else { positions.synced };
         for outbox in outboxes.read().iter() {
-            outbox.progress();
+            outbox.progress(reached);
         }
     }));
 }
@@ -112,6 +119,22 @@ fn report(recovered: &log::Recovered, keys: usize, seconds: f64) {
     if let Some(dump) = &recovered.newer_dump {
         tracing::warn!(file = %dump.display(), "an RDB file is newer than the log and was not loaded");
     }
+}
+
+/// A newer RDB file that another server wrote loses to the log, but the next save must not be the
+/// end of it: it gets a second name. Our own saves say of which LSN they are, and are in the log.
+fn keep_foreign(disk: &dyn Disk, dump: &Path) -> io::Result<()> {
+    let file = disk.map(dump)?;
+    /// Where the facts about a file stand, with room to spare.
+    const HEAD_BYTES: usize = 1024;
+    let head = file.get(..HEAD_BYTES.min(file.len())).unwrap_or_default();
+    if memchr::memmem::find(head, replay::AUX_LSN.as_bytes()).is_some() {
+        return Ok(());
+    }
+    let written = disk.modified(dump)?;
+    let kept = RealDisk::keep(dump, &format!(".{written}.kept"))?;
+    tracing::warn!(kept = %kept.display(), "another server wrote it: kept, whatever is saved");
+    Ok(())
 }
 
 /// The log's settings from the configuration.

@@ -5,6 +5,7 @@
 
 use super::value::Object;
 use crate::paged::{Object as _, Table};
+use crate::types::zset::Cut;
 use crossbeam_channel::{Receiver, Sender};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
@@ -16,6 +17,8 @@ const LARGE_BYTES: usize = 64 << 10;
 enum Garbage {
     Table(Table<Object>),
     Object(Object),
+    /// What was cut out of a sorted set.
+    Cut(Cut),
 }
 
 /// A handle to the reclaimer thread; clones share it. The thread ends when the last handle is gone.
@@ -72,6 +75,13 @@ impl Reclaimer {
         }
     }
 
+    pub(super) fn cut(&self, cut: Cut) {
+        let bytes = cut.heap_bytes();
+        if bytes >= LARGE_BYTES {
+            self.send(Garbage::Cut(cut), 1, bytes);
+        }
+    }
+
     pub(super) fn table(&self, table: Table<Object>) {
         let (keys, bytes) = (table.len(), table.bytes());
         self.send(Garbage::Table(table), keys, bytes);
@@ -102,6 +112,7 @@ fn run(receiver: &Receiver<Garbage>, account: &Account) {
         let (objects, bytes) = match &garbage {
             Garbage::Table(table) => (table.len(), table.bytes()),
             Garbage::Object(object) => (1, object.heap_bytes()),
+            Garbage::Cut(cut) => (1, cut.heap_bytes()),
         };
         drop(garbage);
         account.done(objects, bytes);

@@ -11,7 +11,7 @@ use super::error::LogError;
 use super::segment::{self, Head, Next};
 use super::tail::Tail;
 use super::writer::{Trouble, Writer, trouble};
-use super::{Ids, Lsn, Shared, retention};
+use super::{Ids, Lsn, News, Shared, retention};
 
 fn failed(trouble: Trouble) -> LogError {
     LogError::Io { file: trouble.file, source: trouble.error }
@@ -98,7 +98,7 @@ impl Shared {
         self.has_file.store(true, Ordering::Release);
         drop(tail);
         self.wake.notify_all();
-        self.progress.wake();
+        self.progress.wake(News::Synced);
         drop(writer);
         self.remove_files(dropped);
         Ok(())
@@ -144,7 +144,7 @@ impl Shared {
         self.on_disk.store(on_disk, Ordering::Release);
         self.has_file.store(on_disk, Ordering::Release);
         drop(tail);
-        self.progress.wake();
+        self.progress.wake(News::Synced);
         drop(writer);
         self.remove_files(dropped);
         Ok(())
@@ -241,7 +241,7 @@ impl Shared {
         self.progress.emit_in_memory(tail.end());
         self.clear_latch();
         drop(tail);
-        self.progress.wake();
+        self.progress.wake(News::Synced);
         Ok(())
     }
 

@@ -30,8 +30,8 @@
 //! ```
 //!
 //! A log is had from [`recover`] only, by [`Recovered::start`]. Reading order: `lsn`, `record`,
-//! `segment`, `manifest`, `catalog`, `tail`, `positions`, `writer`, `threads`, `recovery`, `start`,
-//! `base`, `retention`, `reader`.
+//! `segment`, `manifest`, `catalog`, `tail`, `positions`, `writer`, `gather`, `threads`, `recovery`,
+//! `start`, `base`, `retention`, `reader`.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -47,6 +47,7 @@ mod catalog;
 mod error;
 #[doc(hidden)]
 pub mod fuzzing;
+mod gather;
 mod lsn;
 mod manifest;
 mod positions;
@@ -64,7 +65,7 @@ mod writer;
 
 pub use error::{Corrupt, Failed, LogError, RecoverError, ReplayError};
 pub use lsn::Lsn;
-pub use positions::{Positions, Waker};
+pub use positions::{News, Positions, Waker};
 pub use reader::{ReadError, Reader};
 pub use recovery::{BaseInfo, Recovered, Replay, Source, Torn, recover};
 pub use start::Start;
@@ -277,10 +278,7 @@ impl Log {
         let wake = match tail.sleep {
             Sleep::Awake => false,
             Sleep::Parked => true,
-            Sleep::Lingering => {
-                let written = shared.progress.get().written;
-                end.since(written) >= threads::LINGER_BYTES_MAX
-            }
+            Sleep::Gathering { until } => end >= until,
         };
         if wake {
             tail.sleep = Sleep::Awake;

@@ -19,9 +19,20 @@ pub struct Positions {
     pub synced: Lsn,
 }
 
+/// What subscribers are told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum News {
+    /// `written` has moved, and nothing else: there is room for more.
+    Written,
+    /// `synced` has moved.
+    Synced,
+    /// The log has latched: what is not synced will not be before it is healed.
+    Latched,
+}
+
 /// Called with the new positions after each progress of `written` or `synced` and when the log
 /// latches, on the writer's or syncer's thread: it must be quick and must not wait.
-pub type Waker = Arc<dyn Fn(Positions) + Send + Sync>;
+pub type Waker = Arc<dyn Fn(Positions, News) + Send + Sync>;
 
 /// The positions of a running log.
 #[derive(Default)]
@@ -29,6 +40,8 @@ pub(super) struct Progress {
     emitted: AtomicU64,
     written: AtomicU64,
     synced: AtomicU64,
+    /// The log's end when `synced` last moved, before anybody was told.
+    end_at_sync: AtomicU64,
     /// All up to here is to be synced whatever the policy says: replies may wait for it.
     owed: AtomicU64,
     wakers: RwLock<Vec<Waker>>,
@@ -63,7 +76,7 @@ impl Progress {
         assert!(to.0 <= emitted, "written {to} would pass emitted {emitted}");
         let before = self.written.fetch_max(to.0, Ordering::AcqRel);
         assert!(before <= to.0, "written moved back from {before} to {to}");
-        self.wake();
+        self.wake(News::Written);
     }
 
     /// All up to `to` is durable. The caller holds the sync lock.
@@ -71,8 +84,14 @@ impl Progress {
         let written = self.written.load(Ordering::Acquire);
         assert!(to.0 <= written, "synced {to} would pass written {written}");
         if self.synced.fetch_max(to.0, Ordering::AcqRel) < to.0 {
-            self.wake();
+            self.end_at_sync.store(self.emitted.load(Ordering::Acquire), Ordering::Release);
+            self.wake(News::Synced);
         }
+    }
+
+    /// The log's end when `synced` last moved: what lay between the two was waiting then.
+    pub fn end_at_sync(&self) -> Lsn {
+        Lsn(self.end_at_sync.load(Ordering::Acquire))
     }
 
     /// All up to `to` is to be synced, whatever the policy says from now on.
@@ -117,7 +136,7 @@ impl Progress {
     }
 
     /// Tells all subscribers the positions.
-    pub fn wake(&self) {
+    pub fn wake(&self, news: News) {
         // A waiter says that it waits, then looks at the positions; here they move, then it is
         // asked whether it waits. With a fence on either side at least one of the two sees
         // the other.
@@ -126,7 +145,7 @@ impl Progress {
         if !wakers.is_empty() {
             let positions = self.get();
             for waker in wakers.iter() {
-                waker(positions);
+                waker(positions, news);
             }
         }
     }

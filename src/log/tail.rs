@@ -36,8 +36,8 @@ impl Chunk {
 pub(super) enum Sleep {
     /// It works, and will look again by itself.
     Awake,
-    /// It gathers for a millisecond, and will look again by itself.
-    Lingering,
+    /// It gathers, and will look again by itself; it must be woken when the log ends here.
+    Gathering { until: Lsn },
     /// It must be woken.
     Parked,
 }

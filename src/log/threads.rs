@@ -7,14 +7,17 @@ use std::sync::atomic::Ordering;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use super::gather::Gather;
 use super::tail::Sleep;
 use super::{Fsync, Shared};
+use crate::base::clock;
 
-/// How long the writer gathers between writes while bytes keep coming (not under `always`): long
-/// enough that a busy server pays neither a system call per turn nor a small batch per turn.
+/// How long the writer gathers between writes while bytes keep coming (under `always`: see
+/// `gather`): long enough that a busy server pays neither a system call per turn nor a small batch
+/// per turn.
 const LINGER: Duration = Duration::from_millis(1);
 /// Gathering ends early at so many bytes.
-pub(super) const LINGER_BYTES_MAX: u64 = 4 << 20;
+const LINGER_BYTES_MAX: usize = 4 << 20;
 /// After so long without work the log is sealed; and `everysec` syncs this often.
 const SECOND: Duration = Duration::from_secs(1);
 /// A sync that takes longer than this counts as delayed in INFO, as Redis counts it.
@@ -42,9 +45,18 @@ pub(super) fn spawn(shared: &Arc<Shared>) -> io::Result<Vec<JoinHandle<()>>> {
 
 fn write_loop(shared: &Shared) {
     let mut wrote = false;
+    let mut gather = Gather::default();
     loop {
-        match shared.wait_for_work(wrote) {
-            Work::Bytes => wrote = shared.write_step(),
+        match shared.wait_for_work(wrote, &mut gather) {
+            Work::Bytes => {
+                let (before, begun) = (shared.progress.get(), clock::monotonic());
+                wrote = shared.write_step();
+                if shared.fsync() == Fsync::Always {
+                    let (synced, end) =
+                        (shared.progress.get().synced, shared.progress.end_at_sync());
+                    gather.synced((before.synced, synced, end), begun, clock::monotonic());
+                }
+            }
             Work::Idle => {
                 wrote = false;
                 shared.seal_step();
@@ -80,10 +92,11 @@ fn sync_loop(shared: &Shared) {
 }
 
 impl Shared {
-    fn wait_for_work(&self, wrote: bool) -> Work {
+    fn wait_for_work(&self, wrote: bool, gather: &mut Gather) -> Work {
         let mut tail = self.tail.lock();
         if wrote && self.fsync() != Fsync::Always && !tail.stopping {
-            tail.sleep = Sleep::Lingering;
+            let until = self.progress.get().written.advance(LINGER_BYTES_MAX);
+            tail.sleep = Sleep::Gathering { until };
             self.wake.wait_for(&mut tail, LINGER);
         }
         loop {
@@ -92,6 +105,13 @@ impl Shared {
                 return Work::Stop;
             }
             if tail.has_work() && self.has_file.load(Ordering::Acquire) && !self.is_latched() {
+                if self.fsync() == Fsync::Always
+                    && let Some((until, time)) = gather.wait(tail.end(), clock::monotonic())
+                {
+                    tail.sleep = Sleep::Gathering { until };
+                    self.wake.wait_for(&mut tail, time);
+                    continue;
+                }
                 return Work::Bytes;
             }
             tail.sleep = Sleep::Parked;

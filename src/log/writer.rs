@@ -14,7 +14,7 @@ use super::catalog::{Catalog, Segment};
 use super::error::Failed;
 use super::segment::{self, Opener};
 use super::tail::Chunk;
-use super::{Fsync, Lsn, Shared, retention};
+use super::{Fsync, Lsn, News, Shared, retention};
 use crate::base::disk::File;
 
 /// Space kept reserved beyond what is about to be written, so that a full disk is seen early.
@@ -399,7 +399,7 @@ impl Shared {
         // missed.
         drop(self.catalog.lock());
         self.boundary.notify_all();
-        self.progress.wake();
+        self.progress.wake(News::Latched);
     }
 }
 

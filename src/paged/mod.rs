@@ -41,8 +41,8 @@
 //!
 //! `table` (the operations), `node` (the directory), `page`, `entry`, `edit`, `reshape`, `chain`;
 //! `batch`, `spill`, `build` (many entries at once); `frozen`, `scan`, `expiry`, `sample`,
-//! `evacuate`; then what they stand on: `heap`, `segment`,
-//! `remote`, `ptr`, `probe`. Unsafe code is in these five only.
+//! `evacuate`; then what they stand on: `heap`, `segment`, `remote`, `ptr`, `probe`. Unsafe code is
+//! in these five only.
 
 mod batch;
 mod build;

@@ -95,6 +95,9 @@ pub fn encode(reply: &Reply<'_>, protocol: Protocol, out: &mut Out) {
 
 /// Writes strings that are encoded already behind their header, many as a shared piece.
 fn encode_bulks(bulks: &Bulks, resp3: bool, out: &mut Out) {
+    if resp3 && bulks.kind() == BulksKind::Scored {
+        return encode_scored(bulks, out);
+    }
     let (marker, count) = match bulks.kind() {
         BulksKind::Set if resp3 => (b'~', bulks.len()),
         BulksKind::Map if resp3 => (b'%', bulks.len() / 2),
@@ -106,6 +109,17 @@ fn encode_bulks(bulks: &Bulks, resp3: bool, out: &mut Out) {
         out.push_shared(Arc::clone(encoded));
     } else {
         out.bytes.extend_from_slice(encoded);
+    }
+}
+
+/// Writes strings with their doubles for RESP3: an array of arrays of two.
+fn encode_scored(bulks: &Bulks, out: &mut Out) {
+    write_length(&mut out.bytes, b'*', bulks.len() / 2);
+    let mut texts = bulks.iter();
+    while let (Some(text), Some(double)) = (texts.next(), texts.next()) {
+        write_length(&mut out.bytes, b'*', 2);
+        write_bulk(&mut out.bytes, text);
+        write_line(&mut out.bytes, b',', double);
     }
 }
 
@@ -167,6 +181,12 @@ pub fn write_bulk(out: &mut Vec<u8>, value: &[u8]) {
 #[inline]
 pub fn write_bulk_int(out: &mut Vec<u8>, value: i64) {
     write_bulk(out, itoa::Buffer::new().format(value).as_bytes());
+}
+
+/// Appends a double as a string: `$3\r\n1.5\r\n`.
+#[inline]
+pub fn write_bulk_double(out: &mut Vec<u8>, value: f64) {
+    write_bulk(out, double::text(value).as_bytes());
 }
 
 /// Appends a type byte, a length and CR LF.

@@ -96,10 +96,13 @@ pub enum BulksKind {
     Set,
     /// A map, its keys and values in turn; in RESP2 an array of both.
     Map,
+    /// Strings and doubles in turn, as [`Reply::Pairs`]; in RESP3 a copy is made.
+    Scored,
 }
 
 /// Many strings in one allocation, as they go out (`$3\r\nfoo\r\n` each): strings are encoded the
-/// same in RESP2 and RESP3, only the header differs. Long ones are sent without another copy.
+/// same in RESP2 and RESP3, only the header differs (and of [`BulksKind::Scored`] the doubles). Long
+/// ones are sent without another copy.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Bulks {
     kind: BulksKind,
@@ -168,6 +171,12 @@ impl BulksBuilder {
         self.count += 1;
     }
 
+    /// Adds a number as a string.
+    pub fn push_double(&mut self, value: f64) {
+        encode::write_bulk_double(&mut self.encoded, value);
+        self.count += 1;
+    }
+
     /// Strings added so far.
     pub fn len(&self) -> usize {
         self.count
@@ -186,7 +195,8 @@ impl BulksBuilder {
     /// The reply. Of a map, as many keys as values must have been added.
     pub fn finish(self) -> Reply<'static> {
         debug_assert!(
-            self.kind != BulksKind::Map || self.count.is_multiple_of(2),
+            !matches!(self.kind, BulksKind::Map | BulksKind::Scored)
+                || self.count.is_multiple_of(2),
             "a key without a value"
         );
         let BulksBuilder { kind, count, encoded } = self;

@@ -127,15 +127,20 @@ impl Worker {
         // The socket closes with its last handle whatever the poller says.
         let _gone = self.poll.registry().deregister(&mut socket.stream);
         self.shared.lock().disconnect(socket.client);
-        self.holding.retain(|held| *held != token);
+        self.holding.retain(|waiting| waiting.token != token);
         self.free_later.push(token);
     }
 
     /// Releases held replies, and tries parked requests again if they may go on; the others
     /// stay listed.
     pub(super) fn progress_made(&mut self) {
+        if self.holding.is_empty() {
+            return;
+        }
         let progress = (self.progress)();
-        for token in std::mem::take(&mut self.holding) {
+        let reached = if progress.failure.is_some() { Lsn(u64::MAX) } else { progress.synced };
+        let mut waiting = std::mem::take(&mut self.holding);
+        for Waiting { token, .. } in waiting.extract_if(.., |waiting| waiting.until <= reached) {
             let Some(socket) = self.sockets[token].as_deref_mut() else { continue };
             socket.listed = false;
             let goes_on = socket.parked && progress.goes_on;
@@ -149,7 +154,19 @@ impl Worker {
                 self.resume(token);
             }
         }
+        // Those that wait on, and those listed again.
+        waiting.append(&mut self.holding);
+        self.holding = waiting;
     }
+}
+
+/// A connection that waits for the log.
+#[derive(Clone, Copy)]
+pub(super) struct Waiting {
+    /// What its oldest held reply waits for; 0: a request is parked, and any progress may do.
+    pub until: Lsn,
+    /// Its place in [`Worker::sockets`].
+    pub token: usize,
 }
 
 /// The place in the log up to which everything is synced, and the failure that stops it.

@@ -242,6 +242,11 @@ impl Socket {
         !self.held.is_empty()
     }
 
+    /// The LSN that the oldest held reply waits for; 0: none is held.
+    pub fn held_until(&self) -> Lsn {
+        self.held.front().map_or(Lsn::default(), |held| held.until)
+    }
+
     /// Whether every reply has been taken by the kernel.
     pub fn is_drained(&self) -> bool {
         self.pending.is_empty() && self.held.is_empty()

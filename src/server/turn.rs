@@ -10,11 +10,13 @@
 //! [`Worker::turn`] is a function of its own, so that another driver than the task in `worker` can
 //! call it.
 
+use super::connections::Waiting;
 use super::socket::{Received, Socket};
 use super::worker::Worker;
 use crate::admin::Cause;
 use crate::base::{clock, limits};
 use crate::engine::{Group, Message, Replies, Round, WorkerSettings};
+use crate::log::Lsn;
 use crate::resp::{Arg, Mark, Parsed, ProtocolError, parse};
 use mio::Token;
 use std::io;
@@ -109,6 +111,9 @@ impl Worker {
         self.adopt_connections();
         self.drain_inbox();
         self.process();
+        // Only now: sending replies takes longer than running requests, and the log can write
+        // what those gave meanwhile.
+        self.progress_made();
         // Once a turn, so that a socket that is always full does not keep the others waiting.
         let mut again = std::mem::take(&mut self.again);
         again.sort_unstable();
@@ -368,7 +373,8 @@ impl Worker {
         }
         if (socket.is_holding() || socket.parked) && !socket.listed {
             socket.listed = true;
-            self.holding.push(token);
+            let until = if socket.parked { Lsn::default() } else { socket.held_until() };
+            self.holding.push(Waiting { until, token });
         }
     }
 

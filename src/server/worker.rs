@@ -5,10 +5,10 @@
 //! descriptor ([`AsyncFd`]). So a turn sees all ready sockets at once, and everything else of the
 //! thread stays ordinary tokio.
 
-use super::connections::Progress;
+use super::connections::{Progress, Waiting};
 use super::socket::Socket;
 use super::turn::{Ready, Scratch};
-use crate::engine::{Inbox, Outbox, Shared, WorkerSettings};
+use crate::engine::{Inbox, NOTHING, Outbox, Shared, WorkerSettings};
 use crossbeam_channel::Receiver;
 use mio::{Events, Poll, Token, Waker};
 use std::io;
@@ -56,7 +56,7 @@ pub struct Worker {
     /// Sockets whose peer sends nothing more: closed as soon as they have their replies.
     pub(super) finished: Vec<usize>,
     /// Sockets that wait for the log.
-    pub(super) holding: Vec<usize>,
+    pub(super) holding: Vec<Waiting>,
     pub(super) scratch: Scratch,
     /// As of the last round.
     pub(super) settings: WorkerSettings,
@@ -133,15 +133,15 @@ impl Worker {
         }
     }
 
-    /// Before sleeping: says whether replies are held, and releases what the log has reached
+    /// Before sleeping: says what connections wait for, and releases what the log has reached
     /// meanwhile, so that no wake is lost between the two. Returns whether connections have
     /// something to run again.
     fn wait_for_log(&mut self) -> bool {
-        if self.holding.is_empty() {
-            self.inbox.holding.store(false, SeqCst);
+        let lowest = self.holding.iter().map(|waiting| waiting.until.0).min();
+        self.inbox.wanted.store(lowest.unwrap_or(NOTHING), SeqCst);
+        if lowest.is_none() {
             return false;
         }
-        self.inbox.holding.store(true, SeqCst);
         // The other side of the fence in the log's `wake`: either it sees that we wait, or we see
         // what it did.
         fence(SeqCst);
@@ -158,12 +158,8 @@ impl Worker {
         }
     }
 
-    /// Delivers what others sent to our connections, and goes on with those that waited for the
-    /// log.
+    /// Delivers what others sent to our connections.
     pub(super) fn drain_inbox(&mut self) {
-        if !self.holding.is_empty() {
-            self.progress_made();
-        }
         while let Ok(message) = self.inbox.messages.try_recv() {
             self.deliver(message);
         }

@@ -65,7 +65,7 @@ impl Point {
 
     /// The place that a score stands for: the middle of its area.
     pub fn of_score(score: f64) -> Point {
-        let area = Hash { bits: score as u64, step: STEP_MAX }.area();
+        let area = Hash { bits: bits_of(score), step: STEP_MAX }.area();
         let middle = |bounds: Bounds, limits: Bounds| {
             ((bounds.min + bounds.max) / 2.0).min(limits.max).max(limits.min)
         };
@@ -86,6 +86,19 @@ impl Point {
         let u = ((other_latitude - latitude) / 2.0).sin();
         let a = u * u + latitude.cos() * other_latitude.cos() * v * v;
         2.0 * EARTH_RADIUS * a.sqrt().asin()
+    }
+}
+
+/// The bits of any score a sorted set can have, also of one that GEOADD has not made: as C converts
+/// it on x86-64, where a negative one wraps around and one beyond 64 bits gives 0.
+fn bits_of(score: f64) -> u64 {
+    const TWO_TO_63: f64 = 9_223_372_036_854_775_808.0;
+    if score < TWO_TO_63 {
+        (score as i64).cast_unsigned()
+    } else if score < 2.0 * TWO_TO_63 {
+        score as u64
+    } else {
+        0
     }
 }
 
@@ -245,13 +258,19 @@ pub enum Shape {
     Polygon(Vec<Point>),
 }
 
-/// The middle of a polygon's corners, from which its members' distances are measured.
+/// The middle of a polygon's corners on the globe, from which its members' distances are measured:
+/// the direction of the sum of their directions, as Valkey has it.
 pub fn centroid(corners: &[Point]) -> Point {
-    let count = corners.len() as f64;
-    Point {
-        longitude: corners.iter().map(|corner| corner.longitude).sum::<f64>() / count,
-        latitude: corners.iter().map(|corner| corner.latitude).sum::<f64>() / count,
+    let (mut x, mut y, mut z) = (0.0, 0.0, 0.0);
+    for corner in corners {
+        let (longitude, latitude) = (corner.longitude.rad(), corner.latitude.rad());
+        x += latitude.cos() * longitude.cos();
+        y += latitude.cos() * longitude.sin();
+        z += latitude.sin();
     }
+    let count = corners.len() as f64;
+    let (x, y, z) = (x / count, y / count, z / count);
+    Point { longitude: y.atan2(x).deg(), latitude: z.atan2((x * x + y * y).sqrt()).deg() }
 }
 
 impl Shape {
@@ -390,7 +409,8 @@ fn box_of(corners: &[Point]) -> Area {
     }
 }
 
-/// Whether a place lies inside a polygon: a line from it to the east crosses an odd number of edges.
+/// Whether a place lies inside a polygon: a line from it to the east crosses an odd number of
+/// edges.
 fn is_inside(place: Point, corners: &[Point]) -> bool {
     let mut inside = false;
     let mut before = match corners.last() {

@@ -57,11 +57,17 @@ proptest! {
     }
 
     #[test]
-    fn neighbours_are_one_cell_away(place in points(), step in 1u8..=26, east in -1i8..=1, north in -1i8..=1) {
+    fn neighbours_are_one_cell_away(
+        place in points(),
+        step in 1u8..=26,
+        east in -1i8..=1,
+        north in -1i8..=1,
+    ) {
         let hash = Hash::of(place, step);
         let moved = hash.moved(east, north);
         let cells = 1i64 << step;
-        let shifted = |bits: u64, by: i8| (i64::from(gather(bits)) + i64::from(by)).rem_euclid(cells);
+        let cell = |bits: u64| i64::from(gather(bits));
+        let shifted = |bits: u64, by: i8| (cell(bits) + i64::from(by)).rem_euclid(cells);
         prop_assert_eq!(i64::from(gather(moved.bits >> 1)), shifted(hash.bits >> 1, east));
         prop_assert_eq!(i64::from(gather(moved.bits)), shifted(hash.bits, north));
     }
@@ -163,11 +169,59 @@ fn half_the_world_is_searched_once() {
 #[test]
 fn polygons() {
     let square = [point(0.0, 0.0), point(10.0, 0.0), point(10.0, 10.0), point(0.0, 10.0)];
-    assert_eq!(centroid(&square), point(5.0, 5.0));
+    let middle = centroid(&square);
+    assert!((middle.longitude - 5.0).abs() < 1e-9 && (middle.latitude - 5.0).abs() < 0.03);
     let shape = Shape::Polygon(square.to_vec());
     assert!(shape.distance(point(5.0, 5.0), point(9.0, 1.0)).is_some());
     assert!(shape.distance(point(5.0, 5.0), point(11.0, 1.0)).is_none());
     assert!(!is_inside(point(0.0, 0.0), &[]));
     let bounds = shape.bounding_box(point(5.0, 5.0));
     assert_eq!(bounds.latitude, Bounds { min: 0.0, max: 10.0 });
+}
+
+/// Sixty places, and what Valkey 9.1's GEOSEARCH finds among them: in the order of the areas, and
+/// in each by score.
+#[test]
+fn searches_find_what_valkey_finds_in_its_order() {
+    let places = (0..60i32).map(|i| {
+        let near = |from: f64, step: i32| from + f64::from(i * step % 100) / 50.0;
+        let far = |step: i32, period: i32, from: f64| f64::from(i * step % period) / 10.0 + from;
+        if i < 30 {
+            point(far(7919, 3600, -180.0), far(104_729, 1700, -85.0))
+        } else {
+            point(near(10.0, 37), near(45.0, 53))
+        }
+    });
+    let mut scored: Vec<(u64, i32)> =
+        places.zip(0..).map(|(place, i)| (place.score() as u64, i)).collect();
+    scored.sort_unstable();
+    let search = |shape: &Shape, center: Point| {
+        let mut found = Vec::new();
+        for range in shape.score_ranges(center) {
+            for (score, i) in scored.iter().filter(|(score, _)| range.contains(score)) {
+                let distance = shape.distance(center, Point::of_score(*score as f64));
+                found.extend(distance.map(|distance| (*i, format!("{distance:.4}"))));
+            }
+        }
+        let first = found.first().map(|(_, distance)| distance.clone());
+        (found.iter().map(|(i, _)| *i).collect::<Vec<_>>(), first.unwrap())
+    };
+    let center = point(11.0, 46.0);
+    let (found, first) = search(&Shape::Radius(60_000.0), center);
+    assert_eq!(found, [33, 52, 31, 50, 39, 58, 44, 42, 48, 37, 56]);
+    assert_eq!(first, "44876.5669");
+    let (found, first) = search(&Shape::Box { width: 150_000.0, height: 90_000.0 }, center);
+    assert_eq!(found, [46, 44, 33, 52, 31, 50, 39, 48, 35, 37, 56, 54]);
+    assert_eq!(first, "78981.6795");
+    let (found, first) = search(&Shape::Radius(5_000_000.0), point(-100.0, -70.0));
+    // Redis 7.0's answer: Valkey 9.1 misses the first two and the fifth, which are within reach.
+    assert_eq!(found, [0, 2, 7, 12, 5, 10, 15, 20, 25]);
+    assert_eq!(first, "2194510.4401");
+    let corners = vec![point(10.2, 45.1), point(11.9, 45.3), point(11.5, 46.8), point(10.6, 46.2)];
+    let (found, first) = search(&Shape::Polygon(corners.clone()), centroid(&corners));
+    assert_eq!(found, [55, 44, 42, 31, 50, 39, 36, 40, 59, 48, 37, 56]);
+    assert_eq!(first, "67112.0835");
+    let corners = vec![point(-120.0, -10.0), point(30.0, 40.0), point(60.0, -50.0)];
+    let (found, first) = search(&Shape::Polygon(corners.clone()), centroid(&corners));
+    assert_eq!((found, first), (vec![27], "4735464.9354".to_owned()));
 }

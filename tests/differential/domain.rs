@@ -1,7 +1,10 @@
 //! The arguments' values: few and small, so that commands meet each other, with the edges among
 //! them.
 
+use super::collections::Collections;
+use super::keys::Pool;
 use coolcache::base::rng::Rng;
+use coolcache::command::Group;
 
 /// Databases that are used; the others stay empty.
 pub const DATABASES: u64 = 3;
@@ -16,22 +19,43 @@ pub struct Domain {
     /// looks at it, and counts it in DBSIZE and DEBUG DIGEST until then; Valkey, except for
     /// MSETEX, and we do not store it.
     pub sets_past: bool,
+    /// The pool of the request in hand.
+    pub pool: Pool,
+    /// The key that was drawn last.
+    pub last_key: Vec<u8>,
+    /// What the values of collections need.
+    pub collections: Collections,
     /// How many times from now were drawn.
     times: u64,
-}
-
-/// All keys.
-pub fn keys() -> Vec<Vec<u8>> {
-    let mut keys: Vec<Vec<u8>> = (0..10).map(|n| format!("k{n}").into_bytes()).collect();
-    keys.extend([b"".to_vec(), b"\xff\x00k\r\n".to_vec(), vec![b'l'; 70], vec![b'm'; 300]]);
-    keys
 }
 
 impl Domain {
     /// A domain whose draws follow from `seed`.
     pub fn new(seed: u64) -> Domain {
         let rng = Rng::from_seed(seed);
-        Domain { rng, payloads: Vec::new(), sets_past: true, times: 0 }
+        Domain {
+            rng,
+            payloads: Vec::new(),
+            sets_past: true,
+            pool: Pool::String,
+            last_key: Vec::new(),
+            collections: Collections::default(),
+            times: 0,
+        }
+    }
+
+    /// Begins a request of a command of `group`; of one that grows collections, now and then with
+    /// many different members.
+    pub fn begin(&mut self, group: Group, is_growing: bool) {
+        const RUN_PERCENT: u64 = 4;
+        self.pool = Pool::of_group(group, &mut self.rng);
+        self.collections.run = (is_growing && self.percent(RUN_PERCENT))
+            .then(|| self.rng.below(3) * 1_000_000 + self.rng.below(700));
+    }
+
+    /// Whether many different members are to come.
+    pub fn has_run(&self) -> bool {
+        self.collections.run.is_some()
     }
 
     /// True in so many of a hundred cases.
@@ -39,26 +63,30 @@ impl Domain {
         self.rng.below(100) < percent
     }
 
-    fn one<T: Clone>(&mut self, of: &[T]) -> T {
+    pub(super) fn one<T: Clone>(&mut self, of: &[T]) -> T {
         of[self.rng.index(of.len())].clone()
     }
 
-    fn text(&mut self, of: &[&str]) -> Vec<u8> {
+    pub(super) fn text(&mut self, of: &[&str]) -> Vec<u8> {
         of[self.rng.index(of.len())].as_bytes().to_vec()
     }
 
-    /// A key; the first ones are drawn most.
+    /// A key, mostly of the pool in hand.
     pub fn key(&mut self) -> Vec<u8> {
-        let keys = keys();
-        let n = if self.percent(60) { self.rng.index(5) } else { self.rng.index(keys.len()) };
-        keys[n].clone()
+        let key = self.pool.key(&mut self.rng);
+        self.last_key.clone_from(&key);
+        key
     }
 
-    /// What stands for the argument `name` of `command`.
+    /// What stands for the argument `name` of `command`, which is of `group`.
     ///
     /// # Panics
     /// If nobody said what it may be: a new command's arguments get their values here.
-    pub fn value(&mut self, command: &str, name: &str) -> Vec<u8> {
+    pub fn value(&mut self, group: Group, command: &str, name: &str) -> Vec<u8> {
+        self.of_collection(group, command, name).unwrap_or_else(|| self.of_any(command, name))
+    }
+
+    fn of_any(&mut self, command: &str, name: &str) -> Vec<u8> {
         if command.starts_with("cluster|") || command.starts_with("module|") {
             return self.text(&["0", "1", "16383", "node", ""]);
         }
@@ -88,6 +116,7 @@ impl Domain {
             (_, "offset") => self.offset(),
             (_, "start" | "end") => self.index(),
             (_, "min-match-len") => self.text(&["0", "1", "2", "4", "-1", "100", "x"]),
+            ("client|unblock", "client-id") => self.text(&["999999999", "0", "-1", "x"]),
             (_, "seconds") => self.time(1, false),
             (_, "milliseconds") => self.time(1000, false),
             (_, "unix-time-seconds" | "unix-time-milliseconds") => {
@@ -101,7 +130,7 @@ impl Domain {
             (_, "pattern") => self.text(PATTERNS),
             (_, "cursor") => self.text(&["0", "0", "0", "0", "0", "0", "x", "-1", ""]),
             (_, "count") => self.text(&["1", "2", "10", "1000", "1000", "0", "-1", "x"]),
-            (_, "type") => self.text(&["string", "STRING", "list", "zset"]),
+            (_, "type") => self.text(TYPES),
             (_, "db" | "destination-db" | "index" | "index1" | "index2") => self.database(),
             (_, "username") => self.text(&["default", "default", "nobody", ""]),
             (_, "password") => self.text(&["", "secret"]),
@@ -145,7 +174,7 @@ impl Domain {
         bytes
     }
 
-    fn integer(&mut self) -> Vec<u8> {
+    pub(super) fn integer(&mut self) -> Vec<u8> {
         match self.rng.below(20) {
             0..14 => (self.rng.below(200) as i64 - 50).to_string().into_bytes(),
             14 => self.text(&["9223372036854775807", "-9223372036854775808"]),
@@ -158,7 +187,7 @@ impl Domain {
         }
     }
 
-    fn float(&mut self) -> Vec<u8> {
+    pub(super) fn float(&mut self) -> Vec<u8> {
         match self.rng.below(10) {
             0..5 => {
                 let number = self.rng.below(20_000) as f64 / 100.0 - 100.0;
@@ -190,7 +219,7 @@ impl Domain {
         }
     }
 
-    fn index(&mut self) -> Vec<u8> {
+    pub(super) fn index(&mut self) -> Vec<u8> {
         match self.rng.below(10) {
             0..6 => (self.rng.below(40) as i64 - 20).to_string().into_bytes(),
             6..9 => (self.rng.below(1200) as i64 - 600).to_string().into_bytes(),
@@ -200,7 +229,8 @@ impl Domain {
 
     fn database(&mut self) -> Vec<u8> {
         match self.rng.below(12) {
-            0..10 => self.rng.below(DATABASES).to_string().into_bytes(),
+            0..7 => b"0".to_vec(),
+            7..11 => self.rng.below(DATABASES).to_string().into_bytes(),
             _ => self.text(&["16", "-1", "x", "9223372036854775807", "2147483648"]),
         }
     }
@@ -281,8 +311,11 @@ const ENCODINGS: &[&str] = &[
     "u64", "i65", "u0", "x", "U8",
 ];
 
+const TYPES: &[&str] = &["string", "STRING", "list", "set", "hash", "zset", "stream"];
+
 const PATTERNS: &[&str] = &[
-    "*", "k*", "k[0-4]", "k[^0-4]", "k?", "?", "", "k3", "[a-", "k\\3", "\\", "*k*", "m*", "[^k]*",
+    "*", "*", "k*", "k[0-4]", "k[^0-4]", "k?", "?", "", "k3", "[a-", "k\\3", "\\", "*k*", "m*",
+    "[^k]*", "[a-e]", "*1*",
 ];
 
 const PARAMETERS: &[(&str, &[&str])] = &[

@@ -3,10 +3,11 @@
 
 use super::domain::Domain;
 use super::grammar::{Form, Grammar};
-use super::policy::Compare;
+use super::keys::{self, THROWAWAY};
+use super::policy::{self, Compare};
 use coolcache::command::Group;
 use coolcache::command::syntax::{Argument, Kind};
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 
 /// A request with what is known of it.
 #[derive(Clone, Debug)]
@@ -36,6 +37,8 @@ pub struct Generator<'g> {
     errors: Vec<u64>,
     /// What came so often is not rare any more.
     often: u64,
+    /// Requests that make up for errors, to be sent soon.
+    repairs: VecDeque<Request>,
 }
 
 /// A database that nothing is ever stored in.
@@ -48,6 +51,8 @@ struct Draft {
     tokens: Vec<&'static str>,
     /// Where a count of what follows is to be filled in.
     count_at: Option<usize>,
+    /// How many keys there are.
+    keys: usize,
 }
 
 impl<'g> Generator<'g> {
@@ -57,14 +62,41 @@ impl<'g> Generator<'g> {
         let forms = grammar.forms.iter().enumerate();
         let lots = forms.flat_map(|(n, form)| std::iter::repeat_n(n, lots_of(form))).collect();
         let errors = vec![0; grammar.forms.len()];
-        Generator { grammar, domain: Domain::new(seed), lots, drawn: HashMap::new(), errors, often }
+        Generator {
+            grammar,
+            domain: Domain::new(seed),
+            lots,
+            drawn: HashMap::new(),
+            errors,
+            often,
+            repairs: VecDeque::new(),
+        }
     }
 
     /// Learns that a request was answered by an error: as long as a form had few, it is spoiled
-    /// more often.
-    pub fn had_error(&mut self, request: &Request) {
-        if let Some(form) = request.form {
-            self.errors[form] += 1;
+    /// more often. What stands in the way of a type is mostly deleted, and a group that is missing
+    /// created, so that most commands do something.
+    pub fn had_error(&mut self, request: &Request, error: &[u8]) {
+        const REPAIRED_PERCENT: u64 = 60;
+        let Some(form) = request.form else { return };
+        self.errors[form] += 1;
+        if !self.domain.percent(REPAIRED_PERCENT) {
+            return;
+        }
+        let keys = request.words.iter().filter(|word| keys::is_of_collection(word));
+        if error.starts_with(b"WRONGTYPE") {
+            for key in keys.cloned().collect::<Vec<_>>() {
+                self.repairs.push_back(self.plain("unlink", &[&key], Compare::Equal));
+            }
+        } else if (error.starts_with(b"NOGROUP") || error.starts_with(b"ERR The XGROUP"))
+            && self.grammar.has("xgroup|create")
+        {
+            let groups = request.words.iter().find(|word| matches!(word.as_slice(), b"g1" | b"g2"));
+            let group = groups.cloned().unwrap_or_else(|| b"g1".to_vec());
+            for key in keys.cloned().collect::<Vec<_>>() {
+                let arguments: &[&[u8]] = &[&key, &group, b"0", b"MKSTREAM"];
+                self.repairs.push_back(self.plain("xgroup|create", arguments, Compare::Equal));
+            }
         }
     }
 
@@ -74,21 +106,114 @@ impl<'g> Generator<'g> {
             requests.push(self.of_no_command());
             return;
         }
+        if let Some(repair) = self.repairs.pop_front() {
+            requests.push(repair);
+            return;
+        }
         let form = self.next_form();
         let request = self.request(form);
+        let select = |db: &[u8]| self.plain("select", &[db], Compare::Equal);
         match self.grammar.forms[form].name.as_str() {
             "client|reply" => self.silence(request, requests),
             "randomkey" => {
                 let keys = self.plain("keys", &[b"*"], Compare::Unordered);
-                let of_empty = self.domain.percent(10);
-                let select = |db: &[u8]| self.plain("select", &[db], Compare::Equal);
-                if of_empty {
-                    requests.extend([select(EMPTY), request, keys, select(b"0")]);
+                let (of_empty, back) = (select(EMPTY), select(b"0"));
+                if self.domain.percent(10) {
+                    requests.extend([of_empty, request, keys, back]);
                 } else {
                     requests.extend([request, keys]);
                 }
             }
+            // The options are to be seen, but the data shall grow.
+            "flushdb" => {
+                let (of_empty, back) = (select(EMPTY), select(b"0"));
+                if self.domain.percent(80) {
+                    requests.extend([of_empty, request, back]);
+                } else {
+                    requests.push(request);
+                }
+            }
+            "flushall" => {
+                requests.push(request);
+                requests.extend((0..10).map(|_| self.request(form)));
+            }
+            "hrandfield" => self.drawn_of("hgetall", &[], request, requests),
+            "srandmember" => self.drawn_of("smembers", &[], request, requests),
+            "zrandmember" => {
+                self.drawn_of("zrange", &[b"0", b"-1", b"WITHSCORES"], request, requests)
+            }
+            // The peers turn a sorted set that they sort into a large one, in SORT_RO too.
+            "sort" | "sort_ro" if request.words.len() > 1 => {
+                let source = request.words[1].clone();
+                let copy = self.plain("copy", &[&source, THROWAWAY, b"REPLACE"], Compare::Equal);
+                let mut request = request;
+                request.words[1] = THROWAWAY.to_vec();
+                let delete = self.plain("del", &[THROWAWAY], Compare::Equal);
+                requests.extend([copy, request, delete]);
+            }
+            // Only among equal scores is it said what lies between two members.
+            name if needs_equal_scores(name, &request.words) => {
+                self.of_equal_scores(request, requests);
+            }
+            "xadd" => {
+                let run = self.domain.percent(2).then(|| request.words.get(1).cloned()).flatten();
+                self.clockless(request, requests);
+                if let Some(key) = run {
+                    self.run_of_entries(&key, requests);
+                }
+            }
+            _ if request.words.iter().any(|word| word == THROWAWAY) => {
+                let delete = self.plain("del", &[THROWAWAY], Compare::Kind);
+                requests.extend([request, delete]);
+            }
             _ => requests.push(request),
+        }
+    }
+
+    /// A request for anything of a key, and then one for all of it.
+    fn drawn_of(&self, all: &str, rest: &[&[u8]], request: Request, to: &mut Vec<Request>) {
+        let key = request.words.get(1).cloned().unwrap_or_default();
+        let arguments: Vec<&[u8]> =
+            std::iter::once(key.as_slice()).chain(rest.iter().copied()).collect();
+        let all = self.plain(all, &arguments, Compare::Skipped);
+        to.extend([request, all]);
+    }
+
+    /// A request about members between two others, about a copy whose scores are all 0.
+    fn of_equal_scores(&self, mut request: Request, requests: &mut Vec<Request>) {
+        let is_store = request.words[0].eq_ignore_ascii_case(b"zrangestore");
+        let source =
+            std::mem::replace(&mut request.words[if is_store { 2 } else { 1 }], THROWAWAY.to_vec());
+        let level: &[&[u8]] = &[THROWAWAY, b"1", THROWAWAY, b"WEIGHTS", b"0"];
+        requests.extend([
+            self.plain("copy", &[&source, THROWAWAY, b"REPLACE"], Compare::Equal),
+            self.plain("zunionstore", level, Compare::Equal),
+            request,
+            self.plain("zrange", &[THROWAWAY, b"0", b"-1"], Compare::Equal),
+            self.plain("del", &[THROWAWAY], Compare::Equal),
+        ]);
+    }
+
+    /// XADD, whose entry gets no id from a clock unless it is deleted right after.
+    fn clockless(&self, request: Request, requests: &mut Vec<Request>) {
+        if request.words.len() < 2 || request.words[2..].iter().all(|word| word != b"*") {
+            requests.push(request);
+            return;
+        }
+        let mut request = Request { compare: Compare::Kind, ..request };
+        request.words[1] = THROWAWAY.to_vec();
+        let delete = self.plain("del", &[THROWAWAY], Compare::Equal);
+        requests.extend([request, delete]);
+    }
+
+    /// Enough entries to fill nodes.
+    fn run_of_entries(&mut self, key: &[u8], requests: &mut Vec<Request>) {
+        self.domain.last_key = key.to_vec();
+        for _ in 0..self.domain.rng.below(200) + 30 {
+            let id = self.domain.new_id();
+            let (field, value) = (self.domain.member(), self.domain.member());
+            let arguments: &[&[u8]] = &[key, &id, &field, &value];
+            requests.push(self.plain("xadd", arguments, Compare::Equal));
         }
     }
 
@@ -122,6 +247,7 @@ impl<'g> Generator<'g> {
         let grammar = self.grammar;
         let form = &grammar.forms[n];
         let mut draft = Draft::default();
+        self.domain.begin(form.group, is_growing(&form.name));
         draft.words.extend(form.words.iter().map(|word| self.cased(word)));
         match form.name.as_str() {
             "command|getkeys" | "command|getkeysandflags" => self.another(&mut draft),
@@ -137,8 +263,46 @@ impl<'g> Generator<'g> {
                 self.spoil(form, &mut draft);
             }
         }
+        self.mend(&form.name, &mut draft);
         let Draft { words, tokens, .. } = draft;
-        Request { words, form: Some(n), compare: form.compare, tokens, answered: true }
+        let compare = policy::compare_words(&form.name, form.compare, &words);
+        Request { words, form: Some(n), compare, tokens, answered: true }
+    }
+
+    /// What depends on several arguments.
+    fn mend(&mut self, name: &str, draft: &mut Draft) {
+        let has = |words: &[Vec<u8>], token: &str| {
+            words.iter().any(|word| word.eq_ignore_ascii_case(token.as_bytes()))
+        };
+        let words = &mut draft.words;
+        match name {
+            "zrange" | "zrangestore" => {
+                let min = if name == "zrange" { 2 } else { 3 };
+                if words.len() < min + 2 || self.domain.percent(5) {
+                    return;
+                }
+                let is_reversed = has(words, "REV");
+                for (at, is_max) in [(min, is_reversed), (min + 1, !is_reversed)] {
+                    words[at] = if has(words, "BYSCORE") {
+                        self.domain.score_bound(is_max)
+                    } else if has(words, "BYLEX") {
+                        self.domain.lex_bound(is_max)
+                    } else {
+                        self.domain.index()
+                    };
+                }
+            }
+            // Which ones ANY finds is up to the server, and in which order ties come when sorted by
+            // something else than themselves.
+            "geosearchstore" if has(words, "ANY") && words.len() > 2 => {
+                words[1] = THROWAWAY.to_vec();
+            }
+            "georadius" | "georadiusbymember" if has(words, "ANY") => {
+                store_away(words, &["STORE", "STOREDIST"])
+            }
+            "sort" if has(words, "BY") => store_away(words, &["STORE"]),
+            _ => {}
+        }
     }
 
     fn sequence(&mut self, n: usize, arguments: &'g [Argument<'static>], draft: &mut Draft) {
@@ -166,6 +330,18 @@ impl<'g> Generator<'g> {
         while argument.multiple && times < 6 && self.domain.percent(50) {
             times += 1;
         }
+        match argument.kind {
+            Kind::Value("id" | "weight") if draft.keys > 0 && argument.multiple => {
+                if !self.domain.percent(3) {
+                    times = draft.keys;
+                }
+            }
+            Kind::Value("key") if argument.multiple => draft.keys = times,
+            _ if argument.multiple && self.domain.has_run() => {
+                times = 20 + self.domain.rng.index(600);
+            }
+            _ => {}
+        }
         if let Some(at) = draft.count_at.take() {
             let count = if self.domain.percent(95) { times } else { self.domain.rng.index(5) };
             draft.words[at] = count.to_string().into_bytes();
@@ -186,12 +362,13 @@ impl<'g> Generator<'g> {
     fn kind(&mut self, n: usize, kind: &'g Kind<'static>, draft: &mut Draft) {
         match kind {
             Kind::Token => {}
-            Kind::Value("numkeys") => {
+            Kind::Value("numkeys" | "numfields" | "num-vertices") => {
                 draft.count_at = Some(draft.words.len());
                 draft.words.push(Vec::new());
             }
             Kind::Value(name) => {
-                let value = self.domain.value(&self.grammar.forms[n].name, name);
+                let form = &self.grammar.forms[n];
+                let value = self.domain.value(form.group, &form.name, name);
                 draft.words.push(value);
             }
             Kind::Block(parts) => self.sequence(n, parts, draft),
@@ -271,11 +448,15 @@ impl<'g> Generator<'g> {
             return;
         }
         let at = head + self.domain.rng.index(len - head);
-        match self.domain.rng.below(6) {
+        // What waits shall not wait long.
+        let how =
+            if waits(&form.name) { self.domain.one(&[0, 5, 6]) } else { self.domain.rng.below(6) };
+        match how {
             // Of what takes any number of arguments only none is too few.
             0 => draft.words.truncate(head),
             5 => draft.words.truncate(at),
             1 => draft.words.push(junk),
+            6 => draft.words.push(b"x".to_vec()),
             2 => {
                 let last = draft.words[at..].to_vec();
                 draft.words.extend(last);
@@ -315,14 +496,69 @@ impl<'g> Generator<'g> {
     }
 }
 
+/// Lets a command store its result in the key that is deleted next.
+fn store_away(words: &mut [Vec<u8>], tokens: &[&str]) {
+    let is_token =
+        |word: &[u8]| tokens.iter().any(|token| word.eq_ignore_ascii_case(token.as_bytes()));
+    for at in 1..words.len() {
+        if is_token(&words[at - 1]) {
+            words[at] = THROWAWAY.to_vec();
+        }
+    }
+}
+
+/// Whether a request asks for members between two others.
+fn needs_equal_scores(name: &str, words: &[Vec<u8>]) -> bool {
+    let by_lex = || words.iter().any(|word| word.eq_ignore_ascii_case(b"BYLEX"));
+    match name {
+        "zlexcount" | "zrangebylex" | "zrevrangebylex" | "zremrangebylex" => words.len() > 1,
+        "zrange" => words.len() > 1 && by_lex(),
+        "zrangestore" => words.len() > 2 && by_lex(),
+        _ => false,
+    }
+}
+
+/// Whether a command may make a collection large at once.
+fn is_growing(name: &str) -> bool {
+    matches!(
+        name,
+        "rpush" | "lpush" | "sadd" | "hset" | "zadd" | "geoadd" | "hmset" | "hsetex" | "xadd"
+    )
+}
+
+/// Whether a command may wait for others.
+fn waits(name: &str) -> bool {
+    matches!(
+        name,
+        "blpop"
+            | "brpop"
+            | "blmove"
+            | "brpoplpush"
+            | "blmpop"
+            | "bzpopmin"
+            | "bzpopmax"
+            | "bzmpop"
+            | "blmovem"
+            | "xread"
+            | "xreadgroup"
+    )
+}
+
 /// How often a form is drawn, compared with others: what touches data most, what empties it least.
 fn lots_of(form: &Form) -> usize {
     match (form.group, form.name.as_str()) {
-        (_, "flushall" | "flushdb") => 8,
+        (_, "flushall" | "flushdb" | "swapdb") => 2,
         (_, "debug|reload" | "debug|digest") => 4,
         (_, "set" | "getex" | "msetex" | "restore" | "scan") => 60,
         (_, "object|idletime" | "object|encoding") => 80,
         (_, "debug|protocol") => 120,
+        (_, "pfadd") => 40,
+        (_, "xreadgroup" | "xclaim" | "xautoclaim" | "xpending") => 60,
+        (_, "ltrim" | "zremrangebyrank" | "zremrangebyscore" | "zremrangebylex") => 10,
+        (_, name) if is_growing(name) => 120,
+        (Group::List | Group::Set | Group::Hash | Group::SortedSet, _) if waits(&form.name) => 12,
+        (Group::List | Group::Set | Group::Hash | Group::SortedSet, _) => 25,
+        (Group::Geo | Group::Stream, _) => 25,
         (Group::String | Group::Generic, _) => 30,
         (Group::Bitmap | Group::HyperLogLog, _) => 15,
         (Group::Cluster, _) => 3,

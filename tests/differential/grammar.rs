@@ -82,6 +82,11 @@ impl Grammar {
         self.forms.push(Form { name: name.to_owned(), words, arguments, group, compare, options });
     }
 
+    /// Whether there is a form with this name.
+    pub fn has(&self, name: &str) -> bool {
+        self.forms.iter().any(|form| form.name == name)
+    }
+
     /// The form with this name.
     pub fn form(&self, name: &str) -> usize {
         let found = self.forms.iter().position(|form| form.name == name);

@@ -3,7 +3,9 @@
 //! | file | has |
 //! |---|---|
 //! | `grammar` | what can be sent, read from the command table, less what the peer lacks |
+//! | `keys` | the keys: a pool for each type |
 //! | `domain` | values for the arguments |
+//! | `collections` | values for the arguments of collections |
 //! | `generate` | draws requests |
 //! | `run` | sends them, compares, keeps what led there |
 //! | `compare` | what equal means |
@@ -16,11 +18,13 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod collections;
 mod compare;
 mod coverage;
 mod domain;
 mod generate;
 mod grammar;
+mod keys;
 mod policy;
 mod run;
 mod server;
@@ -34,7 +38,7 @@ use support::Kind;
 const REQUESTS: u64 = 20_000;
 /// Of so many requests, every option and kind of reply comes at least [`OFTEN`] times; of fewer,
 /// fewer times.
-const LONG_RUN: u64 = 100_000;
+const LONG_RUN: u64 = 400_000;
 const OFTEN: u64 = 50;
 /// Of so many requests, the rarest listed divergence is seen.
 const VERY_LONG_RUN: u64 = 1_000_000;

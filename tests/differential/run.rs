@@ -2,9 +2,9 @@
 
 use super::compare::{equal, scanned, show, show_words};
 use super::coverage::Coverage;
-use super::domain;
 use super::generate::{Generator, Request};
 use super::grammar::Grammar;
+use super::keys;
 use super::policy::{Compare, DIVERGENCES};
 use super::server::Peer;
 use coolcache::resp::OwnedReply;
@@ -18,13 +18,28 @@ const PIPELINE: usize = 50;
 const DIGEST_EVERY: u64 = 20;
 /// Requests that are remembered, and of these shown.
 const HISTORY: usize = 4000;
-const SHOWN: usize = 12;
+const SHOWN: usize = 25;
 /// Databases of each server.
 const ALL_DATABASES: usize = 16;
 /// DUMP payloads that are kept.
 const PAYLOADS: usize = 64;
+/// Requests between two changes of the limits.
+const SEASON: u64 = 4000;
+/// The limits of the small forms: the usual ones, and low ones.
+const LIMITS: &[(&str, &str, &str)] = &[
+    ("hash-max-listpack-entries", "512", "5"),
+    ("hash-max-listpack-value", "64", "30"),
+    ("set-max-intset-entries", "512", "4"),
+    ("set-max-listpack-entries", "128", "6"),
+    ("set-max-listpack-value", "64", "30"),
+    ("zset-max-listpack-entries", "128", "5"),
+    ("zset-max-listpack-value", "64", "30"),
+    ("list-max-listpack-size", "-2", "4"),
+    ("stream-node-max-entries", "100", "7"),
+    ("stream-node-max-bytes", "4096", "200"),
+];
 /// After so many differences nothing new is learned.
-const DIFFERENCES_MAX: usize = 20;
+const DIFFERENCES_MAX: usize = 40;
 /// Of each command these are shown.
 const DIFFERENCES_OF_ONE_MAX: u64 = 2;
 
@@ -83,7 +98,12 @@ impl<'g> Run<'g> {
     /// Sends so many requests, or fewer if the differences become too many.
     pub fn send(&mut self, requests: u64) {
         let mut pipelines = 0;
+        let mut season = 0;
         while self.sent < requests && !self.ended && self.differences.len() < DIFFERENCES_MAX {
+            if self.sent >= season {
+                self.begin_season();
+                season = self.sent + SEASON;
+            }
             let client = self.generator.domain.rng.index(CLIENTS);
             let pipeline = self.pipeline(client);
             self.exchange(client, &pipeline);
@@ -97,13 +117,28 @@ impl<'g> Run<'g> {
         }
     }
 
+    /// Empties both servers and sets the limits of the small forms: the usual ones, or such that
+    /// small collections outgrow them.
+    fn begin_season(&mut self) {
+        let is_small = self.generator.domain.percent(40);
+        for (name, usual, small) in LIMITS {
+            let value = if is_small { small } else { usual };
+            for peer in [&mut self.ours, &mut self.theirs] {
+                peer.call(&[b"FLUSHALL"]);
+                // Redis 7.0 has not all of them.
+                peer.call(&[b"CONFIG", b"SET", name.as_bytes(), value.as_bytes()]);
+            }
+        }
+    }
+
     /// A pipeline: it begins with the client's protocol, and a SCAN that is to be followed ends it.
     fn pipeline(&mut self, client: usize) -> Vec<Request> {
         let version: &[u8] = if client.is_multiple_of(2) { b"2" } else { b"3" };
         let mut pipeline = vec![self.generator.plain("hello", &[version], Compare::Kind)];
         while pipeline.len() < PIPELINE {
             self.generator.draw(&mut pipeline);
-            if pipeline.last().is_some_and(|last| last.compare == Compare::Iterated) {
+            let ends = |last: &Request| matches!(last.compare, Compare::Iterated | Compare::Taken);
+            if pipeline.last().is_some_and(ends) {
                 break;
             }
         }
@@ -138,13 +173,15 @@ impl<'g> Run<'g> {
                 continue;
             };
             let next = replies.get(n + 1).and_then(Option::as_ref).map(|(ours, _)| ours);
-            if matches!(ours, OwnedReply::Error(_)) {
-                self.generator.had_error(request);
+            if let OwnedReply::Error(error) = ours {
+                self.generator.had_error(request, error);
             }
             self.compare(request, ours, theirs, next);
             self.remember(client, request, show(ours));
-            if request.compare == Compare::Iterated {
-                self.follow(client, request, ours, theirs);
+            match request.compare {
+                Compare::Iterated => self.follow(client, request, ours, theirs),
+                Compare::Taken => self.make_up(client, request, ours, theirs),
+                _ => {}
             }
         }
     }
@@ -194,16 +231,54 @@ impl<'g> Run<'g> {
 
     /// Follows both cursors to their ends; cursors differ, what they bring in all does not.
     fn follow(&mut self, client: usize, request: &Request, ours: &OwnedReply, theirs: &OwnedReply) {
-        if request.words.get(1).is_none_or(|cursor| cursor != b"0") {
+        let name = request.form.map_or("", |form| &self.grammar.forms[form].name);
+        let cursor_at = if name == "scan" { 1 } else { 2 };
+        if request.words.get(cursor_at).is_none_or(|cursor| cursor != b"0") {
             return;
         }
-        let (Some(ours), Some(theirs)) = (scanned(ours), scanned(theirs)) else { return };
-        let all_ours = iterate(&mut self.ours, client, &request.words, ours);
-        let all_theirs = iterate(&mut self.theirs, client, &request.words, theirs);
+        let has = |token: &[u8]| request.words.iter().any(|word| word.eq_ignore_ascii_case(token));
+        let is_single = matches!(name, "scan" | "sscan") || has(b"NOVALUES") || has(b"NOSCORES");
+        let each = if is_single { 1 } else { 2 };
+        let (Some(ours), Some(theirs)) = (scanned(ours, each), scanned(theirs, each)) else {
+            return;
+        };
+        let scan = Scan { client, words: &request.words, cursor_at, each };
+        let all_ours = scan.iterate(&mut self.ours, ours);
+        let all_theirs = scan.iterate(&mut self.theirs, theirs);
         if all_ours != all_theirs {
             let context = self.context(request);
             let text = format!("in all, ours {all_ours:?}\ntheirs {all_theirs:?}\n{context}");
             self.differences.push(text);
+        }
+    }
+
+    /// Adds on the peer what it took, and removes there what we took.
+    fn make_up(
+        &mut self,
+        client: usize,
+        request: &Request,
+        ours: &OwnedReply,
+        theirs: &OwnedReply,
+    ) {
+        let Some(key) = request.words.get(1) else { return };
+        for (command, taken) in [(&b"SADD"[..], theirs), (&b"SREM"[..], ours)] {
+            let members: Vec<Vec<u8>> = match taken {
+                OwnedReply::Bulk(member) => vec![member.clone()],
+                OwnedReply::Array(items) | OwnedReply::Set(items) => {
+                    items.iter().cloned().filter_map(bulk).collect()
+                }
+                _ => return,
+            };
+            if members.is_empty() {
+                return;
+            }
+            let mut words = vec![command.to_vec(), key.clone()];
+            words.extend(members);
+            self.theirs.send(client, std::iter::once(words));
+            if let Err(error) = self.theirs.receive(client) {
+                self.differences.push(error);
+                self.ended = true;
+            }
         }
     }
 
@@ -216,7 +291,7 @@ impl<'g> Run<'g> {
 
     /// The request, and what was last sent about its keys.
     fn context(&self, request: &Request) -> String {
-        let keys = domain::keys();
+        let keys = keys::all();
         let keys = keys.iter().filter(|key| !key.is_empty() && request.words.contains(key));
         let about = self.about(&keys.cloned().collect::<Vec<_>>());
         format!("to      {}\nafter\n{about}", show_words(&request.words))
@@ -224,8 +299,7 @@ impl<'g> Run<'g> {
 
     /// The last requests that name one of the keys, or may touch all.
     fn about(&self, keys: &[Vec<u8>]) -> String {
-        const TOUCH_ALL: &[&str] =
-            &["flushall", "flushdb", "swapdb", "select", "reset", "debug|reload"];
+        const TOUCH_ALL: &[&str] = &["flushdb", "swapdb", "select", "reset", "debug|reload"];
         let is_about = |request: &Request| {
             let name = request.form.map_or("", |form| &self.grammar.forms[form].name);
             TOUCH_ALL.contains(&name) || request.words.iter().any(|word| keys.contains(word))
@@ -264,7 +338,7 @@ impl<'g> Run<'g> {
                     continue;
                 }
                 let mut values = [&mut self.ours, &mut self.theirs].map(|peer| {
-                    let value = show(&peer.call(&[b"GET", &key]));
+                    let value = show(&whole(peer, &key));
                     format!("{value} expires {}", show(&peer.call(&[b"PEXPIRETIME", &key])))
                 });
                 let [ours, theirs] = values.each_mut().map(std::mem::take);
@@ -279,6 +353,22 @@ impl<'g> Run<'g> {
     }
 }
 
+/// A key's value, whatever its type.
+fn whole(peer: &mut Peer, key: &[u8]) -> OwnedReply {
+    let read: &[&[u8]] = match peer.call(&[b"TYPE", key]) {
+        OwnedReply::Simple(name) => match name.as_slice() {
+            b"list" => &[b"LRANGE", key, b"0", b"-1"],
+            b"set" => &[b"SMEMBERS", key],
+            b"hash" => &[b"HGETALL", key],
+            b"zset" => &[b"ZRANGE", key, b"0", b"-1", b"WITHSCORES"],
+            b"stream" => &[b"XRANGE", key, b"-", b"+"],
+            _ => &[b"GET", key],
+        },
+        _ => &[b"GET", key],
+    };
+    peer.call(read)
+}
+
 fn elements(reply: OwnedReply) -> Option<Vec<OwnedReply>> {
     if let OwnedReply::Array(items) = reply { Some(items) } else { None }
 }
@@ -287,27 +377,37 @@ fn bulk(reply: OwnedReply) -> Option<Vec<u8>> {
     if let OwnedReply::Bulk(bytes) = reply { Some(bytes) } else { None }
 }
 
-/// All keys that a cursor brings from a first reply on.
-fn iterate(
-    peer: &mut Peer,
+/// What makes an iteration.
+struct Scan<'a> {
     client: usize,
-    words: &[Vec<u8>],
-    first: (Vec<u8>, BTreeSet<Vec<u8>>),
-) -> Result<BTreeSet<Vec<u8>>, String> {
-    /// Far more than a dozen keys need.
-    const STEPS_MAX: usize = 1000;
-    let (mut cursor, mut all) = first;
-    for _ in 0..STEPS_MAX {
-        if cursor == b"0" {
-            return Ok(all);
+    words: &'a [Vec<u8>],
+    cursor_at: usize,
+    /// Words an element.
+    each: usize,
+}
+
+impl Scan<'_> {
+    /// All elements that a cursor brings from a first reply on.
+    fn iterate(
+        &self,
+        peer: &mut Peer,
+        first: (Vec<u8>, BTreeSet<Vec<String>>),
+    ) -> Result<BTreeSet<Vec<String>>, String> {
+        /// Far more than the keys and members need.
+        const STEPS_MAX: usize = 10_000;
+        let (mut cursor, mut all) = first;
+        for _ in 0..STEPS_MAX {
+            if cursor == b"0" {
+                return Ok(all);
+            }
+            let mut words = self.words.to_vec();
+            words[self.cursor_at] = cursor;
+            peer.send(self.client, std::iter::once(words));
+            let reply = peer.receive(self.client)?;
+            let (next, found) = scanned(&reply, self.each).ok_or_else(|| show(&reply))?;
+            cursor = next;
+            all.extend(found);
         }
-        let mut words = words.to_vec();
-        words[1] = cursor;
-        peer.send(client, std::iter::once(words));
-        let reply = peer.receive(client)?;
-        let (next, keys) = scanned(&reply).ok_or_else(|| show(&reply))?;
-        cursor = next;
-        all.extend(keys);
+        Err(format!("the cursor never ends; at last {}", cursor.escape_ascii()))
     }
-    Err(format!("the cursor never ends; at last {}", cursor.escape_ascii()))
 }

@@ -153,6 +153,31 @@ fn rdb_files_both_ways() {
     }
 }
 
+/// The log wins over a newer RDB file of another server, which is kept whatever is saved.
+#[test]
+fn a_newer_file_of_another_server_is_kept() {
+    let (first, second) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let theirs = Server::start(Kind::Redis, first.path(), &["--save", ""]);
+    assert_eq!(theirs.connect().call("SET from redis"), "+OK\r\n");
+    assert_eq!(theirs.connect().call("SAVE"), "+OK\r\n");
+    let foreign = std::fs::read(first.path().join("dump.rdb")).unwrap();
+    let mut ours = Server::start(Kind::CoolCache, second.path(), OURS);
+    assert_eq!(ours.connect().call("SET from log"), "+OK\r\n");
+    ours.kill();
+    let dump = second.path().join("dump.rdb");
+    std::fs::write(&dump, &foreign).unwrap();
+    let ahead = std::time::SystemTime::now() + std::time::Duration::from_secs(60);
+    std::fs::File::options().write(true).open(&dump).unwrap().set_modified(ahead).unwrap();
+    ours.restart();
+    assert_eq!(ours.connect().call("GET from"), "$3\r\nlog\r\n");
+    assert_eq!(ours.connect().call("SAVE"), "+OK\r\n");
+    assert_ne!(std::fs::read(&dump).unwrap(), foreign);
+    let names = std::fs::read_dir(second.path()).unwrap().map(|entry| entry.unwrap().path());
+    let kept: Vec<_> = names.filter(|path| path.extension().is_some_and(|e| e == "kept")).collect();
+    assert_eq!(kept.len(), 1);
+    assert_eq!(std::fs::read(&kept[0]).unwrap(), foreign);
+}
+
 /// The append-only file of Redis before 7: one file in the data folder.
 #[test]
 fn a_single_file_of_the_old_form_is_taken_over() {

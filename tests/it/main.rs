@@ -8,6 +8,7 @@
 mod support;
 
 mod always;
+mod blocking;
 mod client;
 mod connections;
 mod expiry;

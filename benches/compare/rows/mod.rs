@@ -3,13 +3,17 @@
 mod always;
 mod bgsave;
 mod cpu;
+mod elements;
 mod expiry;
 mod grow;
 mod instructions;
 mod keys;
 mod load;
 mod memory;
+mod middle;
+mod stalls;
 mod threads;
+mod types;
 
 use crate::Result;
 use crate::bench::Bench;
@@ -55,6 +59,11 @@ pub const ROWS: &[Row] = &[
         run: load::run,
     },
     Row { name: "always", about: "appendfsync always, SET, pipeline 1", run: always::run },
+    Row {
+        name: "always-slow",
+        about: "the same on a disk whose syncs take 1 and 5 ms longer",
+        run: always::slow,
+    },
     Row { name: "keys", about: "KEYS * over all keys beside GETs", run: keys::run },
     Row { name: "grow", about: "growing from no key to all keys", run: grow::run },
     Row {
@@ -62,6 +71,22 @@ pub const ROWS: &[Row] = &[
         about: "how late keys go: 1 million keys, a tenth expires within 5 seconds",
         run: expiry::run,
     },
+    Row {
+        name: "types",
+        about: "CPU per request of each type's commands on large values, pipeline 16, one core",
+        run: types::run,
+    },
+    Row {
+        name: "elements",
+        about: "resident bytes per element of collections, 16 B elements",
+        run: elements::run,
+    },
+    Row {
+        name: "stalls",
+        about: "what a collection of all keys' number of elements does to others",
+        run: stalls::run,
+    },
+    Row { name: "middle", about: "the middle of a list of a million elements", run: middle::run },
     Row {
         name: "instructions",
         about: "instructions per SET, log on (everysec) against off, by callgrind",

@@ -10,9 +10,9 @@
 //!
 //! A parameter is in the table if it has an effect, or if tools read it and its value is true of
 //! us; such a value that cannot be changed is [`parameter::Kind::Fixed`]. What stands in every
-//! redis.conf and has no effect here yet is [`parameter::Kind::Inert`], and the log says so. The values are typed
-//! fields of [`Config`], so that the request path reads a field and no text. Bounds and error texts
-//! are Valkey 9.1's.
+//! redis.conf and has no effect here yet is [`parameter::Kind::Inert`], and the log says so. The
+//! values are typed fields of [`Config`], so that the request path reads a field and no text.
+//! Bounds and error texts are Valkey 9.1's.
 
 mod file;
 mod inert;

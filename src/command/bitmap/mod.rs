@@ -38,7 +38,8 @@ pub const COMMANDS: &[Command] = &[
 
 const BAD_OFFSET: Error = Error::text("ERR bit offset is not an integer or out of range");
 
-/// A bit's position, within the longest string. With `width` it may be `#n`: the n-th field so wide.
+/// A bit's position, within the longest string. With `width` it may be `#n`: the n-th field of so
+/// many bits.
 fn offset(text: &[u8], width: Option<u64>) -> Result<u64> {
     let (digits, unit) = match (text, width) {
         ([b'#', digits @ ..], Some(width)) => (digits, width),

@@ -99,12 +99,13 @@ impl Limits {
         if call.len() > from + 3 {
             return Err(Error::Syntax);
         }
-        let (start, end) = (number(from)?, number(from + 1)?);
+        let start = number(from)?;
+        // The unit before the end, as in Valkey.
         let in_bits = call.is(from + 2, "BIT");
         if call.len() > from + 2 && !in_bits && !call.is(from + 2, "BYTE") {
             return Err(Error::Syntax);
         }
-        Ok(Limits { start, end, in_bits })
+        Ok(Limits { start, end: number(from + 1)?, in_bits })
     }
 
     fn units_a_byte(&self) -> usize {
@@ -120,7 +121,7 @@ impl Limits {
                 length.saturating_sub(usize::try_from(index.unsigned_abs()).unwrap_or(length))
             }
         };
-        let start = from_start(self.start.unwrap_or(0));
+        let start = from_start(self.start.unwrap_or(0)).min(length);
         let end = self.end.map_or(length, |end| from_start(end).saturating_add(1).min(length));
         start..end.max(start)
     }

@@ -1,6 +1,7 @@
 //! PFDEBUG and PFSELFTEST: for those who look into HyperLogLogs.
 
 use super::{HYPERLOGLOG, hyperloglog_at, whole};
+use crate::base::limits::HLL_SPARSE_BYTES_MAX;
 use crate::base::rng::Rng;
 use crate::command::{Access, Answer, Call, Command, Control, Error, Flag, Handler, Keys, Result};
 use crate::keyspace::record::HllPut;
@@ -94,9 +95,9 @@ fn pfselftest<'a>(_: &mut Control<'_>, call: &Call<'a>) -> Result<Answer<'a>> {
     let mut checkpoint = 1;
     for n in 1..=ELEMENTS {
         let element = (n ^ seed).to_le_bytes();
-        let sparse_added = hyperloglog::add(&mut sparse, &[&element], usize::MAX)?;
-        let dense_added = hyperloglog::add(&mut dense, &[&element], usize::MAX)?;
-        if sparse_added != dense_added {
+        let grown = hyperloglog::add_dense(&mut dense, &[&element]);
+        let added = hyperloglog::add(&mut sparse, &[&element], HLL_SPARSE_BYTES_MAX)?;
+        if added.updated != grown {
             return Err(Error::text("ERR TESTFAILED dense/sparse disagree"));
         }
         if n != checkpoint {

@@ -176,13 +176,15 @@ fn hyperloglog_at<'a>(view: View<'a>, key: Key<'_>) -> Result<Option<(Cow<'a, [u
     Ok(Some((bytes, encoding)))
 }
 
-/// How long a sparse one may become. A replay has no limit: where there was one, the record is the
-/// SET of what came out.
+/// How long a sparse one may become. A replay has the largest limit that can be: where a smaller
+/// one made registers dense, the record is the SET of what came out.
 fn sparse_bytes_max(tx: &Tx<'_>) -> usize {
+    /// More than dense registers take, and slow to go through. Redis calls larger settings useless.
+    const LARGEST: usize = 16_000;
     if tx.now() == UnixMs::ZERO {
-        return usize::MAX;
+        return LARGEST;
     }
-    tx.view().keyspace().hll_sparse_bytes_max()
+    tx.view().keyspace().hll_sparse_bytes_max().min(LARGEST)
 }
 
 /// The record of the whole value, with the expiry that the key has.

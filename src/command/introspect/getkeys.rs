@@ -2,7 +2,7 @@
 
 use super::statuses;
 use crate::command::table::{self, Found, Resolved};
-use crate::command::{Access, Answer, Call, Control, Error, Result};
+use crate::command::{Access, Answer, Call, Control, Error, Keys, Result};
 use crate::resp::Reply;
 
 /// COMMAND GETKEYS: the keys, in the order of the key specs.
@@ -32,8 +32,11 @@ fn keys_of<'a>(arguments: &[&'a [u8]]) -> Result<Vec<(&'a [u8], Access)>> {
     if !command.takes(arguments.len()) {
         return Err(Error::text("ERR Invalid number of arguments specified for command"));
     }
+    // A list of keys that may be empty (PFMERGE's sources) must not be: that too is Redis'.
+    let begins_behind = |keys: &Keys| matches!(keys, Keys::From(at, ..) if *at >= arguments.len());
     let positions = command
         .key_positions(arguments)
+        .filter(|_| !command.keys.iter().any(begins_behind))
         .ok_or(Error::text("ERR Invalid arguments specified for command"))?;
     let keys = positions
         .into_iter()
@@ -47,6 +50,8 @@ fn varied(command: &Resolved, access: Access, arguments: &[&[u8]]) -> Access {
         (Access::OverwriteVariable, _) => Access::Overwrite,
         (Access::ReadDeleteIncomplete, _) => Access::ReadDelete,
         (Access::Variable, "set") if !has_get(arguments) => Access::Overwrite,
+        (Access::DeleteVariable, _) if arguments.len() == 2 => Access::Remove,
+        (Access::DeleteVariable, _) => Access::ReadDelete,
         (Access::Variable, "bitfield") if only_gets(arguments) => Access::Read,
         (Access::Variable, _) => Access::ReadUpdate,
         (other, _) => other,

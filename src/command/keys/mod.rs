@@ -9,15 +9,19 @@
 //! | `rename` | RENAME, RENAMENX, COPY, MOVE |
 //! | `walk` | KEYS, SCAN, RANDOMKEY |
 //! | `dump` | DUMP, RESTORE |
+//! | `sort` | SORT, SORT_RO |
+//! | `wait` | WAIT, WAITAOF |
 //!
-//! SORT, WAIT, WAITAOF and MIGRATE come with their issues.
+//! MIGRATE comes with its issue.
 
 mod dump;
 pub(super) mod expire;
 mod lookup;
 mod remove;
 mod rename;
+mod sort;
 mod ttl;
+mod wait;
 mod walk;
 
 #[cfg(test)]
@@ -51,6 +55,10 @@ pub const COMMANDS: &[Command] = &[
     walk::RANDOMKEY,
     dump::DUMP,
     dump::RESTORE,
+    sort::SORT,
+    sort::SORT_RO,
+    wait::WAIT,
+    wait::WAITAOF,
 ];
 
 /// What the entries have in common.

@@ -75,6 +75,8 @@ impl Options {
 
 /// From which end a rank counts, and how many matches come before it.
 fn rank(rank: i64) -> Result<(Side, usize)> {
+    /// The lowest one whose negative there is.
+    const LOWEST: i64 = -i64::MAX;
     let side = match rank {
         i64::MIN => {
             return Err(Error::text(
@@ -82,7 +84,7 @@ fn rank(rank: i64) -> Result<(Side, usize)> {
                  9223372036854775807",
             ));
         }
-        ..0 => Side::Right,
+        LOWEST..=-1 => Side::Right,
         0 => {
             return Err(Error::text(
                 "ERR RANK can't be zero: use 1 to start from the first match, 2 from the second \

@@ -19,6 +19,8 @@ mod find;
 mod look;
 mod pop;
 mod push;
+#[cfg(test)]
+mod tests;
 mod transfer;
 
 use super::{Call, Command, DEFAULT, Error, Group, Result};
@@ -102,39 +104,4 @@ fn range(start: i64, stop: i64, len: usize) -> Range<usize> {
     // A stop before the head leaves nothing.
     let end = usize::try_from(from_tail(stop).saturating_add(1)).unwrap_or(0).min(len);
     if start < end { start..end } else { 0..0 }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn indexes_from_either_end() {
-        for (index, expected) in
-            [(0, Some(0)), (2, Some(2)), (3, None), (-1, Some(2)), (-3, Some(0)), (-4, None)]
-        {
-            assert_eq!(resolved(index, 3), expected, "{index}");
-        }
-        assert_eq!(resolved(i64::MIN, 3), None);
-        assert_eq!(resolved(i64::MAX, 3), None);
-    }
-
-    #[test]
-    fn ranges_are_cut_to_the_list() {
-        for (start, stop, expected) in [
-            (0, -1, 0..5),
-            (1, 2, 1..3),
-            (-2, -1, 3..5),
-            (-100, 1, 0..2),
-            (3, 100, 3..5),
-            (2, 1, 0..0),
-            (5, 9, 0..0),
-            (0, -6, 0..0),
-            (0, i64::MIN, 0..0),
-            (i64::MIN, i64::MAX, 0..5),
-            (i64::MAX, i64::MAX, 0..0),
-        ] {
-            assert_eq!(range(start, stop, 5), expected, "{start} {stop}");
-        }
-    }
 }

@@ -9,6 +9,7 @@ use crate::keyspace::record::{Acknowledge, SeeConsumer, SetGroupId};
 use crate::keyspace::{Key, Tx};
 use crate::resp::Reply;
 use crate::types::stream::{Group, Stream, StreamId};
+use std::collections::HashMap;
 
 pub(super) const XCLAIM: Command = Command {
     name: "xclaim",
@@ -67,19 +68,17 @@ fn xclaim<'a>(tx: &mut Tx<'_>, call: &Call<'a>) -> Result<Reply<'a>> {
     };
     let mut gone = Vec::new();
     let mut claimed: Vec<(StreamId, u64)> = Vec::new();
+    // What ids that come twice were claimed with the first time.
+    let mut counts: HashMap<StreamId, u64> = HashMap::new();
     let mut replies = Vec::new();
     for id in ids {
         let pending = group.pending(id);
         let Some(entry) = stream.get(id) else {
-            if pending.is_some() && !gone.contains(&id) {
-                gone.push(id);
-            }
+            gone.extend(pending.map(|pending| pending.id));
             continue;
         };
-        // An id that is given twice is claimed twice.
-        let again = claimed.iter().rev().find(|(claimed, _)| *claimed == id).map(|(_, n)| *n);
-        let (count, idle) = match (again, pending) {
-            (Some(count), _) => (count, now.saturating_sub(time)),
+        let (count, idle) = match (counts.get(&id), pending) {
+            (Some(count), _) => (*count, now.saturating_sub(time)),
             (None, Some(pending)) => (pending.count, now.saturating_sub(pending.time)),
             (None, None) if options.force => (1, i64::MAX),
             (None, None) => continue,
@@ -88,7 +87,9 @@ fn xclaim<'a>(tx: &mut Tx<'_>, call: &Call<'a>) -> Result<Reply<'a>> {
             continue;
         }
         let more = if options.just_id { 0 } else { 1 };
-        claimed.push((id, options.count.unwrap_or(count.saturating_add(more))));
+        let count = options.count.unwrap_or(count.saturating_add(more));
+        counts.insert(id, count);
+        claimed.push((id, count));
         replies.push(if options.just_id { id_reply(id) } else { entry_reply(&entry) });
     }
     let moved_on = options.last_id > group.last_id;

@@ -28,9 +28,9 @@ pub(super) const XDEL: Command = Command {
 
 fn xdel<'a>(tx: &mut Tx<'_>, call: &Call<'a>) -> Result<Reply<'a>> {
     let key = call.key(1);
-    let stream = tx.view().stream(key)?;
+    let Some(stream) = tx.view().stream(key)? else { return Ok(Reply::Int(0)) };
     let ids = ids::strict_all(&call.args()[2..])?;
-    if stream.is_none_or(|stream| ids.iter().all(|id| stream.get(*id).is_none())) {
+    if ids.iter().all(|id| stream.get(*id).is_none()) {
         return Ok(Reply::Int(0));
     }
     Ok(count_reply(tx.emit(DeleteEntries { key, ids: &ids })))

@@ -154,6 +154,7 @@ const STREAM_FACTS: Command = Command {
     "#,
     keys: &[Keys::One(2, Access::Read)],
     handler: Handler::Read(stream_facts),
+    cost: Some(stream_facts_cost),
     ..STREAM
 };
 
@@ -173,6 +174,17 @@ fn stream_facts<'a>(view: View<'a>, call: &Call<'a>) -> Result<Reply<'a>> {
     facts.push((name("first-entry"), edge(stream.first())));
     facts.push((name("last-entry"), edge(stream.last())));
     Ok(Reply::Map(facts))
+}
+
+/// FULL shows so much of each list, and there are few lists.
+fn stream_facts_cost(view: View<'_>, call: &Call<'_>) -> u64 {
+    let count = if call.len() > 3 { full_count(call).unwrap_or(0) } else { 0 };
+    let stream = view.stream(call.key(2)).ok().flatten();
+    let entries = |stream: &Stream| {
+        let pending = stream.groups().map(|group| 2 * group.pending_len().min(count));
+        stream.len().min(count) + pending.sum::<usize>()
+    };
+    stream.map_or(0, entries) as u64
 }
 
 /// How much of everything FULL shows: 10 unless COUNT says otherwise; with 0 all.

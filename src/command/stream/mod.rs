@@ -10,6 +10,7 @@
 //! | `pending` | XACK, XPENDING |
 //! | `claim` | XCLAIM, XAUTOCLAIM |
 //! | `info` | XINFO |
+//! | `release` | XACKDEL, XDELEX |
 //! | `ids` | ids and intervals in requests |
 //!
 //! Records: XADD with the id, trimming always exact; whatever makes entries pending is an XCLAIM
@@ -25,6 +26,7 @@ mod pending;
 mod range;
 mod read;
 mod reading;
+mod release;
 #[cfg(test)]
 mod tests;
 mod trim;
@@ -41,10 +43,12 @@ const STREAM: Command = Command { group: Group::Stream, since: "5.0.0", ..DEFAUL
 /// The entries of this group.
 pub(super) const COMMANDS: &[Command] = &[
     pending::XACK,
+    release::XACKDEL,
     add::XADD,
     claim::XAUTOCLAIM,
     claim::XCLAIM,
     edit::XDEL,
+    release::XDELEX,
     group::XGROUP,
     info::XINFO,
     range::XLEN,

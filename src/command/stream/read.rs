@@ -61,14 +61,14 @@ fn xread<'a>(view: View<'a>, call: &Call<'a>) -> Result<Served<'a>> {
     }))
 }
 
-/// The id that entries are asked for behind of: `$` is the stream's last, `+` the one before its
-/// last entry.
+/// The id that entries are asked for behind of: `$` is the stream's last, `+` the one before that,
+/// so that the last entry is found if it is still there.
 fn after(stream: Option<&Stream>, text: &[u8]) -> Result<StreamId> {
     match text {
         b"$" => Ok(stream.map_or(StreamId::MIN, Stream::last_id)),
         b"+" => {
-            let last = stream.and_then(Stream::last);
-            Ok(last.and_then(|last| last.id.previous()).unwrap_or(StreamId::MIN))
+            let before = stream.and_then(|stream| stream.last_id().previous());
+            Ok(before.unwrap_or(StreamId::MIN))
         }
         b">" => Err(Error::text(
             "ERR The > ID can be specified only when calling XREADGROUP using the GROUP <group> \
@@ -225,9 +225,8 @@ impl Delivery<'_, '_, '_> {
         let (stream, group) = self.found()?;
         let start = group.last_id.next()?;
         let mut delivered = Vec::new();
-        let entries = stream.range(start, StreamId::MAX).take(count).map(|entry| {
+        let entries = stream.range(start, StreamId::MAX).take(count).inspect(|entry| {
             delivered.push(entry.id);
-            entry
         });
         let reply = entries_reply(entries);
         let last_id = *delivered.last()?;

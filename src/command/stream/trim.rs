@@ -93,24 +93,25 @@ impl Parser<'_, '_> {
 
     /// The options together.
     fn finish(self, adds: bool, now: UnixMs, limits: &Limits) -> Result<Option<TrimOption>> {
+        const NOT_APPROXIMATE: Error =
+            Error::text("ERR syntax error, LIMIT cannot be used without the special ~ option");
+        // Another server's records say LIMIT beside `=`, and there it means nothing.
+        let replays = now == UnixMs::ZERO;
         let Some((trim, approximate)) = self.trim else {
             return match self.limit {
                 Some(1..) => Err(Error::text(
                     "ERR syntax error, LIMIT cannot be used without specifying a trimming strategy",
                 )),
-                _ if adds => Ok(None),
-                _ => Err(Error::text(
+                _ if !adds => Err(Error::text(
                     "ERR syntax error, XTRIM must be called with a trimming strategy",
                 )),
+                Some(_) if !replays => Err(NOT_APPROXIMATE),
+                _ => Ok(None),
             };
         };
-        // Another server's records say LIMIT beside `=`, and there it means nothing.
-        let replays = now == UnixMs::ZERO;
         if !approximate {
             if self.limit.is_some() && !replays {
-                return Err(Error::text(
-                    "ERR syntax error, LIMIT cannot be used without the special ~ option",
-                ));
+                return Err(NOT_APPROXIMATE);
             }
             return Ok(Some(TrimOption { trim, approximate: None }));
         }

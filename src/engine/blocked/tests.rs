@@ -6,7 +6,7 @@ use crate::command::table::{self, Found, Resolved};
 use crate::command::{Access, Flag};
 use crate::command::{Call, Command, DEFAULT, Error, Handler, Keys, Result, Served, Wait};
 use crate::engine::check::{BEGINNING, Local};
-use crate::engine::round::{Group, Replies, Request, Round};
+use crate::engine::round::{Group, Outcome, Replies, Request, Round};
 use crate::keyspace::record::{Cause, Delete, Rename};
 use crate::keyspace::{Tx, View};
 use crate::resp::{Mark, Reply};
@@ -101,8 +101,20 @@ impl Bench {
         Bench(Local::new(Config::default()))
     }
 
-    /// What connection `number` gets at once for one line, or for several in one round.
+    /// What connection `number` gets at once for one line, or for several in one round; a round
+    /// that has taken too long is followed by another one, as at a worker.
     fn send(&mut self, number: usize, lines: &[&str]) -> String {
+        let (mut reply, outcome) = self.round(number, lines);
+        let ran = outcome.ran as usize;
+        if ran < lines.len() && !outcome.waiting && !outcome.parked {
+            let rest = self.send(number, &lines[ran..]);
+            reply.push(' ');
+            reply.push_str(&rest);
+        }
+        reply
+    }
+
+    fn round(&mut self, number: usize, lines: &[&str]) -> (String, Outcome) {
         self.0.switch(number);
         let mut round = Round::default();
         let words: Vec<Vec<&[u8]>> =
@@ -135,7 +147,8 @@ impl Bench {
         self.0.engine.execute(&round, self.0.now, &mut replies);
         let out = &replies.out;
         let bytes: Vec<u8> = out.slices(Mark::default(), out.mark()).flatten().copied().collect();
-        String::from_utf8(bytes).unwrap().replace("\r\n", " ").trim_end().to_owned()
+        let text = String::from_utf8(bytes).unwrap().replace("\r\n", " ");
+        (text.trim_end().to_owned(), replies.outcomes[0])
     }
 
     /// What connections have received since, as `number:reply`.

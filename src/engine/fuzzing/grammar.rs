@@ -44,7 +44,7 @@ impl<'a> Choices<'a> {
 }
 
 /// Not drawn: they work on files, end the process or stop everything, or their arguments have
-/// nothing to do with data.
+/// nothing to do with data, or they take long.
 const EXCLUDED: &[&str] = &[
     "bgrewriteaof",
     "bgsave",
@@ -52,6 +52,7 @@ const EXCLUDED: &[&str] = &[
     "config|rewrite",
     "config|set",
     "debug",
+    "pfselftest",
     "save",
     "shutdown",
 ];

@@ -2,7 +2,7 @@
 //!
 //! When sparse registers become dense depends on `hll-sparse-max-bytes`, which is not on the log,
 //! and both forms are bytes that clients can GET. So a record never leaves that choice to whoever
-//! replays it: a replay ignores the limit, and the one PFADD that made registers dense because of
+//! replays it: a replay ignores the setting, and the one PFADD that made registers dense because of
 //! it is written as the SET of what came out.
 
 use super::string::{SetExpiry, SetString, in_place};

@@ -14,6 +14,7 @@
 //! | `string` | [`SetString`], [`SetMany`], [`IncrBy`], [`IncrByFloat`], [`IncrEx`], [`Append`], [`SetRange`] | SET, MSET, INCRBY, APPEND, SETRANGE |
 //! | `generic` | [`Delete`], [`DeleteMany`], [`ExpireAt`], [`Persist`], [`Rename`], [`Move`], [`Copy`], [`Restore`] | DEL, DEL, PEXPIREAT, PERSIST, RENAME, MOVE, COPY, RESTORE |
 //! | `set` | [`AddMembers`], [`RemoveMembers`], [`MoveMember`] | SADD, SREM, SMOVE |
+//! | `zset` | [`AddScored`], [`RemoveScored`], [`RemoveRanks`] | ZADD, ZREM, ZREMRANGEBYRANK |
 //! | `hash` | [`SetFields`], [`RemoveFields`], [`IncrField`], [`ExpireFields`], [`PersistFields`] | HSET or HSETEX, HDEL, HINCRBY, HPEXPIREAT, HPERSIST |
 //! | `list` | [`Push`], [`Pop`], [`SetAt`], [`InsertAt`], [`RemoveValue`], [`Trim`], [`MoveElement`] | LPUSH and RPUSH, LPOP and RPOP, LSET, LINSERT, LREM, LTRIM, LMOVE |
 //! | `stream` | [`AddEntry`], [`DeleteEntries`], [`TrimStream`], [`SetStreamId`], [`CreateGroup`]…, [`Claim`], [`Acknowledge`] | XADD, XDEL, XTRIM, XSETID, XGROUP …, XCLAIM, XACK |
@@ -30,6 +31,7 @@ mod set;
 mod stream;
 mod string;
 mod whole;
+mod zset;
 
 pub use bits::{BitField, BitOp, FieldSet, SetBit};
 pub use generic::{Copy, Delete, DeleteMany, ExpireAt, Move, Persist, Rename, Restore};
@@ -43,8 +45,10 @@ pub use stream::{
 };
 pub use string::{Append, IncrBy, IncrByFloat, IncrEx, SetExpiry, SetMany, SetRange, SetString};
 pub use whole::{FlushAll, FlushDb, SwapDb};
+pub use zset::{AddScored, RemoveRanks, RemoveScored, Scored};
 
 use super::{Db, Key, Keyspace};
+use crate::base::number;
 
 /// One kind of change.
 pub trait Change {
@@ -161,6 +165,20 @@ impl<'a> Record<'a> {
         self.bytes.extend_from_slice(b"\r\n");
         self.bytes.extend_from_slice(argument);
         self.bytes.extend_from_slice(b"\r\n");
+    }
+
+    /// Appends a number argument, so that it reads back exactly.
+    #[inline]
+    pub fn double(&mut self, number: f64) {
+        /// Up to here every integer is a double, and the reverse.
+        const EXACT_MAX: f64 = (1u64 << 53) as f64;
+        let whole = number.trunc() == number && number.abs() <= EXACT_MAX;
+        if whole && (number != 0.0 || number.is_sign_positive()) {
+            return self.int(number as i64);
+        }
+        let mut text = Vec::new();
+        number::write_double(&mut text, number);
+        self.bulk(&text);
     }
 
     /// Appends an integer argument.

@@ -1,8 +1,8 @@
 //! Changes of streams and their groups.
 //!
 //! What a server chooses is written out: the id that an entry got, trimming as an exact length,
-//! delivery as XCLAIM with time and count. So a record has the same effect wherever it is run. Times
-//! when a consumer was last seen are hints and have no record ([`SeeConsumer`]).
+//! delivery as XCLAIM with time and count. So a record has the same effect wherever it is run.
+//! Times when a consumer was last seen are hints and have no record ([`SeeConsumer`]).
 
 use super::{Change, Effect, Record, Touched};
 use crate::keyspace::{Db, Key, Keyspace, Object};

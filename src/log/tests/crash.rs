@@ -40,7 +40,7 @@ impl Run {
         let acks = Acks::default();
         acks.lock().push((disk.effects(), log.positions().synced));
         let (noted, watched) = (acks.clone(), disk.clone());
-        log.subscribe(Arc::new(move |positions| {
+        log.subscribe(Arc::new(move |positions, _news| {
             noted.lock().push((watched.effects(), positions.synced));
         }));
         Ok(Run { disk, log, acks, next: done.unwrap() as u64 })

@@ -294,7 +294,7 @@ fn threads_write_sync_and_wake() {
         let log = recover(disk.clone(), &settings, &mut engine).unwrap();
         let log = log.start(start_of(1)).unwrap();
         let (tell, told) = crossbeam_channel::unbounded();
-        log.subscribe(Arc::new(move |positions| {
+        log.subscribe(Arc::new(move |positions, _news| {
             let _ = tell.send(positions);
         }));
         let mut end = Lsn(0);
@@ -359,7 +359,7 @@ fn a_log_that_cannot_be_sealed_goes_on_and_can_be_healed() {
     disk.create(&path).unwrap().write_all(&snapshot(stream(1))).unwrap();
     log.heal(&path, at).unwrap();
     let (tell, told) = crossbeam_channel::unbounded();
-    log.subscribe(Arc::new(move |positions| {
+    log.subscribe(Arc::new(move |positions, _news| {
         let _ = tell.send(positions);
     }));
     let end = log.append(&group(1), 0);

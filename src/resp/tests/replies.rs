@@ -79,6 +79,10 @@ fn many_strings() {
     check(build(BulksKind::Array), &array, &array);
     check(build(BulksKind::Set), &array, &format!("~2\r\n{strings}"));
     check(build(BulksKind::Map), &array, &format!("%1\r\n{strings}"));
+    let nested = "*1\r\n*2\r\n$1\r\na\r\n,10\r\n";
+    check(build(BulksKind::Scored), &array, nested);
+    let pairs = vec![(Reply::Bulk(b"a"), Reply::Double(10.0))];
+    check(Reply::Pairs(pairs), &array, nested);
     check(BulksBuilder::new(BulksKind::Set).finish(), "*0\r\n", "~0\r\n");
     let Reply::Bulks(bulks) = build(BulksKind::Map) else { panic!("bulks") };
     assert_eq!(bulks.iter().collect::<Vec<_>>(), [&b"a"[..], b"10"]);

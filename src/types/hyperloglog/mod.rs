@@ -75,9 +75,9 @@ pub struct Added {
 /// The encoding of a string, if it is a HyperLogLog by its header and, if dense, by its length.
 pub fn encoding(bytes: &[u8]) -> Option<Encoding> {
     let header = bytes.get(..HEADER_BYTES)?;
-    match header.strip_prefix(MAGIC)?.first()? {
-        &DENSE if bytes.len() == DENSE_BYTES => Some(Encoding::Dense),
-        &SPARSE => Some(Encoding::Sparse),
+    match *header.strip_prefix(MAGIC)?.first()? {
+        DENSE if bytes.len() == DENSE_BYTES => Some(Encoding::Dense),
+        SPARSE => Some(Encoding::Sparse),
         _ => None,
     }
 }
@@ -173,8 +173,9 @@ pub fn make_dense(bytes: &mut Vec<u8>) -> Result<bool, Corrupt> {
     Ok(true)
 }
 
-/// Raises the registers of `bytes` to at least `registers` (how many grew is not counted), after making them dense if
-/// `make_it_dense`. What was said of `sparse_bytes_max` at [`add`] goes here too.
+/// Raises the registers of `bytes` to at least `registers` (how many grew is not counted), after
+/// making them dense if `make_it_dense`. What was said of `sparse_bytes_max` at [`add`] goes here
+/// too.
 pub fn merge(
     bytes: &mut Vec<u8>,
     registers: &Registers,

@@ -2,12 +2,13 @@
 
 use super::Side;
 use crate::types::btree::{Edge, Leaf};
-use crate::types::packed::{Element, Packed, PackedRef};
+use crate::types::packed::{Element, Iter, Packed, PackedRef};
+use std::ops::Range;
 
 /// Bytes of a full chunk. Larger ones would save some of the 80 bytes that a chunk costs beside
 /// them; smaller ones make finding an element in its chunk, inserting one, and copying a shared
 /// chunk cheaper.
-pub(super) const CHUNK_BYTES: usize = 4096;
+pub(super) const CHUNK_BYTES: usize = 8192;
 /// Below this a chunk is merged with a neighbour that has room.
 const UNDER_BYTES: usize = CHUNK_BYTES / 4;
 /// Unused room beyond this is given back, if it is also more than what is used.
@@ -15,20 +16,68 @@ const SLACK_BYTES: usize = 64;
 
 /// A run of elements.
 #[derive(Default)]
-pub(super) struct Chunk(Packed);
+pub(super) struct Chunk {
+    packed: Packed,
+    /// Bytes of each entry, if they are known to be equally many: then the place of any is known
+    /// without a scan. 0: not known.
+    stride: u32,
+}
 
 /// A copy for writing: it keeps the room.
 impl Clone for Chunk {
     fn clone(&self) -> Self {
-        let mut copy = Packed::with_capacity(self.0.capacity() - PackedRef::START);
-        copy.append(self.0.as_ref());
-        Chunk(copy)
+        let mut copy = Packed::with_capacity(self.packed.capacity() - PackedRef::START);
+        copy.append(self.packed.as_ref());
+        Chunk { packed: copy, stride: self.stride }
     }
 }
 
 impl Chunk {
     pub(super) fn new(packed: Packed) -> Self {
-        Chunk(packed)
+        let view = packed.as_ref();
+        let first = view.after(PackedRef::START);
+        let width = first - PackedRef::START;
+        let mut at = first;
+        while at < view.end() && view.after(at) - at == width {
+            at = view.after(at);
+        }
+        let stride = if at == view.end() { width as u32 } else { 0 };
+        Chunk { packed, stride }
+    }
+
+    /// The position of element number `at`; the end if there are not so many.
+    #[inline]
+    pub(super) fn position(&self, at: usize) -> usize {
+        let packed = self.packed.as_ref();
+        match self.stride {
+            0 => packed.position(at),
+            stride => PackedRef::START + at.min(packed.len()) * stride as usize,
+        }
+    }
+
+    /// Element number `at`.
+    #[inline]
+    pub(super) fn get(&self, at: usize) -> Option<Element<'_>> {
+        self.packed.as_ref().at(self.position(at))
+    }
+
+    /// The elements with these indexes (those that there are).
+    #[inline]
+    pub(super) fn range(&self, indexes: Range<usize>) -> Iter<'_> {
+        let end = indexes.end.min(self.packed.len());
+        let start = indexes.start.min(end);
+        let positions = self.position(start)..self.position(end);
+        self.packed.as_ref().between(positions, end - start)
+    }
+
+    /// Follows the addition of an entry, or that of one in the place of another.
+    #[inline]
+    fn added(&mut self, width: usize) {
+        if self.packed.len() == 1 {
+            self.stride = width as u32;
+        } else if self.stride as usize != width {
+            self.stride = 0;
+        }
     }
 
     /// The most bytes that an element takes. (An integer takes less.)
@@ -44,50 +93,55 @@ impl Chunk {
 
     #[inline]
     pub(super) fn as_ref(&self) -> PackedRef<'_> {
-        self.0.as_ref()
+        self.packed.as_ref()
     }
 
     /// Bytes until it is full.
     #[inline]
     pub(super) fn room(&self) -> usize {
-        CHUNK_BYTES.saturating_sub(self.0.as_ref().end())
+        CHUNK_BYTES.saturating_sub(self.packed.as_ref().end())
     }
 
     /// Adds an element at an end.
     #[inline]
     pub(super) fn push(&mut self, side: Side, value: &[u8]) {
         self.make_room(Self::width_max(value.len()));
+        let before = self.packed.as_ref().end();
         match side {
-            Side::Left => self.0.push_front(value),
-            Side::Right => self.0.push_back(value),
+            Side::Left => self.packed.push_front(value),
+            Side::Right => self.packed.push_back(value),
         }
+        self.added(self.packed.as_ref().end() - before);
     }
 
     /// Adds an element before the one at a position, or at the end.
     pub(super) fn insert(&mut self, position: usize, value: &[u8]) {
         self.make_room(Self::width_max(value.len()));
-        self.0.insert(position, value);
+        let before = self.packed.as_ref().end();
+        self.packed.insert(position, value);
+        self.added(self.packed.as_ref().end() - before);
     }
 
     /// Puts an element in the place of number `at`.
     pub(super) fn set(&mut self, at: usize, value: &[u8]) {
-        let position = self.0.as_ref().position(at);
-        let old = self.0.as_ref().after(position) - position;
+        let position = self.position(at);
+        let old = self.packed.as_ref().after(position) - position;
         self.make_room(Self::width_max(value.len()).saturating_sub(old));
-        self.0.replace(position, value);
+        self.packed.replace(position, value);
+        self.added(self.packed.as_ref().after(position) - position);
         self.give_back();
     }
 
     /// Removes the elements from number `at` on.
     pub(super) fn remove(&mut self, at: usize, count: usize) {
-        let position = self.0.as_ref().position(at);
-        self.0.remove(position, count);
+        let position = self.position(at);
+        self.packed.remove(position, count);
         self.give_back();
     }
 
     /// See [`remove_matches`].
     pub(super) fn remove_matches(&mut self, value: Element<'_>, side: Side, count: usize) -> usize {
-        let removed = remove_matches(&mut self.0, value, side, count);
+        let removed = remove_matches(&mut self.packed, value, side, count);
         self.give_back();
         removed
     }
@@ -96,24 +150,24 @@ impl Chunk {
     /// seldom, and little is unused.
     #[inline]
     fn make_room(&mut self, more: usize) {
-        let end = self.0.as_ref().end();
+        let end = self.packed.as_ref().end();
         let needed = end + more;
-        if needed > self.0.capacity() {
+        if needed > self.packed.capacity() {
             let roomy = (needed + needed / 8 + 16).min(CHUNK_BYTES).max(needed);
-            self.0.reserve_exact(roomy - end);
+            self.packed.reserve_exact(roomy - end);
         }
     }
 
     fn give_back(&mut self) {
-        let used = self.0.as_ref().end();
-        if self.0.capacity() - used > used.max(SLACK_BYTES) {
-            self.0.shrink_to_fit();
+        let used = self.packed.as_ref().end();
+        if self.packed.capacity() - used > used.max(SLACK_BYTES) {
+            self.packed.shrink_to_fit();
         }
     }
 
     /// The index where the upper part begins, if the chunk is split.
     fn split_index(&self, edge: Edge) -> usize {
-        let packed = self.0.as_ref();
+        let packed = self.packed.as_ref();
         let bound = match edge {
             Edge::Last => CHUNK_BYTES,
             Edge::Inside => packed.end() / 2,
@@ -138,22 +192,22 @@ impl Leaf for Chunk {
 
     #[inline]
     fn count(&self) -> usize {
-        self.0.len()
+        self.packed.len()
     }
 
     #[inline]
     fn heap_bytes(&self) -> usize {
-        self.0.capacity()
+        self.packed.capacity()
     }
 
     #[inline]
     fn is_over(&self) -> bool {
-        self.0.as_ref().end() > CHUNK_BYTES
+        self.packed.as_ref().end() > CHUNK_BYTES
     }
 
     #[inline]
     fn is_under(&self) -> bool {
-        self.0.as_ref().end() < UNDER_BYTES
+        self.packed.as_ref().end() < UNDER_BYTES
     }
 
     fn split(&mut self, edge: Edge) -> Self {
@@ -162,19 +216,22 @@ impl Leaf for Chunk {
     }
 
     fn split_off(&mut self, at: usize) -> Self {
-        let right = self.0.split_off(at);
+        let right = self.packed.split_off(at);
         self.give_back();
-        Chunk(right)
+        Chunk { packed: right, stride: self.stride }
     }
 
     fn can_absorb(&self, right: &Self) -> bool {
-        right.0.as_ref().entries().len() <= self.room()
+        right.packed.as_ref().entries().len() <= self.room()
     }
 
     fn absorb(&mut self, right: Self) {
-        let right = right.0.as_ref();
+        if self.stride != right.stride {
+            self.stride = 0;
+        }
+        let right = right.packed.as_ref();
         self.make_room(right.entries().len());
-        self.0.append(right);
+        self.packed.append(right);
     }
 }
 

@@ -33,10 +33,8 @@ impl<'a> Elements<'a> {
 
     /// What of a chunk is in the range.
     fn within(&self, (first, chunk): (usize, &'a Chunk)) -> Iter<'a> {
-        let chunk = chunk.as_ref();
         let from = self.indexes.start.saturating_sub(first);
-        let to = self.indexes.end.saturating_sub(first).min(chunk.len());
-        chunk.range(from..to)
+        chunk.range(from..self.indexes.end.saturating_sub(first))
     }
 }
 

@@ -3,13 +3,13 @@
 //! ```text
 //!  ListValue::Packed   count16 entry entry entry ...                             `listpack`
 //!  ListValue::Tree     Arc<List> ──► B+tree by rank ──► chunk, chunk, chunk ...  `quicklist`
-//!                                                       each packed, at most 4 KiB,
+//!                                                       each packed, at most 8 KiB,
 //!                                                       or one element that is larger
 //! ```
 //!
-//! An element anywhere is found in O(log n) and a scan of one chunk; inserting or removing one moves
-//! the bytes of one chunk. A clone is O(1), and an edit of a shared list copies one chunk and the
-//! way down to it.
+//! An element anywhere is found in O(log n) and a scan of one chunk (none, if the chunk's elements
+//! have one length); inserting or removing one moves the bytes of one chunk. A clone is O(1), and an
+//! edit of a shared list copies one chunk and the way down to it.
 //!
 //! | file | what |
 //! |---|---|

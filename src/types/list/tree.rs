@@ -45,7 +45,7 @@ impl List {
     #[inline]
     pub fn get(&self, index: usize) -> Option<Element<'_>> {
         let (chunk, first) = self.tree.leaf_at(index)?;
-        chunk.as_ref().get(index - first)
+        chunk.get(index - first)
     }
 
     /// All elements, from either end.

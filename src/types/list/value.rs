@@ -1,9 +1,10 @@
 //! A list that is edited: both forms, and when one becomes the other.
 //!
 //! The rules are Valkey's (`listTypeTryConversion`): what is to be added is counted by the lengths
-//! of its texts; a list turns small again when it has shrunk to half of what a small one may be. One
-//! thing is not followed: there a list is small again when it has also shrunk to a single chunk of
-//! *its* chunks, here when all elements together are few enough.
+//! of its texts; a list turns small again when it has shrunk to half of what a small one may be.
+//! Two things are not followed: there a list must also have shrunk to one of *its* chunks, here all
+//! elements together are few enough; and there a LSET or LINSERT that then finds no place has made
+//! the list large all the same, here it changes nothing.
 
 use super::chunk::{Chunk, remove_matches};
 use super::{List, ListRef, Side};
@@ -102,7 +103,7 @@ impl ListValue {
                 return true;
             }
         }
-        self.to_tree().insert_beside(pivot, after, value)
+        self.make_large().insert_beside(pivot, after, value)
     }
 
     /// Removes up to `count` elements that are `value`, those nearest to an end; answers how many
@@ -143,12 +144,12 @@ impl ListValue {
         if let ListValue::Packed(packed) = self
             && !limits.fits_list(packed.as_ref(), values)
         {
-            self.to_tree();
+            self.make_large();
         }
     }
 
     /// The large form, made if need be.
-    fn to_tree(&mut self) -> &mut List {
+    fn make_large(&mut self) -> &mut List {
         if let ListValue::Packed(packed) = self {
             *self = ListValue::Tree(Arc::new(List::from_packed(std::mem::take(packed))));
         }

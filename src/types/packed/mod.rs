@@ -97,6 +97,12 @@ impl<'a> PackedRef<'a> {
         Iter { bytes: self.0, front, back, left }
     }
 
+    /// The `len` elements from one position to another, from either end.
+    #[inline]
+    pub fn between(self, positions: std::ops::Range<usize>, len: usize) -> Iter<'a> {
+        Iter { bytes: self.0, front: positions.start, back: positions.end, left: len }
+    }
+
     /// The elements two by two: fields and values, or members and scores.
     pub fn pairs(self) -> impl ExactSizeIterator<Item = (Element<'a>, Element<'a>)> + Clone {
         Pairs(self.iter())

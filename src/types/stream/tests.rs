@@ -329,7 +329,7 @@ proptest! {
 
 #[test]
 fn chunks_are_what_redis_writes() {
-    // DUMP of Redis 7.0.15 after XADD s 1-1 f v g 5, XADD s 1-2 f w g 6, XADD s 2-0 h x, XDEL s 1-2.
+    // From DUMP of Redis 7.0.15 after XADD 1-1 f v g 5, XADD 1-2 f w g 6, XADD 2-0 h x, XDEL 1-2.
     let mut stream = Stream::new();
     let entries: [(StreamId, &[(&[u8], &[u8])]); 3] = [
         (id(1, 1), &[(b"f", b"v"), (b"g", b"5")]),

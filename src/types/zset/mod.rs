@@ -54,7 +54,7 @@ pub enum Inserted {
 pub struct Cut {
     tree: Tree<ItemsLeaf>,
     /// That of the whole set, where a new one was made for the rest of it.
-    _index: Index,
+    index: Index,
 }
 
 /// The order of a sorted set.
@@ -197,14 +197,14 @@ impl Zset {
             for (member, score) in Items::new(&tree, 0..tree.len()) {
                 self.index.remove(index::hash(member), score);
             }
-            return Cut { tree, _index: Index::default() };
+            return Cut { tree, index: Index::default() };
         }
         let rest = self.range(0..self.len());
         let mut entries: Vec<_> =
             rest.map(|(member, score)| (index::hash(member), score)).collect();
         entries.sort_unstable_by_key(|entry| entry.0);
-        let _index = std::mem::replace(&mut self.index, Index::build(&entries));
-        Cut { tree, _index }
+        let index = std::mem::replace(&mut self.index, Index::build(&entries));
+        Cut { tree, index }
     }
 
     /// A member's rank, from 0, and its score.
@@ -245,6 +245,11 @@ impl Cut {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.tree.is_empty()
+    }
+
+    /// Bytes it takes. O(1).
+    pub fn heap_bytes(&self) -> usize {
+        size_of::<Self>() + self.tree.bytes() + self.index.bytes()
     }
 
     /// Members and scores in order.

@@ -21,16 +21,35 @@ impl Zset {
     /// changes between the calls; some may be visited twice. Any cursor is a valid one.
     pub fn scan<'a>(&'a self, cursor: u64, count: usize, f: &mut dyn FnMut(&'a [u8], f64)) -> u64 {
         let Ok(start) = u32::try_from(cursor) else { return 0 };
-        let mut found = Window { scores: BTreeSet::new(), end: start, last: start, members: 0 };
+        let found = self.window(start, count);
+        for &Ordered(score) in &found.scores {
+            let ties = self.ranks_by_score(Bound::Included(score), Bound::Included(score));
+            for (member, score) in self.range(ties) {
+                if (start..=found.last).contains(&index::hash(member)) {
+                    f(member, score);
+                }
+            }
+        }
+        u64::from(found.end)
+    }
+
+    /// How many members a step of [`Self::scan`] looks at. O(log n) for each of `count`.
+    pub fn scan_cost(&self, cursor: u64, count: usize) -> usize {
+        u32::try_from(cursor).map_or(0, |start| self.window(start, count).looked_at)
+    }
+
+    /// The hashes that a step from `start` on is for.
+    fn window(&self, start: u32, count: usize) -> Window {
+        let mut found =
+            Window { scores: BTreeSet::new(), end: start, last: start, members: 0, looked_at: 0 };
         let mut entries = self.index.from(start).peekable();
-        let mut looked_at = 0;
         let mut wanted = count.max(1);
         while let Some((hash, score)) = entries.next() {
             // Zeros of both signs are one score here.
             if found.scores.insert(Ordered(score + 0.0)) {
                 let ties = self.ranks_by_score(Bound::Included(score), Bound::Included(score));
-                looked_at += ties.len();
-                wanted = wanted.max(looked_at / LOOKED_AT_MAX);
+                found.looked_at += ties.len();
+                wanted = wanted.max(found.looked_at / LOOKED_AT_MAX);
             }
             found.last = hash;
             found.members += 1;
@@ -41,15 +60,7 @@ impl Zset {
             }
             found.end = 0;
         }
-        for &Ordered(score) in &found.scores {
-            let ties = self.ranks_by_score(Bound::Included(score), Bound::Included(score));
-            for (member, score) in self.range(ties) {
-                if (start..=found.last).contains(&index::hash(member)) {
-                    f(member, score);
-                }
-            }
-        }
-        u64::from(found.end)
+        found
     }
 }
 
@@ -61,6 +72,8 @@ struct Window {
     /// The last hash.
     last: u32,
     members: usize,
+    /// Members with one of the scores.
+    looked_at: usize,
 }
 
 /// A score as an element of a set; none is NaN.

@@ -131,6 +131,17 @@ impl<'a> ZsetRef<'a> {
         }
     }
 
+    /// How many members one step of [`Self::scan`] looks at; at least, where `count` is large.
+    pub fn scan_cost(self, cursor: u64, count: usize) -> usize {
+        /// A longer step is not planned to find out what it costs.
+        const PLANNED_MAX: usize = 10_000;
+        match self {
+            Self::Packed(packed) => packed.len() / 2,
+            Self::Tree(set) if count > PLANNED_MAX => count.min(set.len()),
+            Self::Tree(set) => set.scan_cost(cursor, count),
+        }
+    }
+
     /// A member chosen at random, each as likely as any other, and its score.
     pub fn random(self, rng: &mut dyn FnMut() -> u64) -> Option<(Element<'a>, f64)> {
         self.at(choice::below(rng, self.len()))
