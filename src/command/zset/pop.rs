@@ -186,14 +186,16 @@ impl PopFirst {
         } else {
             return Err(Error::Syntax);
         };
-        let count = match call.len() - end_at {
-            1 => 1,
-            3 if call.is(end_at + 1, "COUNT") => {
-                const COUNT: Error = Error::text("ERR count should be greater than 0");
-                positive(call.arg(end_at + 2), COUNT)?
+        let mut count = 1;
+        if call.is(end_at + 1, "COUNT") && call.len() > end_at + 2 {
+            const COUNT: Error = Error::text("ERR count should be greater than 0");
+            count = positive(call.arg(end_at + 2), COUNT)?;
+            if call.len() > end_at + 3 {
+                return Err(Error::Syntax);
             }
-            _ => return Err(Error::Syntax),
-        };
+        } else if call.len() > end_at + 1 {
+            return Err(Error::Syntax);
+        }
         Ok(PopFirst { keys: at + 1..end_at, end, count })
     }
 
