@@ -25,7 +25,7 @@ pub mod value;
 use crate::base::clock::UnixMs;
 use crate::base::limits;
 use crate::base::rng::Rng;
-use crate::paged::{self, Expiry, NewValue, PageHeap, Table};
+use crate::paged::{self, EvacuationCursor, Expiry, NewValue, PageHeap, Table};
 use crate::types::Limits;
 use crate::types::hash::HashRef;
 use crate::types::list::ListRef;
@@ -101,7 +101,7 @@ pub enum TidyCursor {
         /// The database it is at.
         database: usize,
         /// The place in its table.
-        page: u64,
+        place: EvacuationCursor,
     },
     /// Putting back what could not be emptied.
     Restoring,
@@ -296,17 +296,21 @@ impl Keyspace {
             TidyCursor::Withdrawing => {
                 let all = self.heap.begin_evacuation(SEGMENTS_A_STEP);
                 if all && self.heap.evacuating_segments() > 0 {
-                    TidyCursor::Moving { database: 0, page: 0 }
+                    TidyCursor::Moving { database: 0, place: EvacuationCursor::default() }
                 } else {
                     TidyCursor::Withdrawing
                 }
             }
-            TidyCursor::Moving { database, mut page } => {
+            TidyCursor::Moving { database, mut place } => {
                 let table = self.databases.get_mut(database);
-                match table.map(|table| table.evacuate(&mut self.heap, &mut page, pages_max)) {
+                let mut pages = pages_max;
+                match table.map(|table| table.evacuate(&mut self.heap, &mut place, &mut pages)) {
                     None => TidyCursor::Restoring,
-                    Some(true) => TidyCursor::Moving { database: database + 1, page: 0 },
-                    Some(false) => TidyCursor::Moving { database, page },
+                    Some(true) => TidyCursor::Moving {
+                        database: database + 1,
+                        place: EvacuationCursor::default(),
+                    },
+                    Some(false) => TidyCursor::Moving { database, place },
                 }
             }
             TidyCursor::Restoring if self.heap.end_evacuation(SEGMENTS_A_STEP) => {
