@@ -1,6 +1,7 @@
 //! Housekeeping in the page heap: freed pages are taken back, sparse segments emptied.
 
 use super::Keyspace;
+use crate::paged::EvacuationCursor;
 
 /// Where [`Keyspace::tidy`] stands: the three phases of an evacuation, over and over.
 #[derive(Debug, Default)]
@@ -13,7 +14,7 @@ pub enum TidyCursor {
         /// The table it is at: those of the databases, then those of [`super::volatile`].
         table: usize,
         /// The place in its table.
-        page: u64,
+        place: EvacuationCursor,
     },
     /// Putting back what could not be emptied.
     Restoring,
@@ -32,17 +33,20 @@ impl Keyspace {
             TidyCursor::Withdrawing => {
                 let all = self.heap.begin_evacuation(SEGMENTS_A_STEP);
                 if all && self.heap.evacuating_segments() > 0 {
-                    TidyCursor::Moving { table: 0, page: 0 }
+                    TidyCursor::Moving { table: 0, place: EvacuationCursor::default() }
                 } else {
                     TidyCursor::Withdrawing
                 }
             }
-            TidyCursor::Moving { table: n, mut page } => {
+            TidyCursor::Moving { table: n, mut place } => {
                 let table = self.databases.iter_mut().chain(&mut self.volatile).nth(n);
-                match table.map(|table| table.evacuate(&mut self.heap, &mut page, pages_max)) {
+                let mut pages = pages_max;
+                match table.map(|table| table.evacuate(&mut self.heap, &mut place, &mut pages)) {
                     None => TidyCursor::Restoring,
-                    Some(true) => TidyCursor::Moving { table: n + 1, page: 0 },
-                    Some(false) => TidyCursor::Moving { table: n, page },
+                    Some(true) => {
+                        TidyCursor::Moving { table: n + 1, place: EvacuationCursor::default() }
+                    }
+                    Some(false) => TidyCursor::Moving { table: n, place },
                 }
             }
             TidyCursor::Restoring if self.heap.end_evacuation(SEGMENTS_A_STEP) => {
