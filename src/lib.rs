@@ -1,8 +1,8 @@
 //! CoolCache: a Redis-compatible, storage-engine-first server.
 //!
 //! Every mutation is a command record on one ordered log. The same bytes feed the in-memory
-//! keyspace, the log on disk, and (later) replicas; a snapshot is the keyspace as a value at one
-//! place of the log.
+//! keyspace and the log on disk, and will feed replicas; a snapshot is the keyspace as a value at
+//! one place of the log.
 //!
 //! ```text
 //!  I/O workers (tokio threads)          engine (one lock, once per turn)                one ordered log
@@ -27,28 +27,37 @@
 //!    offset.
 //! 4. **The keyspace is a value.** A snapshot is the clone of a root ([`paged`],
 //!    [`keyspace::Keyspace::freeze`]).
-//! 5. **Reads change nothing.** Expiry is a record (DEL); a read hides an expired key and leaves a
-//!    note.
+//! 5. **Reads change nothing.** Expiry is a record (DEL, of a hash's field HDEL); a read hides what
+//!    has expired, and of a key leaves a note.
 //!
 //! # Reading order
 //!
 //! Follow one SET from socket to log: [`server`] (`turn.rs`: receive, parse) → [`engine`]
 //! (`dispatch.rs`) → [`command`] (`string/set.rs`) → [`keyspace::tx`] and [`keyspace::record`] →
-//! [`paged`] → [`log`] (`writer.rs`). Each folder may use those before it in this list, and
-//! `tests/tidy.rs` checks that:
+//! [`paged`] → [`log`] (`writer.rs`).
+//!
+//! An HSET goes the same way through `command/hash/fields.rs`. Its change,
+//! [`keyspace::record::SetFields`], edits a value of [`types::hash`] by way of
+//! [`keyspace::collection`].
+//!
+//! A BLPOP is in `command/list/blocking.rs`. If there is nothing to pop, `engine/blocked` parks it.
+//! The RPUSH that comes touches its key, and right behind it the BLPOP is run again. Its record
+//! follows the RPUSH's in the same batch, and the reply goes out through `engine/outbox.rs`.
+//!
+//! Each folder may use those before it in this list, and `tests/tidy.rs` checks that:
 //!
 //! | folder | what it holds |
 //! |---|---|
 //! | [`base`] | clock, chance, disk, numbers as Redis prints them, globs, limits |
 //! | [`resp`] | the protocol: requests parsed in place, replies in RESP2 and RESP3 |
 //! | [`paged`] | the copy-on-write table: pages, page heap, directory, freeze, scan |
-//! | [`types`] | collections as values: packed bytes, the counted tree, and what stands on them |
+//! | [`types`] | values: lists, sets, hashes, sorted sets, streams; bits, geohashes, HyperLogLogs |
 //! | [`keyspace`] | databases of values with expiry; views, transactions, changes and their records; digest |
 //! | [`rdb`] | the RDB format, both ways |
 //! | [`log`] | segments, manifest, group commit, recovery |
 //! | [`session`], [`admin`] | one connection's state; settings, statistics, INFO |
 //! | [`command`] | the command table, one folder or file a group |
-//! | [`engine`] | the lock, dispatch, expiry, snapshots, start |
+//! | [`engine`] | the lock, dispatch, blocked calls, expiry, snapshots, start |
 //! | [`server`] | sockets, the turn, shutdown |
 //! | [`cli`] | the command line |
 

@@ -1,8 +1,8 @@
 //! The command line of `coolcache`.
 //!
-//! Without a subcommand it is the server, and takes what redis-server takes: a configuration file
-//! as first argument, then `--parameter value` pairs. The tools (`rdb-dump`, `rdb-load`, `check`,
-//! `restore`) come with their issue.
+//! It is the server, and takes what redis-server takes: a configuration file as first argument,
+//! then `--parameter value` pairs. There are no subcommands yet. The client, `coolcache-cli`, is in
+//! [`client`].
 
 pub mod client;
 

@@ -1,13 +1,27 @@
 //! The commands: one entry each says everything about it, beside its handler, as plain data.
 //!
-//! Lookup, arity, COMMAND's answers, key positions, the fuzzer's grammar and (later) ACL categories
-//! and cluster redirects are all derived from the entry. To add a command, write its entry and its
-//! handler in the file of its group; the group's `COMMANDS` slice is listed in [`table`].
+//! Lookup, arity, COMMAND's answers, key positions, ACL categories and the fuzzer's grammar are all
+//! derived from the entry.
+//!
+//! To add a command:
+//!
+//! 1. Write its entry and its handler in a file of its group's folder, and name the entry in the
+//!    `COMMANDS` of the group's `mod.rs`. (A new group's `COMMANDS` is listed in [`table`].)
+//! 2. A handler that writes says what to change with [`Tx::emit`]. The changes that exist are in
+//!    [`crate::keyspace::record`]; most commands need no new one. The record of a new one must be a
+//!    command that Redis 7.0 knows (field expiry is the exception), and keep the fixed-point law
+//!    told there.
+//! 3. The entry's `example` is run as a test, with all checks that [`crate::engine::check`] makes
+//!    of a session. Corner cases go to a file in `tests/transcripts`.
+//! 4. If the reference has the command, a test compares the entry with
+//!    `tests/fixtures/commands.tsv`, and `tests/differential` sends it to Redis and Valkey too.
 //!
 //! ```text
-//! bytes ──resp──► arguments ──table::find──► Command ── arity ── auth ──► Handler::Read     (&View)      ─► Reply
-//!                                                                         Handler::Write    (&mut Tx)    ─► Reply
-//!                                                                         Handler::Control  (&mut Control) ─► Answer
+//! bytes ──resp──► arguments ──table::find──► Command ── arity ── auth ──► Handler::Read         (View)         ─► Reply
+//!                                                                         Handler::Write        (&mut Tx)      ─► Reply
+//!                                                                         Handler::Blocking     (&mut Tx)      ─► Served: a reply, or a wait
+//!                                                                         Handler::BlockingRead (View)         ─► Served
+//!                                                                         Handler::Control      (&mut Control) ─► Answer
 //! ```
 
 pub mod call;
@@ -56,7 +70,8 @@ pub struct Command {
     /// <A | B> [key ...]`.
     pub syntax: &'static str,
     /// A session that shows it: `> ` request, reply lines as redis-cli prints them, `log: `
-    /// records. Run as a test.
+    /// records, `event: ` keyspace events (both may be left out). Run as a test; the notation is
+    /// told in [`crate::engine::check`].
     pub example: &'static str,
     /// The Redis version that introduced it.
     pub since: &'static str,
@@ -162,7 +177,7 @@ pub struct Wait<'a> {
     pub ends_with_error: bool,
 }
 
-/// The groups of the command reference that exist so far.
+/// The groups of the command reference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Group {
     /// Strings.
@@ -191,7 +206,7 @@ pub enum Group {
     Bitmap,
     /// HyperLogLogs: strings.
     HyperLogLog,
-    /// Transactions, scripts and the like come with their issue.
+    /// Transactions: no command is in it yet.
     Transactions,
 }
 

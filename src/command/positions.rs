@@ -1,5 +1,5 @@
-//! Which arguments of a call are its keys: what COMMAND GETKEYS answers, and what held replies,
-//! access clocks and (later) cluster redirects go by.
+//! Which arguments of a call are its keys: what COMMAND GETKEYS answers, and what held replies and
+//! access clocks go by.
 //!
 //! The key specs say it, except where options stand in any order: the destinations of SORT and
 //! GEORADIUS, the keys of MIGRATE.

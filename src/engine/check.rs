@@ -18,7 +18,7 @@
 //! > RPUSH queue a
 //! (integer) 1
 //! log: RPUSH queue a                                      records of what was served are the waking call's
-//! log: LPOP queue 1
+//! log: LPOP queue
 //! < 1                                                     what connection 1 has received since, if anything
 //! 1) "queue"
 //! 2) "a"

@@ -5,7 +5,9 @@
 //!   run(request)     known? arity? AUTH? writes allowed?
 //!     read             View ── expensive? ──► read pool, the connection waits
 //!     write            Tx: changes and records into the batch
+//!     blocking         as a read or a write; one that must wait is parked by `blocked`
 //!     control          session and settings; an Action is done by `actions`
+//!   serve_blocked()  right behind each request: parked calls whose keys it touched run again
 //! commit()         the batch is one group of the log; who must wait for its LSN was noted request by request
 //! ```
 

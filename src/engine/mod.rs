@@ -11,14 +11,15 @@
 //! | `dispatch` | how a request runs |
 //! | `actions` | what control commands ask for: saves, shutdown, kills, reloads |
 //! | `journal` | the log, on disk or not, and which replies must wait for it |
-//! | `blocked` | calls that wait for keys |
-//! | `pause` | CLIENT PAUSE, and the timer |
-//! | `expire` | the active expiry cycle |
+//! | `blocked` | calls that wait for keys (BLPOP), or for the disk (WAITAOF) |
+//! | `pause` | CLIENT PAUSE, and the timer for all deadlines |
+//! | `expire` | the active expiry cycle, of keys and of hashes' fields |
 //! | `snapshot` | RDB files from a frozen keyspace, automatic saves, new bases for the log |
 //! | `flushing` | a large file that is flushed while it is written |
 //! | `start` | from a data folder to a running engine: recovery, taking over foreign files |
 //! | `replay` | records and RDB entries into the keyspace |
 //! | `cron` | periodic work |
+//! | `info` | the facts that INFO shows |
 //! | `pool`, `outbox` | slow reads, and messages to connections |
 //! | `check`, `fuzzing` | the test of commands by transcripts, and by a fuzzer |
 

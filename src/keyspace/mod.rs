@@ -11,7 +11,9 @@
 //! - **It is a value** (law 4): [`Keyspace::freeze`] clones the roots, and whoever holds the clone
 //!   reads one instant for as long as it likes, off the lock, while writes go on.
 //!
-//! Reading order: this file, [`value`], [`tx`], [`record`], then [`digest`].
+//! Reading order: this file, [`value`] (strings), [`collection`] (the other types), [`tx`],
+//! [`record`], then [`load`] and [`loaded`] (snapshots and payloads), [`digest`], and the
+//! housekeeping: `volatile` (which hashes have fields that expire), [`reclaim`], `tidy`.
 
 pub mod collection;
 pub mod digest;

@@ -38,7 +38,8 @@ pub struct Batch {
     events: Option<Vec<(&'static str, Vec<u8>)>>,
 }
 
-/// A key that a record touched, for who watches keys: held replies now, WATCH and tracking later.
+/// A key that a record touched, for who watches keys: held replies and blocked calls (WATCH and
+/// tracking will too).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TouchedKey {
     /// One key of one database, by its hash.

@@ -25,9 +25,11 @@
 //!
 //! Files come from outside: nothing in here panics on them, and no memory is taken for a length
 //! that was announced and has not arrived. `reader.rs` tells how one parser serves mapped files
-//! and streams; `value.rs` is where types are told apart and where a new one is added. Each family
-//! has a file that reads and writes it; `listpack.rs` and `legacy.rs` have the compact forms. Types
-//! that are not decoded are refused by number, key and offset.
+//! and streams; `value.rs` is where types are told apart and where a new one is added. `string`,
+//! `list`, `set`, `hash`, `zset` and `stream` read and write one type each, in all its forms, which
+//! their heads draw; `listpack` and `legacy` (ziplist, zipmap, intset) have the compact forms, and
+//! `entry` stands between these values and the keyspace's. Types that are not decoded are refused
+//! by number, key and offset; the server also refuses functions and what modules left (`module`).
 
 pub mod dump;
 pub mod entry;

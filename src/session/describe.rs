@@ -2,8 +2,8 @@
 //!
 //! What this server has no counterpart of is 0: a connection has no reply buffer of its own (`rbs`,
 //! `rbp`, `obl`, `oll`: its worker's output arena has them all), and an idle one no query buffer
-//! (`qbuf-free`). Fields of features that come with their issue stand at what Redis prints for a
-//! client that does not use them.
+//! (`qbuf-free`). Fields of features that are not there yet stand at what Redis prints for a client
+//! that does not use them.
 
 use super::Session;
 use crate::base::clock::UnixMs;

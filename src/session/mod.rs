@@ -2,8 +2,8 @@
 //!
 //! A session lives in the engine's registry ([`crate::admin::clients`]), since CLIENT LIST and
 //! CLIENT KILL of other connections look at it; its socket and its buffers stay with its I/O
-//! worker. WATCH, MULTI and tracking state come with their issues, beside this file.
-//! [`describe`] prints a session as CLIENT LIST shows it.
+//! worker. [`describe`] prints a session as CLIENT LIST shows it. There is no WATCH, MULTI or
+//! tracking yet; their state belongs beside this file.
 
 pub mod describe;
 

@@ -32,7 +32,7 @@ use std::path::{Path, PathBuf};
 
 pub use parameter::Mutability;
 
-/// What can be said of a parameter without a value of it: for `--help` and the README's list.
+/// What can be said of a parameter without a value of it: for whoever lists them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Description {
     /// Its name.

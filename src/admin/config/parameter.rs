@@ -18,7 +18,7 @@ pub(super) struct Parameter {
     pub default: &'static str,
     /// Who may set it when.
     pub mutability: Mutability,
-    /// What it does, in a sentence. The help text and the README's list are made of these.
+    /// What it does, in a sentence, for whoever lists the parameters.
     pub doc: &'static str,
 }
 

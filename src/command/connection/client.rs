@@ -1,6 +1,6 @@
 //! CLIENT: connections, this one and the others.
 //!
-//! TRACKING, CACHING, GETREDIR, TRACKINGINFO and IMPORT-SOURCE come with what they are about.
+//! TRACKING, CACHING, GETREDIR, TRACKINGINFO and IMPORT-SOURCE are not there yet.
 
 use super::filter::Filter;
 use super::{

@@ -38,8 +38,8 @@ struct Traits<'a> {
     capabilities: Option<&'a [u8]>,
 }
 
-/// What a connection is used for. Links between servers and subscribers come with their issues:
-/// until then every connection is a normal one.
+/// What a connection is used for. There are no links between servers and no subscribers yet, so
+/// every connection is a normal one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Normal,

@@ -12,7 +12,7 @@
 //! | `sort` | SORT, SORT_RO |
 //! | `wait` | WAIT, WAITAOF |
 //!
-//! MIGRATE comes with its issue.
+//! MIGRATE is not there yet.
 
 mod dump;
 pub(super) mod expire;
