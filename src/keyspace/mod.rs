@@ -19,8 +19,10 @@ pub mod load;
 pub mod loaded;
 pub mod reclaim;
 pub mod record;
+mod tidy;
 pub mod tx;
 pub mod value;
+mod volatile;
 
 use crate::base::clock::UnixMs;
 use crate::base::limits;
@@ -37,6 +39,7 @@ use std::cell::{Cell, RefCell};
 pub use loaded::{Loaded, LoadedField};
 pub use reclaim::Reclaimer;
 pub use record::{Change, Touched};
+pub use tidy::TidyCursor;
 pub use tx::{Batch, Tx};
 pub use value::{Entry, Object, StringRef, Type};
 
@@ -75,6 +78,8 @@ impl Db {
 /// All databases. Cheap to freeze; everything else about it is in the module's head.
 pub struct Keyspace {
     databases: Box<[Table<Object>]>,
+    /// For each database its hashes with fields that expire: see [`volatile`].
+    volatile: Box<[Table<Object>]>,
     heap: PageHeap,
     reclaimer: Reclaimer,
     /// Keys that a view has found expired: notes for whoever may emit records.
@@ -88,23 +93,6 @@ pub struct Keyspace {
     limits: Limits,
     /// Memory for a small collection that is being edited.
     scratch: Vec<u8>,
-}
-
-/// Where [`Keyspace::tidy`] stands: the three phases of an evacuation, over and over.
-#[derive(Debug, Default)]
-pub enum TidyCursor {
-    /// Looking for sparse segments and taking them out of use.
-    #[default]
-    Withdrawing,
-    /// Moving pages out of them.
-    Moving {
-        /// The database it is at.
-        database: usize,
-        /// The place in its table.
-        page: u64,
-    },
-    /// Putting back what could not be emptied.
-    Restoring,
 }
 
 /// Counters of key look-ups by read commands (`keyspace_hits`, `keyspace_misses`).
@@ -138,6 +126,7 @@ impl Keyspace {
     pub fn new(databases: usize, reclaimer: Reclaimer) -> Self {
         Keyspace {
             databases: (0..databases).map(|_| Table::new()).collect(),
+            volatile: (0..databases).map(|_| Table::new()).collect(),
             heap: PageHeap::new(),
             reclaimer,
             noticed: RefCell::default(),
@@ -194,6 +183,8 @@ impl Keyspace {
     pub fn freeze(&self) -> Frozen {
         Frozen(Keyspace {
             databases: self.databases.iter().map(Table::clone).collect(),
+            // Who reads a frozen keyspace removes nothing from it.
+            volatile: Box::default(),
             heap: PageHeap::detached(),
             reclaimer: self.reclaimer.clone(),
             noticed: RefCell::default(),
@@ -207,7 +198,7 @@ impl Keyspace {
 
     /// Bytes of live data: pages and out-of-line values, exactly.
     pub fn live_bytes(&self) -> usize {
-        self.databases.iter().map(Table::bytes).sum()
+        self.databases.iter().chain(&self.volatile).map(Table::bytes).sum()
     }
 
     /// The page heap's account (bytes in use, free, committed).
@@ -284,38 +275,6 @@ impl Keyspace {
         self.databases[db.index()].touch(key.hash, key.bytes, clock);
     }
 
-    /// A little housekeeping, bounded: takes back pages freed by other threads, and empties sparse
-    /// segments, a step each time. `cursor` is where it stands, for the next call.
-    pub fn tidy(&mut self, cursor: &mut TidyCursor, pages_max: usize) {
-        /// Taking a page back costs an eighth of moving one.
-        const FREED_PER_MOVED: usize = 8;
-        /// Withdrawing a segment, or putting it back, looks at all its blocks: about 100 µs.
-        const SEGMENTS_A_STEP: usize = 1;
-        self.heap.drain_remote(pages_max * FREED_PER_MOVED);
-        *cursor = match std::mem::take(cursor) {
-            TidyCursor::Withdrawing => {
-                let all = self.heap.begin_evacuation(SEGMENTS_A_STEP);
-                if all && self.heap.evacuating_segments() > 0 {
-                    TidyCursor::Moving { database: 0, page: 0 }
-                } else {
-                    TidyCursor::Withdrawing
-                }
-            }
-            TidyCursor::Moving { database, mut page } => {
-                let table = self.databases.get_mut(database);
-                match table.map(|table| table.evacuate(&mut self.heap, &mut page, pages_max)) {
-                    None => TidyCursor::Restoring,
-                    Some(true) => TidyCursor::Moving { database: database + 1, page: 0 },
-                    Some(false) => TidyCursor::Moving { database, page },
-                }
-            }
-            TidyCursor::Restoring if self.heap.end_evacuation(SEGMENTS_A_STEP) => {
-                TidyCursor::Withdrawing
-            }
-            TidyCursor::Restoring => TidyCursor::Restoring,
-        };
-    }
-
     /// Looks for keys of `db` that are due at `now`, over at most `pages_max` pages from `cursor`
     /// on, and calls `found` with each. Returns whether it reached the end.
     pub fn due(
@@ -339,6 +298,10 @@ impl Keyspace {
         value: NewValue<'_, Object>,
         expiry: Expiry,
     ) -> bool {
+        let fields_expire = match &value {
+            NewValue::Object(object) => object.fields_expire(),
+            _ => None,
+        };
         let done = self.databases[db.index()].upsert(
             &mut self.heap,
             key.hash,
@@ -348,7 +311,13 @@ impl Keyspace {
             self.clock,
         );
         if let Some(object) = done.replaced {
+            if object.has_expiring_fields() && fields_expire.is_none() {
+                self.forget_fields(db, key);
+            }
             self.reclaimer.object(object);
+        }
+        if let Some(at) = fields_expire {
+            self.note_fields(db, key, at);
         }
         done.inserted
     }
@@ -358,6 +327,9 @@ impl Keyspace {
             None => false,
             Some(removed) => {
                 if let Some(object) = removed.object {
+                    if object.has_expiring_fields() {
+                        self.forget_fields(db, key);
+                    }
                     self.reclaimer.object(object);
                 }
                 true
@@ -367,7 +339,11 @@ impl Keyspace {
 
     /// Removes a key whose value lives on under another one, so that there is nothing to reclaim.
     pub(in crate::keyspace) fn abandon(&mut self, db: Db, key: Key<'_>) {
-        self.databases[db.index()].remove(&mut self.heap, key.hash, key.bytes);
+        let removed = self.databases[db.index()].remove(&mut self.heap, key.hash, key.bytes);
+        let object = removed.and_then(|removed| removed.object);
+        if object.is_some_and(|object| object.has_expiring_fields()) {
+            self.forget_fields(db, key);
+        }
     }
 
     pub(in crate::keyspace) fn expire(&mut self, db: Db, key: Key<'_>, expiry: u64) -> bool {
@@ -393,11 +369,13 @@ impl Keyspace {
         let table = std::mem::take(&mut self.databases[db.index()]);
         let keys = table.len();
         self.reclaimer.table(table);
+        self.reclaimer.table(std::mem::take(&mut self.volatile[db.index()]));
         keys
     }
 
     pub(in crate::keyspace) fn swap(&mut self, a: Db, b: Db) {
         self.databases.swap(a.index(), b.index());
+        self.volatile.swap(a.index(), b.index());
     }
 }
 
