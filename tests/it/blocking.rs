@@ -294,4 +294,11 @@ fn waitaof_waits_for_the_disk() {
         let mut connection = server.connect();
         assert_eq!(connection.call(&format!("EXISTS {fsync}:0 {fsync}:1 {fsync}:2")), ":3\r\n");
     }
+    let (_dir, server) = coolcache(IN_MEMORY);
+    let mut connection = server.connect();
+    assert_eq!(
+        connection.call("WAITAOF 1 0 0"),
+        "-ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled.\r\n"
+    );
+    assert_eq!(connection.call("WAITAOF 0 0 0"), "*2\r\n:0\r\n:0\r\n");
 }
