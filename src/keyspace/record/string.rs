@@ -73,8 +73,8 @@ impl Change for SetString<'_> {
     }
 }
 
-/// Sets a key to a string that RESTORE was given. On the log it is an ordinary SET; only the keyspace
-/// event is its own.
+/// Sets a key to a string that RESTORE was given. On the log it is an ordinary SET; only the
+/// keyspace event is its own.
 #[derive(Debug, Clone, Copy)]
 pub struct RestoreString<'a>(pub SetString<'a>);
 
