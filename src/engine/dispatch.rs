@@ -213,7 +213,7 @@ impl Engine {
         if has_looked {
             self.touch_after_write(client, db, call, records_before);
         }
-        Done { flow: Flow::Next, hold: self.after_write(client, call, db, records_before) }
+        Done { flow: Flow::Next, hold: self.after_write(call, db, records_before) }
     }
 
     fn run_control(
@@ -450,7 +450,7 @@ impl Engine {
 
     /// A write that left its first key's value as it was (SETNX of a key that is there, EXPIRE) has
     /// used it all the same. One that changed it has moved the clock already. Of several keys those
-    /// that it only reads are used in any case (SUNIONSTORE).
+    /// that it only reads are used in any case (SUNIONSTORE). Of one that wrote, WAIT goes by the end.
     #[inline]
     pub(super) fn touch_after_write(
         &mut self,
@@ -459,7 +459,11 @@ impl Engine {
         call: &Call<'_>,
         records_before: usize,
     ) {
-        let uses_first = self.batch.len() == records_before || call.command.touches == Some(true);
+        let is_idle = self.batch.len() == records_before;
+        if !is_idle {
+            self.note_written(client);
+        }
+        let uses_first = is_idle || call.command.touches == Some(true);
         let keys = call.command.keys;
         let reads_others = keys.len() > 1 || matches!(keys, [Keys::Keyword(..)]);
         if !(uses_first || reads_others) || self.admin.clients.session(client).no_touch {
@@ -475,17 +479,7 @@ impl Engine {
 
     /// Notes what a write's reply depends on.
     #[inline]
-    pub(super) fn after_write(
-        &mut self,
-        client: ClientId,
-        call: &Call<'_>,
-        db: Db,
-        records_before: usize,
-    ) -> Lsn {
-        if self.batch.len() > records_before {
-            let end = self.journal.positions().emitted.advance(self.batch.len());
-            self.admin.clients.session(client).written = end;
-        }
+    pub(super) fn after_write(&mut self, call: &Call<'_>, db: Db, records_before: usize) -> Lsn {
         if !self.journal.holds_replies() {
             return Lsn::default();
         }

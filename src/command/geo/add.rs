@@ -1,4 +1,4 @@
-//! GEOADD.
+//! GEOADD: places as members of a sorted set. To the log it is a ZADD.
 
 use super::{GEO, point};
 use crate::command::{Access, Call, Command, Error, Flag, Handler, Keys, Result};
