@@ -450,7 +450,7 @@ impl Engine {
 
     /// A write that left its first key's value as it was (SETNX of a key that is there, EXPIRE) has
     /// used it all the same. One that changed it has moved the clock already. Of several keys those
-    /// that it only reads are used in any case (SUNIONSTORE). Of one that wrote, WAIT goes by the end.
+    /// that it only reads are used in any case (SUNIONSTORE).
     #[inline]
     pub(super) fn touch_after_write(
         &mut self,
@@ -459,11 +459,8 @@ impl Engine {
         call: &Call<'_>,
         records_before: usize,
     ) {
-        let is_idle = self.batch.len() == records_before;
-        if !is_idle {
-            self.note_written(client);
-        }
-        let uses_first = is_idle || call.command.touches == Some(true);
+        self.note_written(client, records_before);
+        let uses_first = self.batch.len() == records_before || call.command.touches == Some(true);
         let keys = call.command.keys;
         let reads_others = keys.len() > 1 || matches!(keys, [Keys::Keyword(..)]);
         if !(uses_first || reads_others) || self.admin.clients.session(client).no_touch {
