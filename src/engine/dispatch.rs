@@ -215,7 +215,7 @@ impl Engine {
         if has_looked {
             self.touch_after_write(client, db, call, records_before);
         }
-        Done { flow: Flow::Next, hold: self.after_write(client, call, db, records_before) }
+        Done { flow: Flow::Next, hold: self.after_write(call, db, records_before) }
     }
 
     fn run_control(
@@ -461,6 +461,7 @@ impl Engine {
         call: &Call<'_>,
         records_before: usize,
     ) {
+        self.note_written(client, records_before);
         let uses_first = self.batch.len() == records_before || call.command.touches == Some(true);
         let keys = call.command.keys;
         let reads_others = keys.len() > 1 || matches!(keys, [Keys::Keyword(..)]);
@@ -477,17 +478,7 @@ impl Engine {
 
     /// Notes what a write's reply depends on.
     #[inline]
-    pub(super) fn after_write(
-        &mut self,
-        client: ClientId,
-        call: &Call<'_>,
-        db: Db,
-        records_before: usize,
-    ) -> Lsn {
-        if self.batch.len() > records_before {
-            let end = self.journal.positions().emitted.advance(self.batch.len());
-            self.admin.clients.session(client).written = end;
-        }
+    pub(super) fn after_write(&mut self, call: &Call<'_>, db: Db, records_before: usize) -> Lsn {
         if !self.journal.holds_replies() {
             return Lsn::default();
         }

@@ -277,3 +277,28 @@ fn a_pause_costs_nothing() {
     let after = turns(&mut other);
     assert!(after - before < 20, "{} rounds while nothing happened", after - before);
 }
+
+/// What WAITAOF has waited for survives a kill; the disk wakes it, not its timeout.
+#[test]
+fn waitaof_waits_for_the_disk() {
+    let on_disk = |fsync| ["--appendonly", "yes", "--appendfsync", fsync];
+    for fsync in ["everysec", "always", "no"] {
+        let (_dir, mut server) = coolcache(&on_disk(fsync));
+        let mut connection = server.connect();
+        for n in 0..3 {
+            assert_eq!(connection.call(&format!("SET {fsync}:{n} x")), "+OK\r\n");
+            assert_eq!(connection.call("WAITAOF 1 0 0"), "*2\r\n:1\r\n:0\r\n");
+        }
+        assert_eq!(connection.call("WAIT 1 10"), ":0\r\n");
+        server.kill_and_restart();
+        let mut connection = server.connect();
+        assert_eq!(connection.call(&format!("EXISTS {fsync}:0 {fsync}:1 {fsync}:2")), ":3\r\n");
+    }
+    let (_dir, server) = coolcache(IN_MEMORY);
+    let mut connection = server.connect();
+    assert_eq!(
+        connection.call("WAITAOF 1 0 0"),
+        "-ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled.\r\n"
+    );
+    assert_eq!(connection.call("WAITAOF 0 0 0"), "*2\r\n:0\r\n:0\r\n");
+}

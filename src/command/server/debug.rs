@@ -5,8 +5,8 @@ use crate::base::{glob, number};
 use crate::command::error::c_text;
 use crate::command::{Action, Answer, Call, Command, Control, Error, Handler, Result};
 use crate::keyspace::digest::{self, Digest};
-use crate::keyspace::{Key, StringRef, value};
-use crate::rdb::{StringValue, dump};
+use crate::keyspace::{Entry, Key, value};
+use crate::rdb::{self, Format};
 use crate::resp::{Protocol, Reply};
 use std::borrow::Cow;
 
@@ -99,28 +99,22 @@ fn object<'a>(control: &mut Control<'_>, call: &Call<'a>) -> Result<Answer<'a>> 
     let entry = control.view().entry(call.key(2)).ok_or(Error::NoSuchKey)?;
     let mut line =
         format!("Value at:{:p} refcount:1 encoding:{}", entry.key().as_ptr(), entry.encoding());
-    if let Some(string) = entry.string()
-        && !call.is(3, "FAST")
-    {
-        line.push_str(&format!(" serializedlength:{}", serialized_length(string, compression)));
+    if !call.is(3, "FAST") {
+        line.push_str(&format!(" serializedlength:{}", serialized_length(&entry, compression)?));
     }
     let idle = value::idle_seconds(entry.clock(), now);
     line.push_str(&format!(" lru:{} lru_seconds_idle:{idle}", entry.clock()));
     Ok(Reply::Status(Cow::Owned(line.into_bytes())).into())
 }
 
-/// Bytes of a string in an RDB file, without its type.
-fn serialized_length(string: StringRef<'_>, compression: bool) -> usize {
-    /// A payload's type byte before the string, its version and checksum behind it.
+/// Bytes of a value in an RDB file, without its type.
+fn serialized_length(entry: &Entry<'_>, compression: bool) -> Result<usize> {
+    /// A payload's type byte before the value, its version and checksum behind it.
     const AROUND: usize = 1 + 2 + 8;
-    let bytes = string.bytes();
-    let value = match string {
-        StringRef::Int(number) => StringValue::Int(number),
-        _ => StringValue::Bytes(&bytes),
-    };
     let mut payload = Vec::new();
-    dump::encode_string(value, compression, &mut payload);
-    payload.len() - AROUND
+    let encoded = rdb::entry::encode(entry, compression, Format::Valkey80, &mut payload);
+    encoded.map_err(|error| Error::owned(format!("ERR {error}")))?;
+    Ok(payload.len() - AROUND)
 }
 
 #[allow(clippy::approx_constant, reason = "the number that Redis answers")]

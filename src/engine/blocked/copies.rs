@@ -61,6 +61,15 @@ impl SyncBell {
 }
 
 impl Engine {
+    /// Notes where the records end that a connection has just written, if it has written any.
+    #[inline]
+    pub(in crate::engine) fn note_written(&mut self, client: ClientId, records_before: usize) {
+        if self.batch.len() > records_before {
+            let end = self.journal.positions().emitted.advance(self.batch.len());
+            self.admin.clients.session(client).written = end;
+        }
+    }
+
     /// WAIT or WAITAOF: replies, or lets the connection wait.
     pub(in crate::engine) fn await_copies(
         &mut self,

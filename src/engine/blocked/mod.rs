@@ -277,7 +277,7 @@ impl Engine {
             Err(other) => other,
             Ok(()) if call.command.handler.writes() => {
                 self.touch_after_write(client, db, call, records_before);
-                Attempt::Done(self.after_write(client, call, db, records_before))
+                Attempt::Done(self.after_write(call, db, records_before))
             }
             Ok(()) => {
                 if touches {
