@@ -63,3 +63,33 @@ pub fn c_text(bytes: &[u8]) -> Cow<'_, str> {
     let end = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
     String::from_utf8_lossy(bytes.get(..end).unwrap_or_default())
 }
+
+/// At most this much of a client's own text comes back in an error (as in Redis).
+const ECHOED_BYTES_MAX: usize = 128;
+
+/// The error for a request whose first argument names no command.
+#[cold]
+pub fn unknown_command(arguments: &[&[u8]]) -> Error {
+    let name = clipped(arguments.first().copied().unwrap_or_default(), ECHOED_BYTES_MAX);
+    let mut rest = String::new();
+    for argument in arguments.iter().skip(1) {
+        if rest.len() >= ECHOED_BYTES_MAX {
+            break;
+        }
+        let shown = clipped(argument, ECHOED_BYTES_MAX - rest.len());
+        rest.push_str(&format!("'{shown}' "));
+    }
+    Error::owned(format!("ERR unknown command '{name}', with args beginning with: {rest}"))
+}
+
+/// The error for a second argument that names no subcommand of `container` (its name).
+#[cold]
+pub fn unknown_subcommand(container: &str, arguments: &[&[u8]]) -> Error {
+    let name = clipped(arguments.get(1).copied().unwrap_or_default(), ECHOED_BYTES_MAX);
+    let container = container.to_ascii_uppercase();
+    Error::owned(format!("ERR unknown subcommand '{name}'. Try {container} HELP."))
+}
+
+fn clipped(text: &[u8], most: usize) -> String {
+    c_text(&text[..text.len().min(most)]).into_owned()
+}

@@ -14,7 +14,7 @@ use super::round::{Group, Outcome, Replies, Request, Round};
 use super::{Engine, actions};
 use crate::admin::ClientId;
 use crate::base::clock::{self, Monotonic, UnixMs};
-use crate::command::error::c_text;
+use crate::command::error::{unknown_command, unknown_subcommand};
 use crate::command::table::{Found, Resolved};
 use crate::command::{
     Access, Answer, Call, Control, ControlFn, Error, Flag, Handler, Keys, ReadFn, WriteFn,
@@ -350,7 +350,7 @@ impl Engine {
                 return Err(Error::NoAuth);
             }
             Found::UnknownSubcommand(container) => {
-                return Err(unknown_subcommand(container, arguments));
+                return Err(unknown_subcommand(container.name, arguments));
             }
             Found::Unknown => return Err(unknown_command(arguments)),
         };
@@ -577,32 +577,4 @@ impl Done {
 fn requests_of<'r>(round: &'r Round<'_>, group: &Group) -> &'r [Request] {
     let first = group.first as usize;
     &round.requests[first..first + group.count as usize]
-}
-
-/// At most this much of a client's own text comes back in an error (as in Redis).
-const ECHOED_BYTES_MAX: usize = 128;
-
-#[cold]
-fn unknown_command(arguments: &[&[u8]]) -> Error {
-    let name = clipped(arguments.first().copied().unwrap_or_default(), ECHOED_BYTES_MAX);
-    let mut rest = String::new();
-    for argument in arguments.iter().skip(1) {
-        if rest.len() >= ECHOED_BYTES_MAX {
-            break;
-        }
-        let shown = clipped(argument, ECHOED_BYTES_MAX - rest.len());
-        rest.push_str(&format!("'{shown}' "));
-    }
-    Error::owned(format!("ERR unknown command '{name}', with args beginning with: {rest}"))
-}
-
-#[cold]
-fn unknown_subcommand(container: &Resolved, arguments: &[&[u8]]) -> Error {
-    let name = clipped(arguments.get(1).copied().unwrap_or_default(), ECHOED_BYTES_MAX);
-    let container = container.name.to_ascii_uppercase();
-    Error::owned(format!("ERR unknown subcommand '{name}'. Try {container} HELP."))
-}
-
-fn clipped(text: &[u8], most: usize) -> String {
-    c_text(&text[..text.len().min(most)]).into_owned()
 }

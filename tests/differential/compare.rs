@@ -88,7 +88,8 @@ pub fn ageless(reply: &OwnedReply) -> OwnedReply {
         &[b"idle", b"inactive", b"seen-time", b"active-time", b"radix-tree-nodes"];
     /// Milliseconds since 1970, some time in 1973.
     const TIME_OF_DAY: i64 = 100_000_000_000;
-    let is_age = |name: &OwnedReply| matches!(name, OwnedReply::Bulk(name) if NAMES.contains(&name.as_slice()));
+    let is_age =
+        |name: &OwnedReply| NAMES.iter().any(|age| *name == OwnedReply::Bulk(age.to_vec()));
     // Ages that are set by a command are either nothing or days.
     let rounded = |age: i64| if age < 0 { age } else { age / 100_000_000 };
     match reply {

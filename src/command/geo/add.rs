@@ -1,4 +1,4 @@
-//! GEOADD.
+//! GEOADD: places become scores of a sorted set.
 
 use super::{GEO, point};
 use crate::command::{Access, Call, Command, Error, Flag, Handler, Keys, Result};

@@ -29,8 +29,8 @@ fn counted<'a>(call: &Call<'a>, at: usize, each: usize, wrong: Error) -> Result<
     if count > 0 && wanted == Some(fields.len()) { Ok(fields) } else { Err(wrong) }
 }
 
-/// `FIELDS numfields field ...` at position 2 and to the end; `wrong`: the error for a count that is
-/// not that of the fields.
+/// `FIELDS numfields field ...` at position 2 and to the end; `wrong` is the error for a count that
+/// is not that of the fields.
 pub(super) fn fields_only<'a>(call: &Call<'a>, wrong: Error) -> Result<&'a [&'a [u8]]> {
     if !call.is(2, "FIELDS") {
         return Err(Error::Syntax);

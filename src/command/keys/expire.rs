@@ -175,7 +175,8 @@ impl Conditions {
         Ok(only)
     }
 
-    /// Whether a key or field that expires at `current` may be given the expiry `at` (both unix time in ms).
+    /// Whether a key or field that expires at `current` may be given the expiry `at` (both unix
+    /// time in ms).
     pub(in crate::command) fn allow(&self, current: Option<u64>, at: i64) -> bool {
         let Some(current) = current.map(u64::cast_signed) else {
             return !self.xx && !self.gt;

@@ -1,4 +1,4 @@
-//! LPOS.
+//! LPOS: where an element stands in a list.
 
 use super::LIST;
 use crate::base::number;

@@ -176,7 +176,11 @@ impl<'a> HashRef<'a> {
         rng: &mut dyn FnMut() -> u64,
     ) -> Vec<Field<'a>> {
         match self {
-            HashRef::Table(hash) if count < hash.len().saturating_sub(hash.expiring()) / 4 => {
+            // Most fields have no expiry: so a choice is rarely in vain.
+            HashRef::Table(hash)
+                if hash.expiring() <= hash.len() / 2
+                    && count < (hash.len() - hash.expiring()) / 4 =>
+            {
                 let choose = || self.random(now_ms, rng);
                 choice::distinct(count, choose, |field| field.name.to_vec())
             }

@@ -188,18 +188,7 @@ fn run(ops: Vec<Op>) {
             }
             Op::Range(start, end) => {
                 let (start, end) = (some_id(&twin, &start), some_id(&twin, &end));
-                let wanted: Vec<StreamId> = if start <= end {
-                    twin.entries.range(start..=end).map(|(id, _)| *id).collect()
-                } else {
-                    vec![]
-                };
-                let mut found: Vec<_> = stream.range(start, end).map(|entry| entry.id).collect();
-                assert_eq!(found, wanted);
-                found.reverse();
-                let back: Vec<_> = stream.range_back(end, start).map(|entry| entry.id).collect();
-                assert_eq!(back, found);
-                assert_eq!(stream.get(start).is_some(), twin.entries.contains_key(&start));
-                assert!(stream.range_len(start, end) >= wanted.len());
+                check_range(&stream, &twin, start, end);
             }
             Op::Keep => kept.push((stream.clone(), twin.clone())),
         }
@@ -211,6 +200,21 @@ fn run(ops: Vec<Op>) {
     }
     assert_eq!(all(&stream), twin.entries.clone().into_iter().collect::<Vec<_>>());
     loads_again(&stream);
+}
+
+fn check_range(stream: &Stream, twin: &Twin, start: StreamId, end: StreamId) {
+    let wanted: Vec<StreamId> = if start <= end {
+        twin.entries.range(start..=end).map(|(id, _)| *id).collect()
+    } else {
+        vec![]
+    };
+    let mut found: Vec<_> = stream.range(start, end).map(|entry| entry.id).collect();
+    assert_eq!(found, wanted);
+    found.reverse();
+    let back: Vec<_> = stream.range_back(end, start).map(|entry| entry.id).collect();
+    assert_eq!(back, found);
+    assert_eq!(stream.get(start).is_some(), twin.entries.contains_key(&start));
+    assert!(stream.range_len(start, end) >= wanted.len());
 }
 
 fn agree(stream: &Stream, twin: &Twin) {
@@ -379,4 +383,21 @@ fn memory_is_counted_and_a_clone_costs_nothing() {
     assert_eq!(frozen.heap_bytes(), bytes);
     assert!(stream.heap_bytes() < 1000, "{}", stream.heap_bytes());
     assert_eq!(frozen.group(b"g").unwrap().pending_len(), 10_000);
+}
+
+#[test]
+fn counters_end_where_records_end() {
+    let limits = limits();
+    let most = i64::MAX.cast_unsigned();
+    let mut stream = Stream::new();
+    stream.set_id(id(1, 0), most, StreamId::MIN);
+    let group = Group::new(b"g", id(1, 0), i64::MAX);
+    for n in 2..4 {
+        stream.add(id(n, 0), borrowed(&[(b"f".to_vec(), b"v".to_vec())]), &limits);
+    }
+    assert_eq!(stream.entries_added(), most);
+    assert_eq!(stream.lag(&group), Some(0));
+    assert!(stream.entries_read_after(&group, &[id(2, 0), id(3, 0)]) > 0);
+    let late = Group::new(b"g", id(2, 0), i64::MAX);
+    assert_eq!(stream.entries_read_after(&late, &[id(3, 0)]), i64::MAX);
 }

@@ -6,7 +6,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::{Cut, Inserted, Zset, ZsetRef};
+use super::{Cut, Inserted, Zset, ZsetRef, unsigned_zero};
 use crate::types::Limits;
 use crate::types::packed::{Element, Packed};
 
@@ -52,7 +52,7 @@ impl ZsetValue {
         }
         let mut packed = Packed::new();
         for (member, score) in set.range(0..set.len()) {
-            packed.push_scored(unsigned_zero(score), Element::Bytes(member));
+            packed.push_scored(score, Element::Bytes(member));
         }
         Some(Self::Packed(packed))
     }
@@ -174,9 +174,4 @@ impl ZsetValue {
             Self::Packed(_) => unreachable!("a set that was just made large"),
         }
     }
-}
-
-/// A small set stores scores as integers where it can, which has no negative zero: as in Valkey.
-fn unsigned_zero(score: f64) -> f64 {
-    score + 0.0
 }
