@@ -2,11 +2,13 @@
 
 use super::ZSET;
 use super::bounds::{By, Kind};
+use crate::base::number;
 use crate::command::scan::{ElementScan, Scanned, cursor_of};
 use crate::command::{Access, Call, Command, Error, Flag, Handler, Keys, Result};
 use crate::keyspace::View;
 use crate::resp::Reply;
 use crate::types::packed::Element;
+use crate::types::zset::ZsetRef;
 
 pub(super) const ZCARD: Command = Command {
     name: "zcard",
@@ -220,11 +222,16 @@ fn zscan<'a>(view: View<'a>, call: &Call<'a>) -> Result<Reply<'a>> {
     let Some(zset) = view.zset(call.key(1))? else { return Ok(ElementScan::nothing()) };
     let scan = ElementScan::parse(call, Scanned::SortedSet)?;
     let count = scan.count();
+    // In Valkey a small set is read as it is stored, and a large one's scores are printed anew.
+    let write = match zset {
+        ZsetRef::Packed(_) => number::write_double,
+        ZsetRef::Tree(_) => number::write_double_17,
+    };
     let mut text = Vec::new();
     Ok(scan.run(|cursor, found| {
         zset.scan(cursor, count, &mut |member, score| {
             text.clear();
-            crate::base::number::write_double(&mut text, score);
+            write(&mut text, score);
             found(member, Some(Element::Bytes(&text)));
         })
     }))
