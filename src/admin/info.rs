@@ -339,7 +339,10 @@ fn keyspace(source: &Source<'_>, lines: &mut Lines) {
         let table = source.keyspace.table(Db(n as u16));
         if !table.is_empty() {
             let (keys, expires) = (table.len(), table.expiring());
-            lines.text(format_args!("db{n}:keys={keys},expires={expires}"));
+            let volatile = source.keyspace.volatile_hashes(Db(n as u16));
+            lines.text(format_args!(
+                "db{n}:keys={keys},expires={expires},keys_with_volatile_items={volatile}"
+            ));
         }
     }
 }

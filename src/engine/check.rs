@@ -32,8 +32,9 @@ use super::{Engine, Inbox, Message, Outbox, replay};
 use crate::admin::{Admin, ClientId, Config};
 use crate::base::clock::UnixMs;
 use crate::base::disk::RealDisk;
-use crate::keyspace::Db;
 use crate::keyspace::digest::{self, Digest};
+use crate::keyspace::{Db, Entry};
+use crate::rdb::Format;
 use crate::resp::{Decoded, Limits, Mark, OwnedReply, Parsed, Protocol, decode, parse, print};
 use crate::types;
 use std::collections::BTreeMap;
@@ -313,11 +314,20 @@ pub fn check_laws(local: &Local) {
     };
     let second = parsed(again.records());
     assert_eq!(plain(second), plain(records), "replaying a record gives another record");
-    let file = super::snapshot::to_vec(&local.engine.keyspace).expect("a Vec takes everything");
-    let mut loaded = Local::default();
-    replay::rdb(&mut loaded.engine, &file).expect("our own RDB loads");
-    assert_eq!(loaded.digest(), local.digest(), "an RDB file loads as another keyspace");
-    assert_eq!(expiries(&loaded), expiries(local), "an RDB file loads with other expiry times");
+    let expiring = local.engine.keyspace.has_field_expiries();
+    let formats: &[Format] =
+        if expiring { &[Format::V12, Format::Valkey80] } else { &[Format::V10] };
+    for format in formats {
+        let file = super::snapshot::to_vec(&local.engine.keyspace, *format);
+        let mut loaded = Local::default();
+        replay::rdb(&mut loaded.engine, &file.expect("a Vec takes everything"))
+            .expect("our own RDB loads");
+        assert_eq!(loaded.digest(), local.digest(), "an RDB file loads as another keyspace");
+        assert_eq!(expiries(&loaded), expiries(local), "an RDB file loads with other expiries");
+        loaded.engine.keyspace.check_volatile();
+    }
+    local.engine.keyspace.check_volatile();
+    again.engine.keyspace.check_volatile();
 }
 
 /// Settings are not on the log: what is small elsewhere is large with these, and some the other way
@@ -347,14 +357,24 @@ fn replayed(records: &[Vec<Vec<u8>>], limits: types::Limits) -> Local {
     again
 }
 
-/// When each key expires (0: never), by database: the digest only tells whether.
-fn expiries(local: &Local) -> BTreeMap<(usize, Vec<u8>), u64> {
+/// When each key and each field expires, if it does.
+type Expiries = BTreeMap<(usize, Vec<u8>, Option<Vec<u8>>), u64>;
+
+/// When each key and field expires, by database: the digest only tells whether, if that.
+fn expiries(local: &Local) -> Expiries {
     let keyspace = &local.engine.keyspace;
     let mut expiries = BTreeMap::new();
     for n in 0..keyspace.databases() {
         // It never breaks off.
         let _whole = keyspace.table(Db(n as u16)).walk(|entry| {
-            expiries.insert((n, entry.key.to_vec()), entry.expiry);
+            let key = entry.key.to_vec();
+            let entry = Entry::new(entry);
+            for field in entry.hash().map(|hash| hash.fields(0)).unwrap_or_default() {
+                if let Some(expiry) = field.expiry {
+                    expiries.insert((n, key.clone(), Some(field.name.to_vec())), expiry);
+                }
+            }
+            expiries.insert((n, key, None), entry.expiry().unwrap_or_default());
             ControlFlow::Continue(())
         });
     }

@@ -1,30 +1,38 @@
-//! The active expiry cycle: removes, by records, keys whose time has come and that nobody asks for.
+//! The active expiry cycle: removes, by records, keys and fields of hashes whose time has come and
+//! that nobody asks for.
 //!
 //! Pages and directory nodes know the earliest expiry below them, so a step visits only pages with
 //! something due. The cycle runs every few milliseconds in steps of bounded length, and goes on at
 //! once while there is more to do; that bounds how late a key can go (`benches/compare` measures
-//! it).
+//! it). For fields the keyspace has an index of the hashes that have some; of a hash with many due
+//! fields a step removes a part.
 
 use super::{Engine, Shared};
 use crate::admin::Cause;
 use crate::base::clock::{self, UnixMs};
-use crate::keyspace::record::{Cause as Why, Delete};
+use crate::keyspace::record::{Cause as Why, Delete, RemoveFields};
 use crate::keyspace::{Db, Key};
 
 /// Pages looked at in one hold of the lock.
 const PAGES_A_STEP: usize = 64;
 /// Keys removed in one hold of the lock: about 100 µs.
 const KEYS_A_STEP: usize = 256;
+/// Fields removed in one hold of the lock.
+const FIELDS_A_STEP: usize = 256;
 
 /// Where the cycle stands.
 #[derive(Default)]
 pub(super) struct Cycle {
     db: usize,
+    /// The database's keys are done, its hashes' fields come next.
+    keys_done: bool,
+    /// In the database's table, and in its index of hashes with expiring fields.
     cursor: u64,
+    fields_cursor: u64,
     found: Vec<Vec<u8>>,
 }
 
-/// Runs steps until nothing is due, giving the lock up after each. Returns whether any key was
+/// Runs steps until nothing is due, giving the lock up after each. Returns whether anything was
 /// removed.
 pub fn run(shared: &Shared, now: UnixMs) -> bool {
     let mut removed = false;
@@ -45,7 +53,7 @@ pub fn run(shared: &Shared, now: UnixMs) -> bool {
 
 /// What a step did.
 pub(super) struct Step {
-    /// Keys removed.
+    /// Keys and fields removed.
     pub removed: usize,
     /// Nothing more is due in any database.
     pub done: bool,
@@ -63,12 +71,17 @@ impl Engine {
         self.now = now;
         while self.expiry.db < self.keyspace.databases() {
             let db = Db(self.expiry.db as u16);
-            if self.keyspace.table(db).earliest_expiry() >= now.0 {
-                self.expiry.db += 1;
-                self.expiry.cursor = 0;
+            let keys_are_due = || self.keyspace.table(db).earliest_expiry() < now.0;
+            let fields_are_due = || self.keyspace.earliest_field_expiry(db) < now.0;
+            let removed = if !self.expiry.keys_done && keys_are_due() {
+                self.expire_pages(db, now)
+            } else if fields_are_due() {
+                self.expiry.keys_done = true;
+                self.expire_fields(db, now)
+            } else {
+                self.next_database();
                 continue;
-            }
-            let removed = self.expire_pages(db, now);
+            };
             if !self.blocked.is_empty() {
                 self.serve_blocked();
             }
@@ -97,10 +110,55 @@ impl Engine {
         }
         self.admin.stats.expired_keys += removed as u64;
         self.expiry.found = found;
+        self.expiry.keys_done = finished;
+        removed
+    }
+
+    fn next_database(&mut self) {
+        let (db, found) = (self.expiry.db + 1, std::mem::take(&mut self.expiry.found));
+        self.expiry = Cycle { db, found, ..Cycle::default() };
+    }
+
+    /// Removes due fields of the hashes in some of the index' pages.
+    fn expire_fields(&mut self, db: Db, now: UnixMs) -> usize {
+        let mut found = std::mem::take(&mut self.expiry.found);
+        let (mut removed, mut pages, mut finished) = (0, 0, false);
+        while !finished && pages < PAGES_A_STEP && removed < FIELDS_A_STEP {
+            let page = self.expiry.fields_cursor;
+            finished =
+                self.keyspace.due_hashes(db, now, &mut self.expiry.fields_cursor, &mut |key| {
+                    found.push(key.to_vec());
+                });
+            for key in found.drain(..) {
+                removed += self.expire_fields_of(db, Key::new(&key), now, FIELDS_A_STEP - removed);
+                if removed >= FIELDS_A_STEP {
+                    // There may be more in this hash and behind it: once more from here.
+                    (self.expiry.fields_cursor, finished) = (page, false);
+                    break;
+                }
+            }
+            pages += 1;
+        }
+        found.clear();
+        self.expiry.found = found;
+        self.admin.stats.expired_fields += removed as u64;
         if finished {
-            self.expiry.db += 1;
-            self.expiry.cursor = 0;
+            self.next_database();
         }
         removed
+    }
+
+    /// Removes up to about `max` due fields of one hash, and sets its bound anew if it has no more.
+    fn expire_fields_of(&mut self, db: Db, key: Key<'_>, now: UnixMs, max: usize) -> usize {
+        let fields = self.keyspace.due_fields(db, key, now, max);
+        if !fields.is_empty() {
+            let fields: Vec<&[u8]> = fields.iter().map(Vec::as_slice).collect();
+            let events = &["hexpired"];
+            self.transact(db, |tx| tx.emit(RemoveFields { key, fields: &fields, events }));
+        }
+        if fields.len() < max {
+            self.keyspace.settle_fields(db, key);
+        }
+        fields.len()
     }
 }

@@ -13,7 +13,7 @@ use crate::keyspace::value::Object;
 use crate::keyspace::{Db, Entry, Frozen, Keyspace};
 use crate::log::{LogError, Lsn};
 use crate::paged::Frozen as FrozenTable;
-use crate::rdb::{self, Hint, Writer, WriterOptions};
+use crate::rdb::{self, Format, Hint, Writer, WriterOptions};
 use crate::resp::{Out, Protocol, Reply, encode};
 use std::io::{self, Write};
 use std::ops::ControlFlow;
@@ -216,7 +216,7 @@ impl Engine {
         let options = WriterOptions {
             compression: config.rdbcompression(),
             checksum: config.rdbchecksum(),
-            ..WriterOptions::default()
+            format: self.format(is_base),
         };
         let frozen = self.keyspace.freeze();
         (
@@ -231,6 +231,15 @@ impl Engine {
             },
             running,
         )
+    }
+
+    /// The format of a snapshot. A version that has no place for fields' expiries is kept for a file
+    /// of the user's, whose save then fails; the log's base must hold everything.
+    fn format(&self, is_base: bool) -> Format {
+        let expiring = self.keyspace.has_field_expiries();
+        let automatic = if expiring { Format::Valkey80 } else { Format::V10 };
+        let wanted = self.admin.config.rdb_format().unwrap_or(automatic);
+        if is_base && expiring && !wanted.has_field_expiry() { automatic } else { wanted }
     }
 
     /// Begins a background save. `waiting` is told when it is done (SAVE).
@@ -542,8 +551,9 @@ fn write_table<W: Write>(
 }
 
 /// An RDB file of a keyspace, in memory (tests).
-pub(super) fn to_vec(keyspace: &Keyspace) -> io::Result<Vec<u8>> {
-    let mut writer = Writer::begin(Vec::new(), &WriterOptions::default(), &[])?;
+pub(super) fn to_vec(keyspace: &Keyspace, format: Format) -> io::Result<Vec<u8>> {
+    let options = WriterOptions { format, ..WriterOptions::default() };
+    let mut writer = Writer::begin(Vec::new(), &options, &[])?;
     for n in 0..keyspace.databases() {
         let db = Db(n as u16);
         write_table(&mut writer, db, keyspace.table(db).freeze(), None, &AtomicU64::new(0))?;

@@ -34,6 +34,15 @@ pub struct EditContext<'a> {
     pub heap: &'a mut PageHeap,
     /// When a small form becomes a large one.
     pub limits: Limits,
+    /// The earliest expiry that the edit has given to a field of a hash, unix ms.
+    pub field_expiry: Option<u64>,
+}
+
+impl<'a> EditContext<'a> {
+    /// What an edit begins with.
+    pub fn new(heap: &'a mut PageHeap, limits: Limits) -> Self {
+        EditContext { heap, limits, field_expiry: None }
+    }
 }
 
 /// A collection taken apart, to be stored.
@@ -207,6 +216,24 @@ enum Found {
     OutOfLine,
 }
 
+/// What an edit means for the index of hashes with expiring fields.
+enum Volatile {
+    Same,
+    Lower(u64),
+    Forget,
+}
+
+impl Volatile {
+    #[inline]
+    fn after(object: &Object, had_expiring: bool, context: &EditContext<'_>) -> Self {
+        match (object.has_expiring_fields(), context.field_expiry) {
+            (true, Some(at)) => Volatile::Lower(at),
+            (false, _) if had_expiring => Volatile::Forget,
+            _ => Volatile::Same,
+        }
+    }
+}
+
 impl Keyspace {
     /// Edits the collection under `key` (a new one, if there is none) through `edit`, and stores it
     /// back; the expiry stays. A key whose collection has become empty is removed. For the changes
@@ -240,7 +267,7 @@ impl Keyspace {
             }
             Found::OutOfLine => return self.edit_object(db, key, edit),
         };
-        let result = edit(&mut value, &mut EditContext { heap: &mut self.heap, limits });
+        let result = edit(&mut value, &mut EditContext::new(&mut self.heap, limits));
         if value.vanishes() {
             self.delete(db, key);
             return result;
@@ -268,7 +295,8 @@ impl Keyspace {
         let limits = self.limits;
         let table = &mut self.databases[db.index()];
         let done = table.modify_object(&mut self.heap, key.hash, key.bytes, |object, heap| {
-            let mut context = EditContext { heap, limits };
+            let had_expiring = object.has_expiring_fields();
+            let mut context = EditContext::new(heap, limits);
             if let Object::Packed(packed) = object {
                 let packed = Arc::make_mut(packed);
                 let bytes = std::mem::take(&mut packed.bytes);
@@ -279,15 +307,20 @@ impl Keyspace {
                     Parts::Small(kind, bytes) => *packed = PackedObject::new(kind, bytes),
                     Parts::Large(large) => *object = large,
                 }
-                return (result, vanishes);
+                return (result, vanishes, Volatile::after(object, had_expiring, &context));
             }
             let mut value = C::large(std::mem::replace(object, Object::Away)).expect(OF_THE_TYPE);
             let result = edit(&mut value, &mut context);
             let vanishes = value.vanishes();
             *object = value.into_parts().into_object();
-            (result, vanishes)
+            (result, vanishes, Volatile::after(object, had_expiring, &context))
         });
-        let (result, vanishes) = done.expect(OF_THE_TYPE);
+        let (result, vanishes, fields) = done.expect(OF_THE_TYPE);
+        match fields {
+            Volatile::Same => {}
+            Volatile::Lower(at) => self.lower_fields(db, key, at),
+            Volatile::Forget => self.forget_fields(db, key),
+        }
         if vanishes {
             self.delete(db, key);
         } else {

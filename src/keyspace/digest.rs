@@ -123,7 +123,7 @@ fn zset_into(digest: &mut Digest, zset: ZsetRef<'_>) {
         let mut one = Digest::default();
         member.with(|bytes| one.mix(bytes));
         text.clear();
-        number::write_double_17(&mut text, score);
+        number::write_double_fpconv(&mut text, score);
         one.mix(&text);
         digest.xor(&Sha1::digest(one.0));
     }

@@ -9,7 +9,7 @@
 
 use super::collection::{EditContext, Parts};
 use super::value::{Object, stored};
-use super::{Db, Keyspace, Loaded, StringRef};
+use super::{Db, Key, Keyspace, Loaded, StringRef};
 use crate::paged::{self, Batch, Builder, NewValue};
 
 /// Entries decoded and hashed, waiting to be put.
@@ -144,7 +144,12 @@ impl<'a> Loader<'a> {
         for Pending { db, key, value, expiry, clock } in std::mem::take(&mut gathered.collections) {
             let limits = self.keyspace.limits;
             let heap = &mut self.keyspace.heap;
-            let parts = value.into_parts(&mut EditContext { heap, limits });
+            let parts = value.into_parts(&mut EditContext::new(heap, limits));
+            if let Parts::Large(object) = &parts
+                && let Some(at) = object.fields_expire()
+            {
+                self.keyspace.note_fields(db, Key::new(&key), at);
+            }
             match &parts {
                 Parts::Small(kind, bytes) if bytes.len() <= paged::INLINE_MAX => {
                     let value = NewValue::Bytes { kind: *kind, bytes };
@@ -204,7 +209,7 @@ pub fn database(number: u64, databases: usize) -> Option<Db> {
 mod tests {
     use super::*;
     use crate::base::clock::UnixMs;
-    use crate::keyspace::{Key, Reclaimer};
+    use crate::keyspace::Reclaimer;
     use std::collections::BTreeMap;
 
     /// Value, expiry, clock.

@@ -77,7 +77,7 @@ impl Keyspace {
         expiry: Option<u64>,
     ) {
         let limits = self.limits;
-        let parts = value.clone().into_parts(&mut EditContext { heap: &mut self.heap, limits });
+        let parts = value.clone().into_parts(&mut EditContext::new(&mut self.heap, limits));
         let expiry = expiry.map_or(Expiry::None, Expiry::At);
         match &parts {
             Parts::Small(kind, bytes) if bytes.len() <= paged::INLINE_MAX => {

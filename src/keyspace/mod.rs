@@ -21,6 +21,7 @@ pub mod reclaim;
 pub mod record;
 pub mod tx;
 pub mod value;
+mod volatile;
 
 use crate::base::clock::UnixMs;
 use crate::base::limits;
@@ -75,6 +76,8 @@ impl Db {
 /// All databases. Cheap to freeze; everything else about it is in the module's head.
 pub struct Keyspace {
     databases: Box<[Table<Object>]>,
+    /// For each database its hashes with fields that expire: see [`volatile`].
+    volatile: Box<[Table<Object>]>,
     heap: PageHeap,
     reclaimer: Reclaimer,
     /// Keys that a view has found expired: notes for whoever may emit records.
@@ -98,8 +101,8 @@ pub enum TidyCursor {
     Withdrawing,
     /// Moving pages out of them.
     Moving {
-        /// The database it is at.
-        database: usize,
+        /// The table it is at: those of the databases, then those of [`volatile`].
+        table: usize,
         /// The place in its table.
         place: EvacuationCursor,
     },
@@ -138,6 +141,7 @@ impl Keyspace {
     pub fn new(databases: usize, reclaimer: Reclaimer) -> Self {
         Keyspace {
             databases: (0..databases).map(|_| Table::new()).collect(),
+            volatile: (0..databases).map(|_| Table::new()).collect(),
             heap: PageHeap::new(),
             reclaimer,
             noticed: RefCell::default(),
@@ -194,6 +198,8 @@ impl Keyspace {
     pub fn freeze(&self) -> Frozen {
         Frozen(Keyspace {
             databases: self.databases.iter().map(Table::clone).collect(),
+            // Who reads a frozen keyspace removes nothing from it.
+            volatile: Box::default(),
             heap: PageHeap::detached(),
             reclaimer: self.reclaimer.clone(),
             noticed: RefCell::default(),
@@ -207,7 +213,7 @@ impl Keyspace {
 
     /// Bytes of live data: pages and out-of-line values, exactly.
     pub fn live_bytes(&self) -> usize {
-        self.databases.iter().map(Table::bytes).sum()
+        self.databases.iter().chain(&self.volatile).map(Table::bytes).sum()
     }
 
     /// The page heap's account (bytes in use, free, committed).
@@ -296,21 +302,20 @@ impl Keyspace {
             TidyCursor::Withdrawing => {
                 let all = self.heap.begin_evacuation(SEGMENTS_A_STEP);
                 if all && self.heap.evacuating_segments() > 0 {
-                    TidyCursor::Moving { database: 0, place: EvacuationCursor::default() }
+                    TidyCursor::Moving { table: 0, place: EvacuationCursor::default() }
                 } else {
                     TidyCursor::Withdrawing
                 }
             }
-            TidyCursor::Moving { database, mut place } => {
-                let table = self.databases.get_mut(database);
+            TidyCursor::Moving { table: n, mut place } => {
+                let table = self.databases.iter_mut().chain(&mut self.volatile).nth(n);
                 let mut pages = pages_max;
                 match table.map(|table| table.evacuate(&mut self.heap, &mut place, &mut pages)) {
                     None => TidyCursor::Restoring,
-                    Some(true) => TidyCursor::Moving {
-                        database: database + 1,
-                        place: EvacuationCursor::default(),
-                    },
-                    Some(false) => TidyCursor::Moving { database, place },
+                    Some(true) => {
+                        TidyCursor::Moving { table: n + 1, place: EvacuationCursor::default() }
+                    }
+                    Some(false) => TidyCursor::Moving { table: n, place },
                 }
             }
             TidyCursor::Restoring if self.heap.end_evacuation(SEGMENTS_A_STEP) => {
@@ -343,6 +348,10 @@ impl Keyspace {
         value: NewValue<'_, Object>,
         expiry: Expiry,
     ) -> bool {
+        let fields_expire = match &value {
+            NewValue::Object(object) => object.fields_expire(),
+            _ => None,
+        };
         let done = self.databases[db.index()].upsert(
             &mut self.heap,
             key.hash,
@@ -352,7 +361,13 @@ impl Keyspace {
             self.clock,
         );
         if let Some(object) = done.replaced {
+            if object.has_expiring_fields() && fields_expire.is_none() {
+                self.forget_fields(db, key);
+            }
             self.reclaimer.object(object);
+        }
+        if let Some(at) = fields_expire {
+            self.note_fields(db, key, at);
         }
         done.inserted
     }
@@ -362,6 +377,9 @@ impl Keyspace {
             None => false,
             Some(removed) => {
                 if let Some(object) = removed.object {
+                    if object.has_expiring_fields() {
+                        self.forget_fields(db, key);
+                    }
                     self.reclaimer.object(object);
                 }
                 true
@@ -371,7 +389,11 @@ impl Keyspace {
 
     /// Removes a key whose value lives on under another one, so that there is nothing to reclaim.
     pub(in crate::keyspace) fn abandon(&mut self, db: Db, key: Key<'_>) {
-        self.databases[db.index()].remove(&mut self.heap, key.hash, key.bytes);
+        let removed = self.databases[db.index()].remove(&mut self.heap, key.hash, key.bytes);
+        let object = removed.and_then(|removed| removed.object);
+        if object.is_some_and(|object| object.has_expiring_fields()) {
+            self.forget_fields(db, key);
+        }
     }
 
     pub(in crate::keyspace) fn expire(&mut self, db: Db, key: Key<'_>, expiry: u64) -> bool {
@@ -397,11 +419,13 @@ impl Keyspace {
         let table = std::mem::take(&mut self.databases[db.index()]);
         let keys = table.len();
         self.reclaimer.table(table);
+        self.reclaimer.table(std::mem::take(&mut self.volatile[db.index()]));
         keys
     }
 
     pub(in crate::keyspace) fn swap(&mut self, a: Db, b: Db) {
         self.databases.swap(a.index(), b.index());
+        self.volatile.swap(a.index(), b.index());
     }
 }
 

@@ -55,6 +55,11 @@ impl Domain {
                 self.text(&["1", "-1", "2", "-2", "5", "0", "-9223372036854775808", "x"])
             }
             (_, "num-matches" | "len") => self.text(&["0", "1", "2", "5", "100", "-1", "x"]),
+            // Valkey 9.1 cuts LSET's index to 32 bits.
+            ("lset", "index") => match self.rng.below(10) {
+                0 => self.text(&["x", "1000000", "-1000000"]),
+                _ => (self.rng.below(20) as i64 - 10).to_string().into_bytes(),
+            },
             (_, "index" | "start" | "stop") => self.index(),
             _ => return None,
         })

@@ -99,7 +99,6 @@ impl Domain {
                 self.text(&["0", "1000", "1000", "50000", "50000", "-1", "x"])
             }
             ("restore", "frequency") => self.text(&["0", "5", "255", "256", "-1", "x"]),
-            ("client|unblock", _) => self.text(&["999999999", "888888888", "0", "-1", "x"]),
             ("client|kill" | "client|list", _) => self.filter(name),
             ("bitfield" | "bitfield_ro", "increment" | "value") => self.integer(),
             ("bitfield" | "bitfield_ro", "offset") => self.field_offset(),
@@ -117,9 +116,6 @@ impl Domain {
             (_, "offset") => self.offset(),
             (_, "start" | "end") => self.index(),
             (_, "min-match-len") => self.text(&["0", "1", "2", "4", "-1", "100", "x"]),
-            // Short, and never for ever: nobody would end the wait.
-            (_, "timeout") => self.text(&["0.01", "0.01", "0.001", "-1", "x"]),
-            ("xread" | "xreadgroup", "milliseconds") => self.text(&["1", "10", "-1", "x"]),
             ("client|unblock", "client-id") => self.text(&["999999999", "0", "-1", "x"]),
             (_, "seconds") => self.time(1, false),
             (_, "milliseconds") => self.time(1000, false),

@@ -142,6 +142,19 @@ impl<'g> Generator<'g> {
             "zrandmember" => {
                 self.drawn_of("zrange", &[b"0", b"-1", b"WITHSCORES"], request, requests)
             }
+            // The peers turn a sorted set that they sort into a large one, in SORT_RO too.
+            "sort" | "sort_ro" if request.words.len() > 1 => {
+                let source = request.words[1].clone();
+                let copy = self.plain("copy", &[&source, THROWAWAY, b"REPLACE"], Compare::Equal);
+                let mut request = request;
+                request.words[1] = THROWAWAY.to_vec();
+                let delete = self.plain("del", &[THROWAWAY], Compare::Equal);
+                requests.extend([copy, request, delete]);
+            }
+            // Only among equal scores is it said what lies between two members.
+            name if needs_equal_scores(name, &request.words) => {
+                self.of_equal_scores(request, requests);
+            }
             "xadd" => {
                 let run = self.domain.percent(2).then(|| request.words.get(1).cloned()).flatten();
                 self.clockless(request, requests);
@@ -164,6 +177,21 @@ impl<'g> Generator<'g> {
             std::iter::once(key.as_slice()).chain(rest.iter().copied()).collect();
         let all = self.plain(all, &arguments, Compare::Skipped);
         to.extend([request, all]);
+    }
+
+    /// A request about members between two others, about a copy whose scores are all 0.
+    fn of_equal_scores(&self, mut request: Request, requests: &mut Vec<Request>) {
+        let is_store = request.words[0].eq_ignore_ascii_case(b"zrangestore");
+        let source =
+            std::mem::replace(&mut request.words[if is_store { 2 } else { 1 }], THROWAWAY.to_vec());
+        let level: &[&[u8]] = &[THROWAWAY, b"1", THROWAWAY, b"WEIGHTS", b"0"];
+        requests.extend([
+            self.plain("copy", &[&source, THROWAWAY, b"REPLACE"], Compare::Equal),
+            self.plain("zunionstore", level, Compare::Equal),
+            request,
+            self.plain("zrange", &[THROWAWAY, b"0", b"-1"], Compare::Equal),
+            self.plain("del", &[THROWAWAY], Compare::Equal),
+        ]);
     }
 
     /// XADD, whose entry gets no id from a clock unless it is deleted right after.
@@ -476,6 +504,17 @@ fn store_away(words: &mut [Vec<u8>], tokens: &[&str]) {
         if is_token(&words[at - 1]) {
             words[at] = THROWAWAY.to_vec();
         }
+    }
+}
+
+/// Whether a request asks for members between two others.
+fn needs_equal_scores(name: &str, words: &[Vec<u8>]) -> bool {
+    let by_lex = || words.iter().any(|word| word.eq_ignore_ascii_case(b"BYLEX"));
+    match name {
+        "zlexcount" | "zrangebylex" | "zrevrangebylex" | "zremrangebylex" => words.len() > 1,
+        "zrange" => words.len() > 1 && by_lex(),
+        "zrangestore" => words.len() > 2 && by_lex(),
+        _ => false,
     }
 }
 

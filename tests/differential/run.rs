@@ -18,7 +18,7 @@ const PIPELINE: usize = 50;
 const DIGEST_EVERY: u64 = 20;
 /// Requests that are remembered, and of these shown.
 const HISTORY: usize = 4000;
-const SHOWN: usize = 12;
+const SHOWN: usize = 25;
 /// Databases of each server.
 const ALL_DATABASES: usize = 16;
 /// DUMP payloads that are kept.
@@ -299,8 +299,7 @@ impl<'g> Run<'g> {
 
     /// The last requests that name one of the keys, or may touch all.
     fn about(&self, keys: &[Vec<u8>]) -> String {
-        const TOUCH_ALL: &[&str] =
-            &["flushall", "flushdb", "swapdb", "select", "reset", "debug|reload"];
+        const TOUCH_ALL: &[&str] = &["flushdb", "swapdb", "select", "reset", "debug|reload"];
         let is_about = |request: &Request| {
             let name = request.form.map_or("", |form| &self.grammar.forms[form].name);
             TOUCH_ALL.contains(&name) || request.words.iter().any(|word| keys.contains(word))

@@ -24,6 +24,7 @@ mod table;
 mod tests;
 
 use crate::base::glob::{self, Case};
+use crate::rdb::Format;
 use crate::types::Limits;
 use parameter::{Kind, Parameter};
 use std::collections::BTreeMap;
@@ -63,6 +64,7 @@ struct Values {
     save: Vec<SavePoint>,
     rdbcompression: bool,
     rdbchecksum: bool,
+    rdb_format: usize,
     stop_writes_on_bgsave_error: bool,
     appendonly: bool,
     appendfsync: usize,
@@ -411,6 +413,11 @@ impl Config {
     /// Whether strings in RDB files are compressed.
     pub fn rdbcompression(&self) -> bool {
         self.values.rdbcompression
+    }
+
+    /// The version in which RDB files are written; none: the first that can hold the data.
+    pub fn rdb_format(&self) -> Option<Format> {
+        [None, Some(Format::V10), Some(Format::V12), Some(Format::Valkey80)][self.values.rdb_format]
     }
 
     /// Whether RDB files end in a checksum.

@@ -9,6 +9,8 @@ use Mutability::{Immutable, Mutable, Protected};
 pub(super) const FSYNC: &[&str] = &["everysec", "always", "no"];
 /// Words of the parameters that guard a feature.
 pub(super) const GUARD: &[&str] = &["no", "yes", "local"];
+/// Of `rdb-format`.
+const RDB_FORMATS: &[&str] = &["auto", "10", "12", "valkey80"];
 const LOG_LEVELS: &[&str] = &["debug", "verbose", "notice", "warning", "nothing"];
 
 /// The largest value of Redis' `int` parameters.
@@ -294,6 +296,15 @@ const PARAMETERS: &[Parameter] = &[
         kind: Kind::Bool(at!(rdbcompression)),
         default: "yes",
         doc: "Compresses strings in RDB files.",
+        ..DEFAULT
+    },
+    Parameter {
+        name: "rdb-format",
+        kind: Kind::Choice { at: at!(rdb_format), words: RDB_FORMATS },
+        default: "auto",
+        doc: "The version of RDB files: 10 (Redis 7.0 on), 12 (Redis 7.4 on) or valkey80 (Valkey \
+              9.0 on). Only the later two can hold fields that expire: auto takes valkey80 if \
+              there are any, else 10.",
         ..DEFAULT
     },
     Parameter {

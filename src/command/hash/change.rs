@@ -1,12 +1,10 @@
 //! HSETEX, HGETEX, HGETDEL: set or look at fields, and change their expiry or remove them.
 
-use super::arguments::{fields_at, fields_only, is_past, moment, position_of_fields};
+use super::arguments::{NUMFIELDS, fields_at, fields_only, is_past, moment, position_of_fields};
 use super::{HASH, expired_among, kept};
 use crate::command::string::options::Unit;
 use crate::command::{Access, Call, Command, Error, Flag, Handler, Keys, Result};
-use crate::keyspace::record::{
-    ExpireFields, FieldExpiry, PersistFields, RemoveFields, SetFields,
-};
+use crate::keyspace::record::{ExpireFields, FieldExpiry, PersistFields, RemoveFields, SetFields};
 use crate::keyspace::{Key, Tx};
 use crate::resp::Reply;
 use crate::types::hash::HashRef;
@@ -213,7 +211,7 @@ pub(super) const HGETDEL: Command = Command {
 
 fn hgetdel<'a>(tx: &mut Tx<'_>, call: &Call<'a>) -> Result<Reply<'a>> {
     let (key, now) = (call.key(1), tx.now().0);
-    let fields = fields_only(call)?;
+    let fields = fields_only(call, NUMFIELDS)?;
     let hash = tx.view().hash(key)?;
     let mut removed: Vec<&[u8]> = Vec::new();
     let mut seen: HashSet<&[u8]> = HashSet::new();

@@ -4,7 +4,7 @@
 //! the log as `HPEXPIREAT`, or as `HDEL` if the time has come already.
 
 use super::HASH;
-use super::arguments::{fields_at, fields_only, is_past, moment, position_of_fields};
+use super::arguments::{NUMFIELDS, fields_at, fields_only, is_past, moment, position_of_fields};
 use crate::command::keys::expire::Conditions;
 use crate::command::string::options::Unit;
 use crate::command::{Access, Call, Command, Flag, Handler, Keys, Result};
@@ -148,7 +148,7 @@ pub(super) const HPERSIST: Command = Command {
 
 fn hpersist<'a>(tx: &mut Tx<'_>, call: &Call<'a>) -> Result<Reply<'a>> {
     let (key, now) = (call.key(1), tx.now().0);
-    let fields = fields_only(call)?;
+    let fields = fields_only(call, NUMFIELDS)?;
     let hash = tx.view().hash(key)?;
     let mut changed: HashSet<&[u8]> = HashSet::new();
     let mut outcome = |field: &'a [u8]| match hash.and_then(|hash| hash.live(field, now)) {

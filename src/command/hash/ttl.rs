@@ -3,7 +3,7 @@
 use super::HASH;
 use super::arguments::fields_only;
 use crate::base::clock::UnixMs;
-use crate::command::{Access, Call, Command, Flag, Handler, Keys, Result};
+use crate::command::{Access, Call, Command, Error, Flag, Handler, Keys, Result};
 use crate::keyspace::View;
 use crate::resp::Reply;
 
@@ -76,7 +76,7 @@ fn answer<'a>(
     since: UnixMs,
     unit: fn(u64) -> u64,
 ) -> Result<Reply<'a>> {
-    let fields = fields_only(call)?;
+    let fields = fields_only(call, Error::Syntax)?;
     let (now, hash) = (view.now().0, view.hash(call.key(1))?);
     let time = |field: &&[u8]| match hash.and_then(|hash| hash.live(field, now)) {
         None => -2,

@@ -150,14 +150,15 @@ impl PopFirst {
             return Err(Error::Syntax);
         }
         let side = side(call, side_at)?;
-        let count = match call.len() - side_at {
-            1 => 1,
-            3 if call.is(side_at + 1, "COUNT") => {
-                const COUNT: Error = Error::text("ERR count should be greater than 0");
-                positive(call.arg(side_at + 2), COUNT)?
-            }
-            _ => return Err(Error::Syntax),
+        const COUNT: Error = Error::text("ERR count should be greater than 0");
+        let (count, end) = match call.get(side_at + 2) {
+            Some(count) if call.is(side_at + 1, "COUNT") => (positive(count, COUNT)?, side_at + 3),
+            _ => (1, side_at + 1),
         };
+        // A wrong count is told before what does not belong behind it.
+        if call.len() != end {
+            return Err(Error::Syntax);
+        }
         Ok(PopFirst { keys: at + 1..side_at, side, count })
     }
 

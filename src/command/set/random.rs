@@ -136,9 +136,12 @@ fn srandmember<'a>(view: View<'a>, call: &Call<'a>) -> Result<Reply<'a>> {
         3 => call.int(2)?,
         _ => return Err(Error::Syntax),
     };
-    // Twice as many could not be counted: Redis' bound.
-    if !(-(i64::MAX / 2)..=i64::MAX / 2).contains(&count) {
-        return Err(Error::text("ERR value is out of range"));
+    // Redis' bound.
+    if count == i64::MIN {
+        return Err(Error::text(concat!(
+            "ERR value is out of range, value must between -9223372036854775807 and ",
+            "9223372036854775807"
+        )));
     }
     let mut found = BulksBuilder::new(BulksKind::Array);
     let Some(set) = view.set(call.key(1))? else { return Ok(found.finish()) };

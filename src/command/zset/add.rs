@@ -36,7 +36,7 @@ pub(super) const ZADD: Command = Command {
 fn zadd<'a>(tx: &mut Tx<'_>, call: &Call<'a>) -> Result<Reply<'a>> {
     let (options, first) = Options::parse(call);
     let pairs = &call.args()[first..];
-    if pairs.is_empty() || pairs.len() % 2 != 0 {
+    if pairs.is_empty() || !pairs.len().is_multiple_of(2) {
         return Err(Error::Syntax);
     }
     options.check(pairs.len() / 2)?;

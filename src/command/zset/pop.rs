@@ -186,14 +186,15 @@ impl PopFirst {
         } else {
             return Err(Error::Syntax);
         };
-        let count = match call.len() - end_at {
-            1 => 1,
-            3 if call.is(end_at + 1, "COUNT") => {
-                const COUNT: Error = Error::text("ERR count should be greater than 0");
-                positive(call.arg(end_at + 2), COUNT)?
-            }
-            _ => return Err(Error::Syntax),
+        const COUNT: Error = Error::text("ERR count should be greater than 0");
+        let (count, stop) = match call.get(end_at + 2) {
+            Some(count) if call.is(end_at + 1, "COUNT") => (positive(count, COUNT)?, end_at + 3),
+            _ => (1, end_at + 1),
         };
+        // A wrong count is told before what does not belong behind it.
+        if call.len() != stop {
+            return Err(Error::Syntax);
+        }
         Ok(PopFirst { keys: at + 1..end_at, end, count })
     }
 

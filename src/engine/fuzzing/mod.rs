@@ -11,7 +11,7 @@ use crate::admin::Config;
 use crate::command::table::{self, Found};
 use crate::keyspace::Frozen;
 use crate::keyspace::digest::{self, Digest};
-use crate::rdb;
+use crate::rdb::{self, Format};
 use crate::resp::{Decoded, OwnedReply, Protocol, decode};
 use grammar::Choices;
 
@@ -71,7 +71,8 @@ pub fn file(data: &[u8]) {
     if replay::rdb(&mut local.engine, data).is_err() {
         return;
     }
-    let written = snapshot::to_vec(&local.engine.keyspace).expect("a Vec takes everything");
+    let written = snapshot::to_vec(&local.engine.keyspace, Format::Valkey80);
+    let written = written.expect("a Vec takes everything");
     let mut again = Local::default();
     replay::rdb(&mut again.engine, &written).expect("our own RDB loads");
     assert_eq!(again.digest(), local.digest(), "an RDB file loads as another keyspace");

@@ -49,6 +49,9 @@ impl Change for SetFields<'_> {
         };
         let new = keyspace.edit(db, self.key, |hash: &mut HashValue, context| {
             let longest = self.pairs.iter().map(|text| text.len()).max().unwrap_or_default();
+            if let FieldExpiry::At(at) = self.expiry {
+                context.field_expiry = Some(at);
+            }
             let limits = &context.limits;
             hash.prepare(count, longest, limits, context.heap);
             let pairs = self.pairs.as_chunks().0.iter();
@@ -186,6 +189,7 @@ impl Change for ExpireFields<'_> {
 
     fn apply(&self, keyspace: &mut Keyspace, db: Db) -> Effect<usize> {
         let found = keyspace.edit(db, self.key, |hash: &mut HashValue, context| {
+            context.field_expiry = Some(self.at);
             self.fields.iter().filter(|field| hash.set_expiry(field, self.at, context.heap)).count()
         });
         Effect::of(found as u64, found)

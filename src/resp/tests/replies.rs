@@ -226,15 +226,14 @@ fn received(reply: &Reply<'_>, protocol: Protocol) -> OwnedReply {
             OwnedReply::Array(values(list))
         }
         Reply::Map(list) | Reply::NestedMap(list) if resp3 => OwnedReply::Map(pairs(list)),
-        Reply::NestedMap(list) => {
+        Reply::Pairs(list) if !resp3 => {
+            OwnedReply::Array(pairs(list).into_iter().flat_map(|(k, v)| [k, v]).collect())
+        }
+        Reply::NestedMap(list) | Reply::Pairs(list) => {
             let both = pairs(list).into_iter().map(|(k, v)| OwnedReply::Array(vec![k, v]));
             OwnedReply::Array(both.collect())
         }
-        Reply::Pairs(list) if resp3 => {
-            let both = pairs(list).into_iter().map(|(k, v)| OwnedReply::Array(vec![k, v]));
-            OwnedReply::Array(both.collect())
-        }
-        Reply::Map(list) | Reply::Pairs(list) => {
+        Reply::Map(list) => {
             OwnedReply::Array(pairs(list).into_iter().flat_map(|(k, v)| [k, v]).collect())
         }
         Reply::Attribute(both) if resp3 => {
@@ -279,6 +278,7 @@ fn any_reply() -> impl Strategy<Value = Reply<'static>> {
             list.prop_map(Reply::Push),
             pairs.clone().prop_map(Reply::Map),
             pairs.clone().prop_map(Reply::NestedMap),
+            pairs.clone().prop_map(Reply::Pairs),
             (pairs, inner).prop_map(|both| Reply::Attribute(Box::new(both))),
         ]
     })

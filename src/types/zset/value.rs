@@ -95,9 +95,16 @@ impl ZsetValue {
     pub fn insert(&mut self, member: &[u8], score: f64, limits: &Limits) -> Inserted {
         assert!(!score.is_nan(), "a score that has no place in the order");
         let packed = match self {
-            // A shared set is not copied for nothing.
-            Self::Tree(set) if set.score(member) == Some(score) => return Inserted::Same,
-            Self::Tree(set) => return Arc::make_mut(set).insert(member, score),
+            Self::Tree(set) => {
+                if let Some(set) = Arc::get_mut(set) {
+                    return set.insert(member, score);
+                }
+                // A shared set is not copied for nothing.
+                if set.score(member) == Some(score) {
+                    return Inserted::Same;
+                }
+                return Arc::make_mut(set).insert(member, score);
+            }
             Self::Packed(packed) => packed,
         };
         let score = unsigned_zero(score);
@@ -126,6 +133,9 @@ impl ZsetValue {
         match self {
             Self::Packed(packed) => packed.remove_scored(member),
             Self::Tree(set) => {
+                if let Some(set) = Arc::get_mut(set) {
+                    return set.remove(member);
+                }
                 // A shared set is not copied for nothing.
                 set.score(member)?;
                 Arc::make_mut(set).remove(member)
