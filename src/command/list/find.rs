@@ -1,4 +1,4 @@
-//! LPOS.
+//! LPOS: where in a list a value stands.
 
 use super::LIST;
 use crate::base::number;

@@ -187,19 +187,7 @@ fn run(ops: Vec<Op>) {
                 twin.trim(left as usize);
             }
             Op::Range(start, end) => {
-                let (start, end) = (some_id(&twin, &start), some_id(&twin, &end));
-                let wanted: Vec<StreamId> = if start <= end {
-                    twin.entries.range(start..=end).map(|(id, _)| *id).collect()
-                } else {
-                    vec![]
-                };
-                let mut found: Vec<_> = stream.range(start, end).map(|entry| entry.id).collect();
-                assert_eq!(found, wanted);
-                found.reverse();
-                let back: Vec<_> = stream.range_back(end, start).map(|entry| entry.id).collect();
-                assert_eq!(back, found);
-                assert_eq!(stream.get(start).is_some(), twin.entries.contains_key(&start));
-                assert!(stream.range_len(start, end) >= wanted.len());
+                ranges(&stream, &twin, some_id(&twin, &start), some_id(&twin, &end));
             }
             Op::Keep => kept.push((stream.clone(), twin.clone())),
         }
@@ -211,6 +199,22 @@ fn run(ops: Vec<Op>) {
     }
     assert_eq!(all(&stream), twin.entries.clone().into_iter().collect::<Vec<_>>());
     loads_again(&stream);
+}
+
+/// A range from either end, and an entry by its id.
+fn ranges(stream: &Stream, twin: &Twin, start: StreamId, end: StreamId) {
+    let wanted: Vec<StreamId> = if start <= end {
+        twin.entries.range(start..=end).map(|(id, _)| *id).collect()
+    } else {
+        vec![]
+    };
+    let mut found: Vec<_> = stream.range(start, end).map(|entry| entry.id).collect();
+    assert_eq!(found, wanted);
+    found.reverse();
+    let back: Vec<_> = stream.range_back(end, start).map(|entry| entry.id).collect();
+    assert_eq!(back, found);
+    assert_eq!(stream.get(start).is_some(), twin.entries.contains_key(&start));
+    assert!(stream.range_len(start, end) >= wanted.len());
 }
 
 fn agree(stream: &Stream, twin: &Twin) {
