@@ -50,8 +50,8 @@ pub fn requests(
     })
 }
 
-/// Sends requests `0..count` whose replies nobody reads (CLIENT REPLY OFF), in order, and waits until
-/// all have run. Whoever calls it looks whether what was to be there is there.
+/// Sends requests `0..count` whose replies nobody reads (CLIENT REPLY OFF), in order, and waits
+/// until all have run. Whoever calls it looks whether what was to be there is there.
 pub fn unread(server: &Server, count: u64, write: &dyn Fn(u64, &mut Vec<u8>)) -> Result<()> {
     let mut stream = TcpStream::connect(SocketAddr::from(([127, 0, 0, 1], server.port)))?;
     stream.set_nodelay(true)?;

@@ -233,8 +233,8 @@ impl Engine {
         )
     }
 
-    /// The format of a snapshot. A version that has no place for fields' expiries is kept for a file
-    /// of the user's, whose save then fails; the log's base must hold everything.
+    /// The format of a snapshot. A version that has no place for fields' expiries is kept for a
+    /// file of the user's, whose save then fails; the log's base must hold everything.
     fn format(&self, is_base: bool) -> Format {
         let expiring = self.keyspace.has_field_expiries();
         let automatic = if expiring { Format::Valkey80 } else { Format::V10 };

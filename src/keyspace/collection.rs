@@ -8,9 +8,9 @@
 //! | sorted set | packed members and scores | [`KIND_ZSET`] | [`Object::Zset`] |
 //! | stream | none | | [`Object::Stream`] |
 //!
-//! A small form of at most [`paged::INLINE_MAX`] bytes lies in the page under its kind; a longer one
-//! is an [`Object::Packed`]. [`Keyspace::edit`] takes a value out, lets a change edit it, and stores
-//! it back in whatever form it has then.
+//! A small form of at most [`paged::INLINE_MAX`] bytes lies in the page under its kind; a longer
+//! one is an [`Object::Packed`]. [`Keyspace::edit`] takes a value out, lets a change edit it, and
+//! stores it back in whatever form it has then.
 
 use super::value::{
     KIND_HASH, KIND_LIST, KIND_SET, KIND_SET_INTS, KIND_ZSET, Object, PackedObject,

@@ -13,8 +13,8 @@ use crate::types::stream::Stream;
 use crate::types::zset::ZsetValue;
 use std::sync::Arc;
 
-/// A collection's content, checked: no member or field twice, and not empty. What needs no page heap
-/// is built already.
+/// A collection's content, checked: no member or field twice, and not empty. What needs no page
+/// heap is built already.
 #[derive(Clone)]
 pub enum Loaded {
     /// A list.

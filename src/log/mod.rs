@@ -30,8 +30,8 @@
 //! ```
 //!
 //! A log is had from [`recover`] only, by [`Recovered::start`]. Reading order: `lsn`, `record`,
-//! `segment`, `manifest`, `catalog`, `tail`, `positions`, `writer`, `gather`, `threads`, `recovery`,
-//! `start`, `base`, `retention`, `reader`.
+//! `segment`, `manifest`, `catalog`, `tail`, `positions`, `writer`, `gather`, `threads`,
+//! `recovery`, `start`, `base`, `retention`, `reader`.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

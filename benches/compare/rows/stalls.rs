@@ -1,5 +1,5 @@
-//! What a huge collection does to everybody else: deleted, replaced, expired, read whole, and written
-//! while a snapshot holds it.
+//! What a huge collection does to everybody else: deleted, replaced, expired, read whole, and
+//! written while a snapshot holds it.
 
 use crate::Result;
 use crate::bench::Bench;

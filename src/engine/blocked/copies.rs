@@ -1,7 +1,7 @@
 //! WAIT and WAITAOF: calls that wait for no key, but for the disk or for replicas.
 //!
-//! There are no replicas yet: who waits for some waits until the deadline. Who waits for the disk is
-//! entered under the LSN that must be synced; the log's progress rings the server's timer, which
+//! There are no replicas yet: who waits for some waits until the deadline. Who waits for the disk
+//! is entered under the LSN that must be synced; the log's progress rings the server's timer, which
 //! ends the wait under the lock.
 
 use super::{Null, Parked};

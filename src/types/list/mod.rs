@@ -8,8 +8,8 @@
 //! ```
 //!
 //! An element anywhere is found in O(log n) and a scan of one chunk (none, if the chunk's elements
-//! have one length); inserting or removing one moves the bytes of one chunk. A clone is O(1), and an
-//! edit of a shared list copies one chunk and the way down to it.
+//! have one length); inserting or removing one moves the bytes of one chunk. A clone is O(1), and
+//! an edit of a shared list copies one chunk and the way down to it.
 //!
 //! | file | what |
 //! |---|---|
