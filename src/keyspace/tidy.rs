@@ -1,4 +1,5 @@
-//! Housekeeping in the page heap: freed pages are taken back, sparse segments emptied.
+//! Housekeeping of the page heap, a little at a time: what other threads have freed is taken back,
+//! and sparse segments are emptied, so that they go back to the system.
 
 use super::Keyspace;
 use crate::paged::EvacuationCursor;

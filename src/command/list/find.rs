@@ -1,4 +1,4 @@
-//! LPOS: where an element stands in a list.
+//! LPOS: where in a list a value stands.
 
 use super::LIST;
 use crate::base::number;

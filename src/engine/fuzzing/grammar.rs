@@ -118,7 +118,7 @@ fn keys_of(group: Group) -> Option<&'static [&'static str]> {
 pub(super) fn key(choices: &mut Choices<'_>) -> Vec<u8> {
     match keys_of(choices.group) {
         Some(keys) if choices.below(8) < 7 => return choices.pick(keys).into(),
-        None if choices.group == Group::Generic && choices.below(2) == 0 => {
+        None if choices.group == Group::Generic && choices.below(4) == 0 => {
             return choices.pick(OF_TYPE).into();
         }
         _ => {}
@@ -159,31 +159,39 @@ fn number(choices: &mut Choices<'_>) -> Vec<u8> {
     choices.pick(NUMBERS).as_bytes().to_vec()
 }
 
-/// A request that gives a collection hundreds of elements at once, so that it becomes large.
+/// A request that gives a collection some elements, or hundreds at once, so that it becomes large;
+/// or a stream a group with something pending.
 pub(super) fn many(choices: &mut Choices<'_>) -> Vec<Vec<u8>> {
-    const ELEMENTS: u32 = 300;
-    let (name, key): (&str, &str) = choices.pick(&[
-        ("RPUSH", "l1"),
-        ("LPUSH", "l2"),
-        ("SADD", "s1"),
-        ("SADD", "s2"),
-        ("HSET", "h1"),
-        ("ZADD", "z1"),
-        ("ZADD", "z2"),
-        ("XADD", "x1"),
-    ]);
-    let (first, length) = (u32::from(choices.byte()), choices.pick(&[1, 1, 30, 600]));
-    let mut words: Vec<Vec<u8>> = vec![name.into(), key.into()];
-    if name == "XADD" {
-        words.push(b"*".to_vec());
+    const REQUESTS: &[&str] = &[
+        "RPUSH l1",
+        "LPUSH l2",
+        "SADD s1",
+        "SADD s2",
+        "HSET h1",
+        "HSET h2",
+        "ZADD z1",
+        "ZADD z2",
+        "XADD x1 *",
+        "XADD x2 *",
+        "XGROUP CREATE x1 g 0 MKSTREAM",
+        "XREADGROUP GROUP g c STREAMS x1 >",
+    ];
+    let request = choices.pick(REQUESTS);
+    let mut words: Vec<Vec<u8>> = request.split(' ').map(Into::into).collect();
+    if request.contains(" g ") {
+        return words;
     }
-    for n in first..first + ELEMENTS {
-        match name {
-            "ZADD" => words.push((n / 3).to_string().into_bytes()),
-            "HSET" | "XADD" => words.push(format!("f{n}").into_bytes()),
+    let first = u32::from(choices.byte());
+    let (count, length) = (choices.pick(&[0, 300]), choices.pick(&[1, 1, 30, 600]));
+    let numbered = (first..first + count).map(|n| format!("{n:0length$}"));
+    for (n, member) in MEMBERS.iter().map(|member| (*member).to_owned()).chain(numbered).enumerate()
+    {
+        match words[0].as_slice() {
+            b"ZADD" => words.push((n / 3).to_string().into_bytes()),
+            b"HSET" | b"XADD" => words.push(member.clone().into_bytes()),
             _ => {}
         }
-        words.push(format!("{n:0length$}").into_bytes());
+        words.push(member.into_bytes());
     }
     words
 }
@@ -282,7 +290,7 @@ const IDS: &[&str] = &[
     "x",
 ];
 
-const MEMBERS: &[&str] = &["a", "b", "c", "1", "2", "-7", "9999999999", "f300", "301", ""];
+const MEMBERS: &[&str] = &["a", "b", "1", "2", "100", "200", "f100", "f200", "9999999999", ""];
 
 const SCORES: &[&str] =
     &["0", "-0", "1", "2", "1.5", "-3", "100", "inf", "-inf", "(1", "[a", "(b", "-", "+", "nan"];
@@ -335,29 +343,14 @@ fn named(name: &str, choices: &mut Choices<'_>) -> Vec<u8> {
     if choices.one_in(24) {
         return if choices.below(2) == 0 { value(choices) } else { key(choices) };
     }
+    if let Some(word) = of_collections(name, choices) {
+        return word;
+    }
     match name {
         "numkeys" | "protover" => choices.pick(&["1", "2", "3", "0", "-1", "4"]).into(),
         "pattern" => choices.pick(PATTERNS).into(),
         "serialized-value" => payload(choices),
         "type" => choices.pick(&["string", "list", "set", "hash", "zset", "STRING"]).into(),
-        "group" => choices.pick(&["g", "h"]).into(),
-        "consumer" => choices.pick(&["c", "d"]).into(),
-        "id" | "lastid" | "last-id" | "max-deleted-id" => choices.pick(IDS).into(),
-        "start" | "end" if choices.group == Group::Stream => match choices.below(3) {
-            0 => choices.pick(&["-", "+", "(1-1", "$", ">"]).into(),
-            _ => choices.pick(IDS).into(),
-        },
-        "member" | "member1" | "member2" | "element" | "field" | "pivot"
-            if choices.below(4) > 0 =>
-        {
-            choices.pick(MEMBERS).into()
-        }
-        "score" | "min" | "max" => choices.pick(SCORES).into(),
-        "longitude" | "latitude" | "radius" | "width" | "height" => {
-            choices.pick(&["13.361389", "38.115556", "0", "15", "200", "-1", "500"]).into()
-        }
-        "numids" | "numfields" => choices.pick(&["1", "2", "3", "0"]).into(),
-        "timeout" => choices.pick(&["0", "1", "0.1", "-1"]).into(),
         "command" | "command-name" => {
             let commands = &COMMANDS[0];
             commands[choices.below(commands.len())].0.full_name.into()
@@ -395,6 +388,36 @@ fn named(name: &str, choices: &mut Choices<'_>) -> Vec<u8> {
         }
         _ => value(choices),
     }
+}
+
+/// An argument of commands on collections, if it is one of theirs.
+fn of_collections(name: &str, choices: &mut Choices<'_>) -> Option<Vec<u8>> {
+    let word = match name {
+        "group" => choices.pick(&["g", "h"]),
+        "consumer" => choices.pick(&["c", "d"]),
+        "id" | "lastid" | "last-id" | "max-deleted-id" => choices.pick(IDS),
+        "start" | "end" if choices.group == Group::Stream => match choices.below(3) {
+            0 => choices.pick(&["-", "+", "(1-1", "$", ">"]),
+            _ => choices.pick(IDS),
+        },
+        "member" | "member1" | "member2" | "element" | "field" | "pivot"
+            if choices.below(4) > 0 =>
+        {
+            choices.pick(MEMBERS)
+        }
+        "score" | "min" | "max" => choices.pick(SCORES),
+        "longitude" | "latitude" | "radius" | "width" | "height" => {
+            choices.pick(&["13.361389", "38.115556", "0", "15", "200", "-1", "500"])
+        }
+        "numids" | "numfields" => choices.pick(&["1", "2", "3", "0"]),
+        "timeout" => choices.pick(&["0", "1", "0.1", "-1"]),
+        // Storing mostly empties, and would leave nothing to look at under the first key.
+        "destination" | "dst" if choices.below(4) > 0 => {
+            keys_of(choices.group).map_or("t1", |keys| keys[1])
+        }
+        _ => return None,
+    };
+    Some(word.into())
 }
 
 /// A payload as DUMP gives them, sometimes with a wrong byte.

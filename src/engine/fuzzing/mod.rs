@@ -26,6 +26,9 @@ use grammar::Choices;
 pub fn commands(data: &[u8]) {
     let mut choices = Choices::new(data);
     let mut run = Run { local: Local::default(), frozen: Vec::new() };
+    for _ in 0..choices.below(8) {
+        run.one(grammar::many(&mut choices));
+    }
     while choices.are_left() && run.local.records().len() < RECORD_BYTES_MAX {
         run.step(&mut choices);
     }
@@ -97,13 +100,13 @@ impl Run {
         match choices.byte() {
             0..=183 => self.one(grammar::request(true, choices)),
             184..=203 => self.one(grammar::request(false, choices)),
-            204..=211 => {
+            204..=207 => {
                 let count = 2 + choices.below(7);
                 let requests = (0..count).map(|n| grammar::request(n % 4 != 3, choices)).collect();
                 self.round(requests);
             }
-            212..=215 => self.one(grammar::many(choices)),
-            216..=219 => {
+            208..=217 => self.one(grammar::many(choices)),
+            218..=219 => {
                 let first = choices.byte();
                 let mut words = vec![b"MSET".to_vec()];
                 for n in 0..32u8 {

@@ -570,10 +570,9 @@ fn redis_takes_values_of_every_type() {
     let mut keys = 0;
     writer.value(b"stream", &ValueRef::Stream(&stream), None, Hint::None).unwrap();
     for (index, payload) in payloads.0.iter().enumerate() {
-        let mut scratch = Vec::new();
+        let (mut scratch, mut heap) = (Vec::new(), PageHeap::new());
         let value = dump::decode(payload, &mut scratch).unwrap();
         let key = format!("key:{index}");
-        let mut heap = PageHeap::new();
         let limits = Limits { hash_entries: index, set_entries: index, ..Limits::default() };
         let mut put = |value: &ValueRef<'_>| {
             writer.value(key.as_bytes(), value, None, Hint::None).unwrap();

@@ -187,8 +187,7 @@ fn run(ops: Vec<Op>) {
                 twin.trim(left as usize);
             }
             Op::Range(start, end) => {
-                let (start, end) = (some_id(&twin, &start), some_id(&twin, &end));
-                check_range(&stream, &twin, start, end);
+                ranges(&stream, &twin, some_id(&twin, &start), some_id(&twin, &end));
             }
             Op::Keep => kept.push((stream.clone(), twin.clone())),
         }
@@ -202,7 +201,8 @@ fn run(ops: Vec<Op>) {
     loads_again(&stream);
 }
 
-fn check_range(stream: &Stream, twin: &Twin, start: StreamId, end: StreamId) {
+/// A range from either end, and an entry by its id.
+fn ranges(stream: &Stream, twin: &Twin, start: StreamId, end: StreamId) {
     let wanted: Vec<StreamId> = if start <= end {
         twin.entries.range(start..=end).map(|(id, _)| *id).collect()
     } else {
