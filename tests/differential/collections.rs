@@ -156,7 +156,11 @@ impl Domain {
                 4 => self.odd_bound(),
                 _ => self.id(),
             },
-            (_, "group") => self.text(&["g1", "g1", "g1", "g1", "g1", "g2", "g2", "g2", "g3"]),
+            (_, "group") => match self.rng.below(10) {
+                0..6 => b"group1".to_vec(),
+                6..9 => b"group2".to_vec(),
+                _ => b"group3".to_vec(),
+            },
             (_, "consumer") => self.text(&["alice", "alice", "bob", "carol", ""]),
             (_, "threshold") => match self.rng.below(10) {
                 0..7 => self.text(&["0", "1", "5", "10", "20", "50", "100", "110", "-1", "x"]),

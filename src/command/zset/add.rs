@@ -73,7 +73,11 @@ pub(super) const ZINCRBY: Command = Command {
 };
 
 fn zincrby<'a>(tx: &mut Tx<'_>, call: &Call<'a>) -> Result<Reply<'a>> {
-    let by = score(call.arg(2)).ok_or(Error::NotFloat)?;
+    let by = score(call.arg(2)).ok_or_else(|| {
+        // Redis reads ZADD's options here too, and then misses a pair.
+        let is_option = ["NX", "XX", "GT", "LT", "CH", "INCR"].iter().any(|name| call.is(2, name));
+        if is_option { Error::Syntax } else { Error::NotFloat }
+    })?;
     add(tx, call, &[(by, call.arg(3))], Options { incr: true, ..Options::default() })
 }
 
