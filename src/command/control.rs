@@ -83,6 +83,8 @@ pub enum Action {
     },
     /// CLIENT UNPAUSE.
     Unpause,
+    /// WAIT and WAITAOF: wait until the connection's last write is safe enough.
+    AwaitCopies(Copies),
     /// CLIENT UNBLOCK: end a connection's wait for keys, then reply whether it was waiting.
     Unblock {
         /// Whose; none: there is no such connection.
@@ -98,6 +100,17 @@ pub enum Action {
     /// Settings were changed in the configuration table by CONFIG SET: make the engine follow, then
     /// reply OK.
     ConfigChanged(Vec<&'static str>),
+}
+
+/// How safe a connection's last write is to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Copies {
+    /// On this server's disk. None: that is not even asked (WAIT), and the reply does not tell.
+    pub local: Option<bool>,
+    /// With so many replicas.
+    pub replicas: u64,
+    /// When to give up; none: never.
+    pub deadline: Option<UnixMs>,
 }
 
 /// A control's window.

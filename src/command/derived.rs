@@ -3,7 +3,7 @@
 //! | fact | from |
 //! |---|---|
 //! | `write`, `readonly` | the handler; of a control, [`Flag::Write`] and [`Flag::ReadOnly`] |
-//! | `blocking` and its category | the handler |
+//! | `blocking` and its category | the handler; of a control, [`Flag::Blocking`] |
 //! | `movablekeys` | a [`Keys::Counted`], [`Keys::Keyword`] or [`Keys::Unknown`] spec, or [`Flag::MovableKeys`] |
 //! | category of the type | the group (`string`, `keyspace`, `connection`, …), but not of a container |
 //! | `read`, `write`, `fast`, `slow`, `admin`, `dangerous` | the flags |
@@ -29,7 +29,7 @@ impl Resolved {
             (flagged(Flag::NoScript), "noscript"),
             (flagged(Flag::Loading), "loading"),
             (flagged(Flag::Stale), "stale"),
-            (self.handler.blocks(), "blocking"),
+            (self.may_wait(), "blocking"),
             (flagged(Flag::SkipMonitor), "skip_monitor"),
             (flagged(Flag::SkipSlowlog), "skip_commandlog"),
             (flagged(Flag::Fast), "fast"),
@@ -53,6 +53,11 @@ impl Resolved {
             || self.flags.contains(&Flag::ReadOnly)
     }
 
+    /// Whether its reply may have to wait for others.
+    fn may_wait(&self) -> bool {
+        self.handler.blocks() || self.flags.contains(&Flag::Blocking)
+    }
+
     /// Its ACL categories, without the `@`.
     pub fn category_names(&self) -> Vec<&'static str> {
         let admin = self.flags.contains(&Flag::Admin);
@@ -63,7 +68,7 @@ impl Resolved {
             "admin" | "dangerous" => admin,
             "fast" => fast,
             "slow" => !fast,
-            "blocking" => self.handler.blocks(),
+            "blocking" => self.may_wait(),
             other => !self.is_container() && category_of(self.group) == Some(other),
         };
         let stated = |category: &str| self.categories.contains(&category);

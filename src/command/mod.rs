@@ -37,7 +37,7 @@ mod timeout;
 mod zset;
 
 pub use call::Call;
-pub use control::{Action, Answer, Control};
+pub use control::{Action, Answer, Control, Copies};
 pub use error::{Error, Result};
 pub use table::find;
 
@@ -326,6 +326,8 @@ pub enum Flag {
     Write,
     /// As above.
     ReadOnly,
+    /// Is a control that may wait.
+    Blocking,
     /// Shows what the engine knows of itself: its facts are brought up to date first. Not for
     /// COMMAND INFO.
     ShowsFacts,

@@ -34,6 +34,20 @@ pub(super) fn deadline(text: &[u8], now: UnixMs) -> Result<Option<UnixMs>> {
     }
 }
 
+/// As [`deadline`], of a timeout in whole milliseconds (WAIT).
+pub(super) fn deadline_of_ms(text: &[u8], now: UnixMs) -> Result<Option<UnixMs>> {
+    const NO_NUMBER: Error = Error::text("ERR timeout is not an integer or out of range");
+    let ms = number::parse_i64(text).ok_or(NO_NUMBER)?;
+    match u64::try_from(ms) {
+        Err(_) => Err(Error::text("ERR timeout is negative")),
+        Ok(0) => Ok(None),
+        Ok(ms) => {
+            let at = now.0.checked_add(ms).filter(|at| *at <= i64::MAX.cast_unsigned());
+            at.map(|at| Some(UnixMs(at))).ok_or(OUT_OF_RANGE)
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -49,6 +49,7 @@ pub(super) fn act(
             engine.end_pause();
             Reply::Ok
         }
+        Action::AwaitCopies(copies) => return engine.await_copies(client, copies, out),
         Action::Unblock { client: waiting, with_error } => {
             let ended = waiting.is_some_and(|waiting| engine.unblock(waiting, with_error));
             Reply::Int(ended.into())

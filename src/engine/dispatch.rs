@@ -213,7 +213,7 @@ impl Engine {
         if has_looked {
             self.touch_after_write(client, db, call, records_before);
         }
-        Done { flow: Flow::Next, hold: self.after_write(call, db, records_before) }
+        Done { flow: Flow::Next, hold: self.after_write(client, call, db, records_before) }
     }
 
     fn run_control(
@@ -475,7 +475,17 @@ impl Engine {
 
     /// Notes what a write's reply depends on.
     #[inline]
-    pub(super) fn after_write(&mut self, call: &Call<'_>, db: Db, records_before: usize) -> Lsn {
+    pub(super) fn after_write(
+        &mut self,
+        client: ClientId,
+        call: &Call<'_>,
+        db: Db,
+        records_before: usize,
+    ) -> Lsn {
+        if self.batch.len() > records_before {
+            let end = self.journal.positions().emitted.advance(self.batch.len());
+            self.admin.clients.session(client).written = end;
+        }
         if !self.journal.holds_replies() {
             return Lsn::default();
         }

@@ -72,7 +72,7 @@ impl Engine {
         while self.expiry.db < self.keyspace.databases() {
             let db = Db(self.expiry.db as u16);
             let keys_are_due = || self.keyspace.table(db).earliest_expiry() < now.0;
-            let fields_are_due = || self.keyspace.earliest_field_expiry(db) <= now.0;
+            let fields_are_due = || self.keyspace.earliest_field_expiry(db) < now.0;
             let removed = if !self.expiry.keys_done && keys_are_due() {
                 self.expire_pages(db, now)
             } else if fields_are_due() {

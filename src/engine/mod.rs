@@ -35,6 +35,8 @@ mod actions;
 mod blocked;
 mod dispatch;
 mod expire;
+#[cfg(test)]
+mod expire_tests;
 mod flushing;
 mod info;
 mod journal;

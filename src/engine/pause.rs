@@ -10,6 +10,7 @@
 //! for it ([`Engine::on_rearm`]).
 
 use super::Engine;
+use super::blocked::SyncBell;
 use crate::base::clock::UnixMs;
 use crate::command::Flag;
 use crate::command::table::Resolved;
@@ -33,7 +34,16 @@ pub(super) struct Timer {
     /// The instant it waits for.
     armed: Option<UnixMs>,
     /// Makes it ask again.
-    rearm: Option<Box<dyn Fn() + Send>>,
+    rearm: Option<Arc<dyn Fn() + Send + Sync>>,
+    /// Rung by the log's threads when what is waited for is synced: makes it ask again too.
+    bell: Arc<SyncBell>,
+}
+
+impl Timer {
+    /// The bell for the log's threads.
+    pub fn bell(&self) -> &Arc<SyncBell> {
+        &self.bell
+    }
 }
 
 impl Pause {
@@ -114,11 +124,13 @@ impl Engine {
             self.end_pause();
         }
         self.time_out();
+        self.end_synced();
         self.serve_blocked();
     }
 
     /// Sets what makes the server call [`Self::on_timer`] earlier than it was told.
-    pub fn on_rearm(&mut self, rearm: Box<dyn Fn() + Send>) {
+    pub fn on_rearm(&mut self, rearm: Arc<dyn Fn() + Send + Sync>) {
+        self.timer.bell.on_ring(rearm.clone());
         self.timer.rearm = Some(rearm);
     }
 

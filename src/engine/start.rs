@@ -77,10 +77,13 @@ pub fn open(config: Config) -> Result<Arc<Shared>, OpenError> {
     Ok(shared)
 }
 
-/// Tells the workers that hold replies when the log has come as far as they wait for.
+/// Tells the workers that hold replies, and the timer, when the log has come as far as they wait
+/// for.
 fn wake_on_progress(shared: &Arc<Shared>, log: &log::Log) {
     let outboxes = shared.outboxes.clone();
+    let bell = shared.lock().timer.bell().clone();
     log.subscribe(Arc::new(move |positions, news| {
+        bell.progress(positions.synced);
         let reached = if news == News::Latched { Lsn(u64::MAX) } else { positions.synced };
         for outbox in outboxes.read().iter() {
             outbox.progress(reached);

@@ -19,6 +19,7 @@ pub mod load;
 pub mod loaded;
 pub mod reclaim;
 pub mod record;
+mod tidy;
 pub mod tx;
 pub mod value;
 mod volatile;
@@ -38,6 +39,7 @@ use std::cell::{Cell, RefCell};
 pub use loaded::{Loaded, LoadedField};
 pub use reclaim::Reclaimer;
 pub use record::{Change, Touched};
+pub use tidy::TidyCursor;
 pub use tx::{Batch, Tx};
 pub use value::{Entry, Object, StringRef, Type};
 
@@ -91,23 +93,6 @@ pub struct Keyspace {
     limits: Limits,
     /// Memory for a small collection that is being edited.
     scratch: Vec<u8>,
-}
-
-/// Where [`Keyspace::tidy`] stands: the three phases of an evacuation, over and over.
-#[derive(Debug, Default)]
-pub enum TidyCursor {
-    /// Looking for sparse segments and taking them out of use.
-    #[default]
-    Withdrawing,
-    /// Moving pages out of them.
-    Moving {
-        /// The table it is at: those of the databases, then those of [`volatile`].
-        table: usize,
-        /// The place in its table.
-        page: u64,
-    },
-    /// Putting back what could not be emptied.
-    Restoring,
 }
 
 /// Counters of key look-ups by read commands (`keyspace_hits`, `keyspace_misses`).
@@ -288,38 +273,6 @@ impl Keyspace {
     /// [`Self::touch`].
     pub fn touch_at(&mut self, db: Db, key: Key<'_>, clock: u32) {
         self.databases[db.index()].touch(key.hash, key.bytes, clock);
-    }
-
-    /// A little housekeeping, bounded: takes back pages freed by other threads, and empties sparse
-    /// segments, a step each time. `cursor` is where it stands, for the next call.
-    pub fn tidy(&mut self, cursor: &mut TidyCursor, pages_max: usize) {
-        /// Taking a page back costs an eighth of moving one.
-        const FREED_PER_MOVED: usize = 8;
-        /// Withdrawing a segment, or putting it back, looks at all its blocks: about 100 µs.
-        const SEGMENTS_A_STEP: usize = 1;
-        self.heap.drain_remote(pages_max * FREED_PER_MOVED);
-        *cursor = match std::mem::take(cursor) {
-            TidyCursor::Withdrawing => {
-                let all = self.heap.begin_evacuation(SEGMENTS_A_STEP);
-                if all && self.heap.evacuating_segments() > 0 {
-                    TidyCursor::Moving { table: 0, page: 0 }
-                } else {
-                    TidyCursor::Withdrawing
-                }
-            }
-            TidyCursor::Moving { table: n, mut page } => {
-                let table = self.databases.iter_mut().chain(&mut self.volatile).nth(n);
-                match table.map(|table| table.evacuate(&mut self.heap, &mut page, pages_max)) {
-                    None => TidyCursor::Restoring,
-                    Some(true) => TidyCursor::Moving { table: n + 1, page: 0 },
-                    Some(false) => TidyCursor::Moving { table: n, page },
-                }
-            }
-            TidyCursor::Restoring if self.heap.end_evacuation(SEGMENTS_A_STEP) => {
-                TidyCursor::Withdrawing
-            }
-            TidyCursor::Restoring => TidyCursor::Restoring,
-        };
     }
 
     /// Looks for keys of `db` that are due at `now`, over at most `pages_max` pages from `cursor`

@@ -143,16 +143,21 @@ impl paged::Object for Object {
         }
     }
 
-    fn evacuate(&mut self, heap: &mut PageHeap) {
+    fn evacuate(&mut self, heap: &mut PageHeap, cursor: &mut u64, pages: &mut usize) -> bool {
+        // What is shared stays where it is.
         match self {
-            Object::Set(set) => Arc::make_mut(set).evacuate(heap),
-            Object::Hash(hash) => Arc::make_mut(hash).evacuate(heap),
+            Object::Set(set) => {
+                Arc::get_mut(set).is_none_or(|set| set.evacuate(heap, cursor, pages))
+            }
+            Object::Hash(hash) => {
+                Arc::get_mut(hash).is_none_or(|hash| hash.evacuate(heap, cursor, pages))
+            }
             Object::String(_)
             | Object::Packed(_)
             | Object::List(_)
             | Object::Zset(_)
             | Object::Stream(_)
-            | Object::Away => {}
+            | Object::Away => true,
         }
     }
 }
@@ -458,5 +463,40 @@ mod tests {
             let longest = |expires| (0..200).filter(|value| embedded(key, *value, expires)).max();
             assert_eq!((longest(false), longest(true)), (without, with), "key of {key}");
         }
+    }
+
+    #[test]
+    fn large_sets_are_evacuated_step_by_step() {
+        let (mut heap, mut table) = (PageHeap::new(), paged::Table::<Object>::new());
+        let keys: [&[u8]; 3] = [b"a", b"b", b"c"];
+        for key in keys {
+            let mut set = Set::new();
+            for n in 0..150_000u32 {
+                set.insert(format!("member {n}").as_bytes(), &mut heap);
+            }
+            for n in (0..150_000u32).filter(|n| n % 8 != 0) {
+                set.remove(format!("member {n}").as_bytes(), &mut heap);
+            }
+            let value = NewValue::Object(Object::Set(Arc::new(set)));
+            table.upsert(&mut heap, paged::hash(key), key, value, paged::Expiry::None, 0);
+        }
+        let before = heap.committed_bytes();
+        while !heap.begin_evacuation(2) {}
+        assert!(heap.evacuating_segments() > 2);
+        let (mut cursor, mut steps) = (paged::EvacuationCursor::default(), 1);
+        while !table.evacuate(&mut heap, &mut cursor, &mut 1) {
+            steps += 1;
+        }
+        // At least the pages of all three sets, and none of them again and again.
+        assert!((1_500..60_000).contains(&steps), "{steps}");
+        while !heap.end_evacuation(2) {}
+        assert!(heap.committed_bytes() < before / 2, "{before} {}", heap.committed_bytes());
+        let mut objects = 0;
+        for key in keys {
+            let found = table.get(paged::hash(key), key).map(Entry::new).unwrap();
+            assert!(found.set().unwrap().len() == 18_750);
+            objects += found.object_bytes();
+        }
+        assert!((objects..objects + 4096).contains(&table.bytes()), "the account is right");
     }
 }

@@ -58,7 +58,9 @@ impl Keyspace {
         cursor: &mut u64,
         found: &mut dyn FnMut(&[u8]),
     ) -> bool {
-        self.volatile[db.index()].due(now.0, cursor, 1, &mut |entry| found(entry.key))
+        // At its very millisecond a field is still there.
+        let last = now.0.saturating_sub(1);
+        self.volatile[db.index()].due(last, cursor, 1, &mut |entry| found(entry.key))
     }
 
     /// The names of up to about `max` fields of a hash that are due at `now`; none if there is no

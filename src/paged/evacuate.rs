@@ -83,62 +83,111 @@ impl PageHeap {
     }
 }
 
+/// Where the evacuation of a table stands; it begins at the default.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct EvacuationCursor {
+    /// The page, by the top bits of its first hash.
+    page: u64,
+    /// How many of the page's objects are done, and where the next one stands: a nested table may
+    /// have more pages than one step is for.
+    objects: usize,
+    inside: u64,
+}
+
+impl EvacuationCursor {
+    /// At a page.
+    pub fn at(page: u64) -> Self {
+        EvacuationCursor { page, ..EvacuationCursor::default() }
+    }
+
+    /// The page that it is at.
+    pub fn page(self) -> u64 {
+        self.page
+    }
+}
+
 impl<O: Object> Table<O> {
-    /// Moves pages out of the segments that [`PageHeap::begin_evacuation`] withdrew: looks at
-    /// `pages_max` pages from `cursor` on (0 starts), answers whether it came to the end.
-    /// Shared pages stay where they are.
-    pub fn evacuate(&mut self, heap: &mut PageHeap, cursor: &mut u64, pages_max: usize) -> bool {
-        for _ in 0..pages_max {
-            let hash = *cursor << (64 - CURSOR_BITS);
-            let Some(page) = self.root.page(hash) else {
-                *cursor = 0;
-                return true;
-            };
-            *cursor = after(page, hash) >> (64 - CURSOR_BITS);
+    /// Moves pages out of the segments that [`PageHeap::begin_evacuation`] withdrew, those of
+    /// nested tables too: looks at as many as `pages` says from `cursor` on, and takes them off it.
+    /// Answers whether it came to the end. Shared pages stay where they are.
+    pub fn evacuate(
+        &mut self,
+        heap: &mut PageHeap,
+        cursor: &mut EvacuationCursor,
+        pages: &mut usize,
+    ) -> bool {
+        while *pages > 0 {
+            let hash = cursor.page << (64 - CURSOR_BITS);
+            let Some(page) = self.root.page(hash) else { break };
+            let next = after(page, hash) >> (64 - CURSOR_BITS);
             if let Some(page) = self.root.unshared_page_mut(hash) {
                 let before = page.footprint();
-                page.evacuate(heap, &mut self.tally);
+                let done = page.evacuate(heap, &mut self.tally, cursor, pages);
                 self.tally.bytes = self.tally.bytes + page.footprint() - before;
+                if !done {
+                    return false;
+                }
             }
-            if *cursor == 0 {
+            *pages = pages.saturating_sub(1);
+            *cursor = EvacuationCursor::at(next);
+            if next == 0 {
                 return true;
             }
         }
-        false
+        if *pages == 0 {
+            return false;
+        }
+        *cursor = EvacuationCursor::default();
+        true
     }
 }
 
 impl<O: Object> PagePtr<O> {
     /// Moves the page, its overflow pages and its objects out of segments that are being emptied,
-    /// as far as nobody shares them.
-    pub(super) fn evacuate(&mut self, heap: &mut PageHeap, tally: &mut Tally) {
+    /// as far as nobody shares them. Answers whether all its objects are done.
+    pub(super) fn evacuate(
+        &mut self,
+        heap: &mut PageHeap,
+        tally: &mut Tally,
+        cursor: &mut EvacuationCursor,
+        pages: &mut usize,
+    ) -> bool {
+        let mut seen = 0;
         let mut next = Some(self);
         while let Some(page) = next {
             if !page.is_unique() {
-                return;
+                return true;
             }
             if page.is_evacuating(heap) {
                 page.relocate(heap);
             }
-            let Some((header, _)) = page.get_mut() else { return };
-            let Some(side) = &mut header.side else { return };
+            let Some((header, _)) = page.get_mut() else { return true };
+            let Some(side) = &mut header.side else { return true };
             for slot in &mut side.slots {
-                let before = slot.heap_bytes();
-                match slot {
-                    Slot::Object(object) => object.evacuate(heap),
-                    Slot::Long(long) => {
-                        if let Some(Long { value: LongValue::Object(object), .. }) =
-                            Arc::get_mut(long)
-                        {
-                            object.evacuate(heap);
-                        }
-                    }
-                    Slot::Free => {}
+                seen += 1;
+                if seen <= cursor.objects {
+                    continue;
                 }
+                let before = slot.heap_bytes();
+                let done = match slot {
+                    Slot::Object(object) => object.evacuate(heap, &mut cursor.inside, pages),
+                    Slot::Long(long) => match Arc::get_mut(long) {
+                        Some(Long { value: LongValue::Object(object), .. }) => {
+                            object.evacuate(heap, &mut cursor.inside, pages)
+                        }
+                        _ => true,
+                    },
+                    Slot::Free => true,
+                };
                 tally.bytes = tally.bytes + slot.heap_bytes() - before;
+                if !done {
+                    return false;
+                }
+                (cursor.objects, cursor.inside) = (seen, 0);
             }
             next = side.next.as_mut();
         }
+        true
     }
 
     /// The same page in another block.

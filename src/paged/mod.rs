@@ -70,6 +70,7 @@ mod tests;
 
 pub use batch::Batch;
 pub use build::Builder;
+pub use evacuate::EvacuationCursor;
 pub use frozen::Frozen;
 pub use hash::{fix_hash_seed, hash};
 pub use heap::PageHeap;
@@ -95,9 +96,11 @@ pub trait Object: Clone + Send + Sync + 'static {
     fn heap_bytes(&self) -> usize;
 
     /// Moves what it has in sparse segments of `heap` elsewhere, if it has pages there (a nested
-    /// table).
-    fn evacuate(&mut self, heap: &mut PageHeap) {
-        let _ = heap;
+    /// table): as many as `pages` says, which are taken off it, from `cursor` on (0 starts). At
+    /// least one, or it would never end. Answers whether that was all.
+    fn evacuate(&mut self, heap: &mut PageHeap, cursor: &mut u64, pages: &mut usize) -> bool {
+        let _ = (heap, cursor, pages);
+        true
     }
 }
 

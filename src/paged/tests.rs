@@ -493,8 +493,8 @@ fn evacuation_gives_sparse_segments_back() {
     while !twins.heap.begin_evacuation(2) {}
     twins.heap.verify();
     assert!(twins.heap.evacuating_segments() > 2);
-    let mut cursor = 0;
-    while !twins.table.evacuate(&mut twins.heap, &mut cursor, 100) {}
+    let mut cursor = EvacuationCursor::default();
+    while !twins.table.evacuate(&mut twins.heap, &mut cursor, &mut 100) {}
     twins.heap.verify();
     while !twins.heap.end_evacuation(1) {}
     twins.heap.verify();

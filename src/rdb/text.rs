@@ -11,6 +11,10 @@ use super::error::Fault;
 use super::string::Encoded;
 use crate::types::packed::Element;
 
+/// The longest element of a collection: small forms have 32 bits for its length. Requests are
+/// shorter, but what is compressed can be 88 times as long as a request.
+const ELEMENT_BYTES_MAX: u64 = u32::MAX as u64 - 64;
+
 /// An element of a value that was read.
 #[derive(Clone, Debug)]
 pub enum Text<'a> {
@@ -24,10 +28,18 @@ impl<'a> Text<'a> {
     /// Reads a string.
     #[inline]
     pub(super) fn read(cursor: &mut Cursor<'a>) -> Result<Text<'a>, Fault> {
-        Ok(match Encoded::read(cursor)? {
-            Encoded::Int(integer) => Text::Int(integer),
-            other => Text::Bytes(other.owned()?),
-        })
+        let offset = cursor.offset();
+        let found = Encoded::read(cursor)?;
+        let length = match found {
+            Encoded::Int(integer) => return Ok(Text::Int(integer)),
+            Encoded::Bytes(bytes) => bytes.len() as u64,
+            Encoded::Lzf { length, .. } => length,
+        };
+        if length > ELEMENT_BYTES_MAX {
+            let found = format!("one of {length} bytes");
+            return Err(Cursor::corrupt(offset, "an element below 4 GiB", found));
+        }
+        Ok(Text::Bytes(found.owned()?))
     }
 
     /// An element of a small form, copied if it is bytes.

@@ -76,7 +76,8 @@ fn read_score(cursor: &mut Cursor<'_>, number: u8) -> Result<f64, Fault> {
             }
         }
     };
-    if score.is_nan() { Err(wrong("nan".into())) } else { Ok(score) }
+    // Never -0, which sorted sets do not keep.
+    if score.is_nan() { Err(wrong("nan".into())) } else { Ok(score + 0.0) }
 }
 
 /// Members and scores by turns; `verbatim` has them as they were packed in the file.
@@ -107,7 +108,7 @@ fn packed(
     }
     // As they are, if a plain reading of the scores' texts gives the same scores.
     if let Some(packed) = verbatim
-        && packed.as_ref().scored().map(|(_, score)| score).eq(members.iter().map(|(_, s)| *s))
+        && packed.as_ref().scored().zip(&members).all(|((_, a), (_, b))| a.to_bits() == b.to_bits())
     {
         return Ok(Some(Zset::Packed(packed)));
     }
@@ -116,10 +117,11 @@ fn packed(
     Ok(Some(Zset::Packed(packed)))
 }
 
+/// A score that is written as text; never -0 either.
 fn score(element: Element<'_>) -> Option<f64> {
     match element {
         Element::Int(integer) => Some(integer as f64),
-        Element::Bytes(text) => parse_f64(text),
+        Element::Bytes(text) => parse_f64(text).map(|score| score + 0.0),
     }
 }
 

@@ -101,7 +101,8 @@ pub enum BulksKind {
 }
 
 /// Many strings in one allocation, as they go out (`$3\r\nfoo\r\n` each): strings are encoded the
-/// same in RESP2 and RESP3, only the header differs (and of [`BulksKind::Scored`] the doubles). Long ones are sent without another copy.
+/// same in RESP2 and RESP3, only the header differs (and of [`BulksKind::Scored`] the doubles). Long
+/// ones are sent without another copy.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Bulks {
     kind: BulksKind,

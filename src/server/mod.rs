@@ -99,7 +99,7 @@ async fn run(shared: Arc<Shared>) -> Result<(), Error> {
 async fn keep_time(shared: Arc<Shared>) {
     let changed = Arc::new(Notify::new());
     let notify = changed.clone();
-    shared.lock().on_rearm(Box::new(move || notify.notify_one()));
+    shared.lock().on_rearm(Arc::new(move || notify.notify_one()));
     loop {
         let now = clock::now();
         let Some(next) = shared.hold(Cause::Timer, |engine| engine.on_timer(now)) else {

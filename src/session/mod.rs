@@ -9,6 +9,7 @@ pub mod describe;
 
 use crate::base::clock::UnixMs;
 use crate::keyspace::Db;
+use crate::log::Lsn;
 use crate::resp::Protocol;
 use std::net::SocketAddr;
 
@@ -67,7 +68,9 @@ pub struct Session {
     pub output_bytes: usize,
     /// It will be closed once its replies are sent.
     pub closing: bool,
-    /// The number of its parked call, while it waits for keys.
+    /// The end of its last write's records: what WAIT and WAITAOF wait for.
+    pub written: Lsn,
+    /// The number of its parked call, while it waits for keys or for its writes to be safe.
     pub blocked: Option<u64>,
     /// A pause keeps its next command back.
     pub postponed: bool,
@@ -117,12 +120,13 @@ impl Session {
             query_buffer_bytes: 0,
             output_bytes: 0,
             closing: false,
+            written: Lsn::default(),
             blocked: None,
             postponed: false,
         }
     }
 
-    /// Whether it waits for keys or for the end of a pause.
+    /// Whether it waits for keys, for its writes to be safe, or for the end of a pause.
     pub fn is_blocked(&self) -> bool {
         self.blocked.is_some() || self.postponed
     }

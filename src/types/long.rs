@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::paged::{Object, PageHeap, Table};
+use crate::paged::{EvacuationCursor, Object, PageHeap, Table};
 
 /// A hash's value of more than [`crate::paged::INLINE_MAX`] bytes. Cloning it shares it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,8 +15,15 @@ impl Object for Long {
     }
 }
 
-/// Moves all pages of a nested table out of sparse segments.
-pub(super) fn evacuate(table: &mut Table<Long>, heap: &mut PageHeap) {
-    let mut cursor = 0;
-    while !table.evacuate(heap, &mut cursor, usize::MAX) {}
+/// Moves pages of a nested table out of sparse segments: see [`Object::evacuate`].
+pub(super) fn evacuate(
+    table: &mut Table<Long>,
+    heap: &mut PageHeap,
+    cursor: &mut u64,
+    pages: &mut usize,
+) -> bool {
+    let mut place = EvacuationCursor::at(*cursor);
+    let done = table.evacuate(heap, &mut place, pages);
+    *cursor = place.page();
+    done
 }

@@ -98,6 +98,7 @@ impl Domain {
             }
             (_, "min" | "max") => self.score_bound(name == "max"),
             (_, "start" | "stop") => self.index(),
+            (_, "weight") if self.plain_scores => self.text(&["0", "1", "-1", "2", "inf", "x"]),
             (_, "score" | "increment" | "weight") => self.score(),
             (_, "member") => self.member(),
             (_, "limit") => self.text(&["0", "1", "2", "5", "100", "-1", "x"]),
@@ -260,6 +261,8 @@ impl Domain {
     /// A score or weight.
     pub fn score(&mut self) -> Vec<u8> {
         match self.rng.below(40) {
+            // Redis 7.0 prints 17 digits, which nobody else does, and reads more.
+            33.. if self.plain_scores => self.text(&["-0", "3", "1000000", "nan", "x", "", " 1"]),
             0..10 => b"0".to_vec(),
             10..24 => (self.rng.below(25) as i64 - 5).to_string().into_bytes(),
             24..31 => (self.rng.below(80) as f64 / 4.0 - 5.0).to_string().into_bytes(),

@@ -300,6 +300,12 @@ impl<'g> Generator<'g> {
             "georadius" | "georadiusbymember" if has(words, "ANY") => {
                 store_away(words, &["STORE", "STOREDIST"])
             }
+            "georadius" | "georadiusbymember" if self.domain.plain_scores => {
+                store_away(words, &["STOREDIST"]);
+            }
+            "geosearchstore" if self.domain.plain_scores && words.len() > 2 => {
+                words[1] = THROWAWAY.to_vec();
+            }
             "sort" if has(words, "BY") => store_away(words, &["STORE"]),
             _ => {}
         }

@@ -211,7 +211,7 @@ fn quit_and_reset() {
     assert_eq!(connection.call("SELECT 3"), "+OK\r\n");
     assert_eq!(connection.call("RESET"), "+RESET\r\n");
     assert_eq!(connection.call("SET key 0"), "+OK\r\n");
-    assert_eq!(connection.info("db0"), "keys=1,expires=0");
+    assert_eq!(connection.info("db0"), "keys=1,expires=0,keys_with_volatile_items=0");
     connection.send(b"QUIT\r\nSET key 1\r\n");
     assert_eq!(connection.receive_to_end(), b"+OK\r\n");
     assert_eq!(server.connect().call("GET key"), "$1\r\n0\r\n");

@@ -16,26 +16,26 @@ pub(super) fn position_of_fields(call: &Call<'_>, from: usize) -> Result<usize> 
 }
 
 /// What follows the word FIELDS at position `at` and the count behind it: `each` arguments for
-/// every field. `mismatch` is the error if there are not so many.
-pub(super) fn fields_at<'a>(
-    call: &Call<'a>,
-    at: usize,
-    each: usize,
-    mismatch: Error,
-) -> Result<&'a [&'a [u8]]> {
+/// every field.
+pub(super) fn fields_at<'a>(call: &Call<'a>, at: usize, each: usize) -> Result<&'a [&'a [u8]]> {
+    counted(call, at, each, NUMFIELDS)
+}
+
+/// `wrong`: the error for a count that is not that of the arguments behind it.
+fn counted<'a>(call: &Call<'a>, at: usize, each: usize, wrong: Error) -> Result<&'a [&'a [u8]]> {
     let count = call.int(at + 1)?;
     let fields = call.args().get(at + 2..).unwrap_or_default();
     let wanted = usize::try_from(count).ok().and_then(|count| count.checked_mul(each));
-    if count > 0 && wanted == Some(fields.len()) { Ok(fields) } else { Err(mismatch) }
+    if count > 0 && wanted == Some(fields.len()) { Ok(fields) } else { Err(wrong) }
 }
 
-/// `FIELDS numfields field ...` at position 2 and to the end, with the error if there are not so
-/// many.
-pub(super) fn fields_only<'a>(call: &Call<'a>, mismatch: Error) -> Result<&'a [&'a [u8]]> {
+/// `FIELDS numfields field ...` at position 2 and to the end; `wrong` is the error for a count that
+/// is not that of the fields.
+pub(super) fn fields_only<'a>(call: &Call<'a>, wrong: Error) -> Result<&'a [&'a [u8]]> {
     if !call.is(2, "FIELDS") {
         return Err(Error::Syntax);
     }
-    fields_at(call, 2, 1, mismatch)
+    counted(call, 2, 1, wrong)
 }
 
 /// The unix time in ms, 0 to `i64::MAX`, that `text` in `unit` means at `now`. Negative and

@@ -44,7 +44,7 @@ fn hsetex<'a>(tx: &mut Tx<'_>, call: &Call<'a>) -> Result<Reply<'a>> {
     let (key, now) = (call.key(1), tx.now());
     let at_fields = position_of_fields(call, 2)?;
     let options = Options::parse(call, at_fields, true)?;
-    let pairs = fields_at(call, at_fields, 2, NUMFIELDS)?;
+    let pairs = fields_at(call, at_fields, 2)?;
     let hash = tx.view().hash(key)?;
     if options.key_exists.is_some_and(|wanted| hash.is_some() != wanted) {
         return Ok(Reply::Int(0));
@@ -152,7 +152,7 @@ fn hgetex<'a>(tx: &mut Tx<'_>, call: &Call<'a>) -> Result<Reply<'a>> {
     let (key, now) = (call.key(1), tx.now());
     let at_fields = position_of_fields(call, 2)?;
     let options = Options::parse(call, at_fields, false)?;
-    let fields = fields_at(call, at_fields, 1, NUMFIELDS)?;
+    let fields = fields_at(call, at_fields, 1)?;
     let hash = tx.view().counted().hash(key)?;
     let at = options.moment(call, tx)?;
     let persist = options.expiry == ExpiryOption::Persist;

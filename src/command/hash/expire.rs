@@ -90,7 +90,7 @@ fn expire<'a>(tx: &mut Tx<'_>, call: &Call<'a>, unit: Unit) -> Result<Reply<'a>>
     let (key, now) = (call.key(1), tx.now());
     let at_fields = position_of_fields(call, 3)?;
     let only = Conditions::parse(call, 3..at_fields)?;
-    let fields = fields_at(call, at_fields, 1, NUMFIELDS)?;
+    let fields = fields_at(call, at_fields, 1)?;
     let at = moment(call, now, unit, call.arg(2))?;
     let past = is_past(at, now);
     let hash = tx.view().hash(key)?;

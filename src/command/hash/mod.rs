@@ -1,7 +1,7 @@
 //! Hashes: fields, counters in fields, random fields, scans, and fields that expire.
 //!
-//! An expired field is hidden from reads and stays until a record removes it: the expiry cycle's, or
-//! that of a command which writes the field. As in Valkey, HLEN counts it until then, and a hash
+//! An expired field is hidden from reads and stays until a record removes it: the expiry cycle's,
+//! or that of a command which writes the field. As in Valkey, HLEN counts it until then, and a hash
 //! whose fields have all expired is still there.
 
 mod arguments;

@@ -3,7 +3,7 @@
 use super::GENERIC;
 use crate::base::clock::UnixMs;
 use crate::command::{Access, Call, Command, Error, Flag, Handler, Keys, Result};
-use crate::keyspace::record::{Delete, Restore, SetExpiry, SetString};
+use crate::keyspace::record::{Delete, Restore, RestoreString, SetExpiry, SetString};
 use crate::keyspace::{Entry, Tx, View, value};
 use crate::rdb::dump::{self, DumpValue};
 use crate::rdb::{self, Format, StringValue};
@@ -85,11 +85,11 @@ fn restore<'a>(tx: &mut Tx<'_>, call: &Call<'a>) -> Result<Reply<'a>> {
     }
     match value {
         DumpValue::String(StringValue::Bytes(bytes)) => {
-            tx.emit(SetString { key, value: bytes, expiry });
+            tx.emit(RestoreString(SetString { key, value: bytes, expiry }));
         }
         DumpValue::String(StringValue::Int(number)) => {
             let value = itoa::Buffer::new().format(number).as_bytes().to_vec();
-            tx.emit(SetString { key, value: &value, expiry });
+            tx.emit(RestoreString(SetString { key, value: &value, expiry }));
         }
         collection => restore_collection(tx, call, collection, expiry)?,
     }

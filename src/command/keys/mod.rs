@@ -10,8 +10,9 @@
 //! | `walk` | KEYS, SCAN, RANDOMKEY |
 //! | `dump` | DUMP, RESTORE |
 //! | `sort` | SORT, SORT_RO |
+//! | `wait` | WAIT, WAITAOF |
 //!
-//! WAIT, WAITAOF and MIGRATE come with their issues.
+//! MIGRATE comes with its issue.
 
 mod dump;
 pub(super) mod expire;
@@ -20,6 +21,7 @@ mod remove;
 mod rename;
 mod sort;
 mod ttl;
+mod wait;
 mod walk;
 
 #[cfg(test)]
@@ -55,6 +57,8 @@ pub const COMMANDS: &[Command] = &[
     dump::RESTORE,
     sort::SORT,
     sort::SORT_RO,
+    wait::WAIT,
+    wait::WAITAOF,
 ];
 
 /// What the entries have in common.

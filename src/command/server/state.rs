@@ -21,7 +21,7 @@ pub(super) const INFO: Command = Command {
         > SET a 1
         OK
         > INFO keyspace
-        "# Keyspace\r\ndb0:keys=1,expires=0\r\n"
+        "# Keyspace\r\ndb0:keys=1,expires=0,keys_with_volatile_items=0\r\n"
     "##,
     categories: &["dangerous"],
     flags: &[Flag::Loading, Flag::Stale, Flag::ShowsFacts],

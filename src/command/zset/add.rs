@@ -36,7 +36,7 @@ pub(super) const ZADD: Command = Command {
 fn zadd<'a>(tx: &mut Tx<'_>, call: &Call<'a>) -> Result<Reply<'a>> {
     let (options, first) = Options::parse(call);
     let pairs = &call.args()[first..];
-    if pairs.is_empty() || pairs.len() % 2 != 0 {
+    if pairs.is_empty() || !pairs.len().is_multiple_of(2) {
         return Err(Error::Syntax);
     }
     options.check(pairs.len() / 2)?;
@@ -73,11 +73,11 @@ pub(super) const ZINCRBY: Command = Command {
 };
 
 fn zincrby<'a>(tx: &mut Tx<'_>, call: &Call<'a>) -> Result<Reply<'a>> {
-    let by = score(call.arg(2)).ok_or_else(|| {
-        // Redis reads ZADD's options here too, and then misses a pair.
-        let is_option = ["NX", "XX", "GT", "LT", "CH", "INCR"].iter().any(|name| call.is(2, name));
-        if is_option { Error::Syntax } else { Error::NotFloat }
-    })?;
+    // To Redis it is a ZADD, whose options would stand where the increment does.
+    if Options::parse(call).1 > 2 {
+        return Err(Error::Syntax);
+    }
+    let by = score(call.arg(2)).ok_or(Error::NotFloat)?;
     add(tx, call, &[(by, call.arg(3))], Options { incr: true, ..Options::default() })
 }
 

@@ -24,6 +24,8 @@ mod random;
 mod range;
 mod remove;
 mod store;
+#[cfg(test)]
+mod tests;
 
 use super::{Command, DEFAULT, Group, Result};
 use crate::keyspace::{Key, Tx};

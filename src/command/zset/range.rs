@@ -117,7 +117,7 @@ fn cost(view: View<'_>, call: &Call<'_>, form: Form) -> u64 {
     if form.by.is_none_or(|kind| kind == Kind::Rank)
         && let (4, Some(start), Some(stop)) =
             (call.len(), number::parse_i64(call.arg(2)), number::parse_i64(call.arg(3)))
-        && start.signum() * stop.signum() >= 0
+        && (start < 0) == (stop < 0)
         && stop.saturating_sub(start) < UNCOUNTED_MAX
     {
         return stop.saturating_sub(start).saturating_add(1).max(0).cast_unsigned();

@@ -36,6 +36,8 @@ pub(super) struct Blocked {
     /// Keys that were touched and whose queues have not been looked at since, in order.
     ready: VecDeque<Place>,
     last_number: u64,
+    /// Calls that end when the log is synced so far.
+    syncs: BTreeSet<(Lsn, u64)>,
 }
 
 /// A parked call.
@@ -46,8 +48,16 @@ struct Parked {
     db: Db,
     keys: Vec<u64>,
     deadline: Option<UnixMs>,
-    null: Reply<'static>,
+    null: Null,
     ends_with_error: bool,
+}
+
+/// What a call answers for which nothing has come.
+#[derive(Debug, Clone)]
+enum Null {
+    Reply(Reply<'static>),
+    /// How safe the records up to there have become (WAITAOF).
+    Copies(Lsn),
 }
 
 /// Who waits for a key.
@@ -171,6 +181,9 @@ impl Blocked {
         if let Some(deadline) = parked.deadline {
             self.deadlines.remove(&(deadline, number));
         }
+        if let Null::Copies(lsn) = parked.null {
+            self.syncs.remove(&(lsn, number));
+        }
     }
 
     /// The first call behind the one numbered `after` in the queue of a key. If there is no such
@@ -264,7 +277,7 @@ impl Engine {
             Err(other) => other,
             Ok(()) if call.command.handler.writes() => {
                 self.touch_after_write(client, db, call, records_before);
-                Attempt::Done(self.after_write(call, db, records_before))
+                Attempt::Done(self.after_write(client, call, db, records_before))
             }
             Ok(()) => {
                 if touches {
@@ -285,16 +298,23 @@ impl Engine {
             db,
             keys: keys.iter().map(|(_, hash)| *hash).collect(),
             deadline,
-            null,
+            null: Null::Reply(null),
             ends_with_error,
         };
         let keys: Vec<_> = keys.iter().map(|(bytes, hash)| Key { bytes, hash: *hash }).collect();
-        let number = self.blocked.park(parked, &keys);
+        self.enqueue(parked, &keys);
+    }
+
+    /// Lets a call wait, and its connection with it. Returns its number.
+    fn enqueue(&mut self, parked: Parked, keys: &[Key<'_>]) -> u64 {
+        let Parked { client, command, deadline, .. } = parked;
+        let number = self.blocked.park(parked, keys);
         self.admin.clients.session(client).blocked = Some(number);
         // It counts when it ends.
-        self.count_call(client, call.command, -1);
+        self.count_call(client, command, -1);
         self.follow_touched();
         self.arm(deadline);
+        number
     }
 
     /// Collects the keys that records touch as long as somebody wants to know them.
@@ -389,12 +409,18 @@ impl Engine {
     fn give_up(&mut self, number: u64, error: Option<&Error>) {
         let Some(parked) = self.blocked.calls.remove(&number) else { return };
         let arguments: Vec<&[u8]> = parked.arguments.iter().map(Vec::as_slice).collect();
+        let call = Call::new(parked.command, &arguments);
         // That there was nothing may be the work of records that are not synced.
-        let hold = self.journal.hold_of_read(&Call::new(parked.command, &arguments), parked.db);
+        let shows_data = !parked.keys.is_empty();
+        let hold = if shows_data { self.journal.hold_of_read(&call, parked.db) } else { Lsn(0) };
         let mut out = Box::new(Out::default());
         match error {
             None => {
-                self.reply(parked.client, &parked.null, &mut out);
+                let null = match &parked.null {
+                    Null::Reply(reply) => reply.clone(),
+                    Null::Copies(written) => self.copies(*written),
+                };
+                self.reply(parked.client, &null, &mut out);
             }
             Some(error) => {
                 let reply = self.failed(parked.command, error);
@@ -440,6 +466,10 @@ impl Engine {
         }
     }
 }
+
+mod copies;
+
+pub(super) use copies::SyncBell;
 
 #[cfg(test)]
 mod tests;

@@ -1,28 +1,34 @@
 //! Requests from a fuzzer's bytes: the command table's names and syntaxes, with arguments from
 //! small domains, so that calls meet on the same keys and numbers lie where behaviour changes.
 
-use crate::command::Handler;
 use crate::command::syntax::{self, Argument, Kind};
 use crate::command::table::{self, Resolved};
+use crate::command::{Group, Handler};
 use crate::rdb::StringValue;
 use crate::rdb::dump::encode_string;
+use crate::rdb::fuzzing::framed;
 use std::sync::LazyLock;
 
 /// Decisions, drawn from bytes. When they are used up every decision is the first choice, which
 /// ends all loops.
-pub(super) struct Choices<'a>(&'a [u8]);
+pub(super) struct Choices<'a> {
+    bytes: &'a [u8],
+    /// The present command's group: collections mostly have keys of their own, or nearly all calls
+    /// would meet a value of another type.
+    group: Group,
+}
 
 impl<'a> Choices<'a> {
     pub(super) fn new(bytes: &'a [u8]) -> Self {
-        Choices(bytes)
+        Choices { bytes, group: Group::String }
     }
 
     pub(super) fn are_left(&self) -> bool {
-        !self.0.is_empty()
+        !self.bytes.is_empty()
     }
 
     pub(super) fn byte(&mut self) -> u8 {
-        self.0.split_off_first().copied().unwrap_or_default()
+        self.bytes.split_off_first().copied().unwrap_or_default()
     }
 
     /// A number below `bound`.
@@ -80,6 +86,7 @@ static COMMANDS: LazyLock<[Vec<Drawn>; 2]> = LazyLock::new(|| {
 pub(super) fn request(on_data: bool, choices: &mut Choices<'_>) -> Vec<Vec<u8>> {
     let commands = &COMMANDS[usize::from(!on_data)];
     let (command, arguments) = &commands[choices.below(commands.len())];
+    choices.group = command.group;
     let mut words: Vec<Vec<u8>> =
         command.full_name.split('|').map(|word| word.as_bytes().to_vec()).collect();
     for argument in arguments {
@@ -91,8 +98,31 @@ pub(super) fn request(on_data: bool, choices: &mut Choices<'_>) -> Vec<Vec<u8>> 
     words
 }
 
+/// The keys of a type: two of each.
+const OF_TYPE: &[&str] = &["l1", "l2", "s1", "s2", "h1", "h2", "z1", "z2", "x1", "x2"];
+
+/// The first keys of [`OF_TYPE`] that a command of a group mostly gets; none if any will do.
+fn keys_of(group: Group) -> Option<&'static [&'static str]> {
+    let first = match group {
+        Group::List => 0,
+        Group::Set => 2,
+        Group::Hash => 4,
+        Group::SortedSet | Group::Geo => 6,
+        Group::Stream => 8,
+        _ => return None,
+    };
+    OF_TYPE.get(first..first + 2)
+}
+
 /// A key of the small domain, or one of 256 that fill pages.
 pub(super) fn key(choices: &mut Choices<'_>) -> Vec<u8> {
+    match keys_of(choices.group) {
+        Some(keys) if choices.below(8) < 7 => return choices.pick(keys).into(),
+        None if choices.group == Group::Generic && choices.below(2) == 0 => {
+            return choices.pick(OF_TYPE).into();
+        }
+        _ => {}
+    }
     match choices.below(16) {
         n @ 0..=8 => vec![b'a' + n as u8 % 4],
         9 => Vec::new(),
@@ -127,6 +157,35 @@ pub(super) fn value(choices: &mut Choices<'_>) -> Vec<u8> {
 
 fn number(choices: &mut Choices<'_>) -> Vec<u8> {
     choices.pick(NUMBERS).as_bytes().to_vec()
+}
+
+/// A request that gives a collection hundreds of elements at once, so that it becomes large.
+pub(super) fn many(choices: &mut Choices<'_>) -> Vec<Vec<u8>> {
+    const ELEMENTS: u32 = 300;
+    let (name, key): (&str, &str) = choices.pick(&[
+        ("RPUSH", "l1"),
+        ("LPUSH", "l2"),
+        ("SADD", "s1"),
+        ("SADD", "s2"),
+        ("HSET", "h1"),
+        ("ZADD", "z1"),
+        ("ZADD", "z2"),
+        ("XADD", "x1"),
+    ]);
+    let (first, length) = (u32::from(choices.byte()), choices.pick(&[1, 1, 30, 600]));
+    let mut words: Vec<Vec<u8>> = vec![name.into(), key.into()];
+    if name == "XADD" {
+        words.push(b"*".to_vec());
+    }
+    for n in first..first + ELEMENTS {
+        match name {
+            "ZADD" => words.push((n / 3).to_string().into_bytes()),
+            "HSET" | "XADD" => words.push(format!("f{n}").into_bytes()),
+            _ => {}
+        }
+        words.push(format!("{n:0length$}").into_bytes());
+    }
+    words
 }
 
 /// As offsets none of them makes a string long, or is far out of range; as expiry times the last
@@ -208,6 +267,38 @@ const ENCODINGS: &[&str] =
 const DIGESTS: &[&str] =
     &["d447b1ea40e6988b", "2d06800538d394c2", "0000000000000000", "D447B1EA40E6988B", "d447b1ea"];
 
+const IDS: &[&str] = &[
+    "*",
+    "0",
+    "0-0",
+    "1-1",
+    "1-2",
+    "1-*",
+    "2-0",
+    "5-1",
+    "1700000000000-0",
+    "1700000000001-0",
+    "18446744073709551615-18446744073709551615",
+    "x",
+];
+
+const MEMBERS: &[&str] = &["a", "b", "c", "1", "2", "-7", "9999999999", "f300", "301", ""];
+
+const SCORES: &[&str] =
+    &["0", "-0", "1", "2", "1.5", "-3", "100", "inf", "-inf", "(1", "[a", "(b", "-", "+", "nan"];
+
+/// Values of types that are not strings, as RDB files have them: a list, a set, a hash, sorted sets
+/// with a score of -0, a stream with a group whose counters are as high as can be.
+const BODIES: &[&[u8]] = &[
+    b"\x01\x02\x01a\xc0\x05",
+    b"\x02\x02\x01a\x01b",
+    b"\x04\x02\x01f\x01v\x01g\xc0\x07",
+    b"\x05\x02\x01m\0\0\0\0\0\0\0\x80\x01n\0\0\0\0\0\0\xf8\x3f",
+    b"\x11\x10\x10\0\0\0\x02\0\x82ab\x03\x82-0\x03\xff",
+    b"\x13\0\0\x05\0\0\0\0\0\x81\x7f\xff\xff\xff\xff\xff\xff\xff\x01\x01g\x05\0\
+      \x81\x7f\xff\xff\xff\xff\xff\xff\xff\0\0",
+];
+
 const PATTERNS: &[&str] = &["*", "a*", "[^a]*", "?", "k:*", "k:[1-3]?", "\\*", "[", ""];
 
 fn put(argument: &Argument<'_>, choices: &mut Choices<'_>, words: &mut Vec<Vec<u8>>) {
@@ -248,7 +339,25 @@ fn named(name: &str, choices: &mut Choices<'_>) -> Vec<u8> {
         "numkeys" | "protover" => choices.pick(&["1", "2", "3", "0", "-1", "4"]).into(),
         "pattern" => choices.pick(PATTERNS).into(),
         "serialized-value" => payload(choices),
-        "type" => choices.pick(&["string", "list", "STRING", "none"]).into(),
+        "type" => choices.pick(&["string", "list", "set", "hash", "zset", "STRING"]).into(),
+        "group" => choices.pick(&["g", "h"]).into(),
+        "consumer" => choices.pick(&["c", "d"]).into(),
+        "id" | "lastid" | "last-id" | "max-deleted-id" => choices.pick(IDS).into(),
+        "start" | "end" if choices.group == Group::Stream => match choices.below(3) {
+            0 => choices.pick(&["-", "+", "(1-1", "$", ">"]).into(),
+            _ => choices.pick(IDS).into(),
+        },
+        "member" | "member1" | "member2" | "element" | "field" | "pivot"
+            if choices.below(4) > 0 =>
+        {
+            choices.pick(MEMBERS).into()
+        }
+        "score" | "min" | "max" => choices.pick(SCORES).into(),
+        "longitude" | "latitude" | "radius" | "width" | "height" => {
+            choices.pick(&["13.361389", "38.115556", "0", "15", "200", "-1", "500"]).into()
+        }
+        "numids" | "numfields" => choices.pick(&["1", "2", "3", "0"]).into(),
+        "timeout" => choices.pick(&["0", "1", "0.1", "-1"]).into(),
         "command" | "command-name" => {
             let commands = &COMMANDS[0];
             commands[choices.below(commands.len())].0.full_name.into()
@@ -262,9 +371,24 @@ fn named(name: &str, choices: &mut Choices<'_>) -> Vec<u8> {
         "index" | "index1" | "index2" | "db" | "destination-db" => {
             choices.pick(&["0", "1", "2", "15", "16", "-1", "x"]).into()
         }
+        "src" | "dst" => key(choices),
         _ if has(&["key", "source", "destination"]) => key(choices),
         _ if has(&[
-            "seconds", "time", "ttl", "crement", "offset", "start", "end", "count", "len",
+            "seconds",
+            "time",
+            "ttl",
+            "crement",
+            "offset",
+            "start",
+            "end",
+            "count",
+            "len",
+            "stop",
+            "threshold",
+            "limit",
+            "rank",
+            "entries",
+            "num-",
         ]) || has(&["cursor", "idle", "freq", "client-id", "version", "bit"]) =>
         {
             number(choices)
@@ -275,11 +399,15 @@ fn named(name: &str, choices: &mut Choices<'_>) -> Vec<u8> {
 
 /// A payload as DUMP gives them, sometimes with a wrong byte.
 fn payload(choices: &mut Choices<'_>) -> Vec<u8> {
-    let bytes = value(choices);
     let mut payload = Vec::new();
-    let integer = crate::base::number::parse_i64(&bytes);
-    let value = integer.map_or(StringValue::Bytes(&bytes), StringValue::Int);
-    encode_string(value, choices.below(2) == 0, &mut payload);
+    if choices.below(2) == 0 {
+        payload = framed(choices.pick(BODIES), 10);
+    } else {
+        let bytes = value(choices);
+        let integer = crate::base::number::parse_i64(&bytes);
+        let value = integer.map_or(StringValue::Bytes(&bytes), StringValue::Int);
+        encode_string(value, choices.below(2) == 0, &mut payload);
+    }
     if choices.one_in(8) {
         let at = choices.below(payload.len());
         payload[at] ^= choices.byte();

@@ -102,7 +102,8 @@ impl Run {
                 let requests = (0..count).map(|n| grammar::request(n % 4 != 3, choices)).collect();
                 self.round(requests);
             }
-            212..=219 => {
+            212..=215 => self.one(grammar::many(choices)),
+            216..=219 => {
                 let first = choices.byte();
                 let mut words = vec![b"MSET".to_vec()];
                 for n in 0..32u8 {

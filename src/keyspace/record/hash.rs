@@ -1,8 +1,8 @@
 //! Changes of hashes and of their fields' expiries.
 //!
 //! Redis 7.0 knows no field expiry: `HSETEX`, `HPEXPIREAT` and `HPERSIST` records, which later
-//! versions of Redis and Valkey know, are the exception that the README lists. They are only written
-//! where a field has an expiry or gets one.
+//! versions of Redis and Valkey know, are the exception that the README lists. They are only
+//! written where a field has an expiry or gets one.
 //!
 //! An expired field stays until a record removes it. No change sees a clock, so whoever emits one
 //! has looked: a change that names expired fields acts on them too.

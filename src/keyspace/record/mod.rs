@@ -11,7 +11,7 @@
 //!
 //! | file | changes | written as |
 //! |---|---|---|
-//! | `string` | [`SetString`], [`SetMany`], [`IncrBy`], [`IncrByFloat`], [`IncrEx`], [`Append`], [`SetRange`] | SET, MSET, INCRBY, APPEND, SETRANGE |
+//! | `string` | [`SetString`], [`SetMany`], [`IncrBy`], [`IncrByFloat`], [`IncrEx`], [`RestoreString`], [`Append`], [`SetRange`] | SET, MSET, INCRBY, APPEND, SETRANGE |
 //! | `generic` | [`Delete`], [`DeleteMany`], [`ExpireAt`], [`Persist`], [`Rename`], [`Move`], [`Copy`], [`Restore`] | DEL, DEL, PEXPIREAT, PERSIST, RENAME, MOVE, COPY, RESTORE |
 //! | `set` | [`AddMembers`], [`RemoveMembers`], [`MoveMember`] | SADD, SREM, SMOVE |
 //! | `zset` | [`AddScored`], [`RemoveScored`], [`RemoveRanks`] | ZADD, ZREM, ZREMRANGEBYRANK |
@@ -43,7 +43,9 @@ pub use stream::{
     Acknowledge, AddEntry, Claim, CreateConsumer, CreateGroup, DeleteConsumer, DeleteEntries,
     DestroyGroup, SeeConsumer, SetGroupId, SetStreamId, TrimStream,
 };
-pub use string::{Append, IncrBy, IncrByFloat, IncrEx, SetExpiry, SetMany, SetRange, SetString};
+pub use string::{
+    Append, IncrBy, IncrByFloat, IncrEx, RestoreString, SetExpiry, SetMany, SetRange, SetString,
+};
 pub use whole::{FlushAll, FlushDb, SwapDb};
 pub use zset::{AddScored, RemoveRanks, RemoveScored, Scored};
 

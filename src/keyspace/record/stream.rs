@@ -11,6 +11,10 @@ use crate::types::stream::{ENTRIES_READ_UNKNOWN, Group, Stream, StreamId, Trim};
 use std::io::Write as _;
 use std::sync::Arc;
 
+/// Ids that one XCLAIM or XACK names: a call may be about more of them than a command can have
+/// arguments.
+const RECORD_IDS_MAX: usize = 10_000;
+
 /// Adds an entry to a stream, and perhaps removes the oldest; a missing key counts as an empty
 /// stream. Keeps the expiry.
 #[derive(Debug, Clone, Copy)]
@@ -356,8 +360,15 @@ pub struct Claim<'a> {
     pub ids: &'a [StreamId],
     /// When they were delivered, unix ms.
     pub time: i64,
-    /// How often, up to `i64::MAX`.
+    /// How often; counted up to `i64::MAX`.
     pub count: u64,
+}
+
+impl Claim<'_> {
+    /// The count that is kept: payloads of RESTORE may come with more than records can say.
+    fn count(&self) -> u64 {
+        self.count.min(i64::MAX.cast_unsigned())
+    }
 }
 
 impl Change for Claim<'_> {
@@ -365,7 +376,7 @@ impl Change for Claim<'_> {
 
     fn apply(&self, keyspace: &mut Keyspace, db: Db) -> Effect<()> {
         edit_group(keyspace, db, self.key, self.group, |group| {
-            group.deliver(self.consumer, self.ids, self.time, self.count);
+            group.deliver(self.consumer, self.ids, self.time, self.count());
         });
         Effect::of(self.ids.len() as u64, ())
     }
@@ -375,21 +386,27 @@ impl Change for Claim<'_> {
     }
 
     fn write(&self, bytes: &mut Vec<u8>) {
-        let mut record = Record::begin(bytes, 11 + self.ids.len());
-        record.bulk(b"XCLAIM");
-        record.bulk(self.key.bytes);
-        record.bulk(self.group);
-        record.bulk(self.consumer);
-        record.bulk(b"0");
-        for id in self.ids {
-            id_argument(&mut record, *id);
+        for ids in self.ids.chunks(RECORD_IDS_MAX) {
+            let mut record = Record::begin(bytes, 11 + ids.len());
+            record.bulk(b"XCLAIM");
+            record.bulk(self.key.bytes);
+            record.bulk(self.group);
+            record.bulk(self.consumer);
+            record.bulk(b"0");
+            for id in ids {
+                id_argument(&mut record, *id);
+            }
+            record.bulk(b"TIME");
+            record.int(self.time);
+            record.bulk(b"RETRYCOUNT");
+            record.int(self.count().cast_signed());
+            record.bulk(b"FORCE");
+            record.bulk(b"JUSTID");
         }
-        record.bulk(b"TIME");
-        record.int(self.time);
-        record.bulk(b"RETRYCOUNT");
-        record.int(self.count.cast_signed());
-        record.bulk(b"FORCE");
-        record.bulk(b"JUSTID");
+    }
+
+    fn records(&self) -> usize {
+        self.ids.len().div_ceil(RECORD_IDS_MAX)
     }
 }
 
@@ -420,13 +437,19 @@ impl Change for Acknowledge<'_> {
     }
 
     fn write(&self, bytes: &mut Vec<u8>) {
-        let mut record = Record::begin(bytes, 3 + self.ids.len());
-        record.bulk(b"XACK");
-        record.bulk(self.key.bytes);
-        record.bulk(self.group);
-        for id in self.ids {
-            id_argument(&mut record, *id);
+        for ids in self.ids.chunks(RECORD_IDS_MAX) {
+            let mut record = Record::begin(bytes, 3 + ids.len());
+            record.bulk(b"XACK");
+            record.bulk(self.key.bytes);
+            record.bulk(self.group);
+            for id in ids {
+                id_argument(&mut record, *id);
+            }
         }
+    }
+
+    fn records(&self) -> usize {
+        self.ids.len().div_ceil(RECORD_IDS_MAX)
     }
 }
 

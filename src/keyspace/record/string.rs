@@ -73,6 +73,27 @@ impl Change for SetString<'_> {
     }
 }
 
+/// Sets a key to a string that RESTORE was given. On the log it is an ordinary SET; only the keyspace
+/// event is its own.
+#[derive(Debug, Clone, Copy)]
+pub struct RestoreString<'a>(pub SetString<'a>);
+
+impl Change for RestoreString<'_> {
+    type Found = ();
+
+    fn apply(&self, keyspace: &mut Keyspace, db: Db) -> Effect<()> {
+        self.0.apply(keyspace, db)
+    }
+
+    fn touched(&self, _after: &Keyspace, db: Db, see: &mut dyn FnMut(Touched<'_>)) {
+        see(Touched::Key { db, key: self.0.key, event: "restore" });
+    }
+
+    fn write(&self, bytes: &mut Vec<u8>) {
+        self.0.write(bytes);
+    }
+}
+
 /// Sets a key to the sum that INCRBYFLOAT has computed. On the log it is an ordinary SET, so that
 /// the digits do not depend on who adds; only the keyspace event is its own. So a whole sum is kept
 /// as an integer at once, which in Redis it is only after a restart or on a replica (OBJECT

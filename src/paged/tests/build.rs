@@ -89,8 +89,8 @@ fn live_on(mut twins: Twins, keys: u64, steps: u64) {
     assert!(frozen.into_walk(|_| ControlFlow::Continue(())).is_continue());
     twins.heap.drain_remote(usize::MAX);
     while !twins.heap.begin_evacuation(1) {}
-    let mut cursor = 0;
-    while !twins.table.evacuate(&mut twins.heap, &mut cursor, 10) {}
+    let mut cursor = EvacuationCursor::default();
+    while !twins.table.evacuate(&mut twins.heap, &mut cursor, &mut 10) {}
     while !twins.heap.end_evacuation(1) {}
     check(&twins.table, &twins.model);
     twins.remove_all();

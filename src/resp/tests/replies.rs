@@ -233,11 +233,7 @@ fn received(reply: &Reply<'_>, protocol: Protocol) -> OwnedReply {
             let both = pairs(list).into_iter().map(|(k, v)| OwnedReply::Array(vec![k, v]));
             OwnedReply::Array(both.collect())
         }
-        Reply::Pairs(list) if resp3 => {
-            let both = pairs(list).into_iter().map(|(k, v)| OwnedReply::Array(vec![k, v]));
-            OwnedReply::Array(both.collect())
-        }
-        Reply::Map(list) | Reply::Pairs(list) => {
+        Reply::Map(list) => {
             OwnedReply::Array(pairs(list).into_iter().flat_map(|(k, v)| [k, v]).collect())
         }
         Reply::Attribute(both) if resp3 => {

@@ -60,7 +60,8 @@ pub trait Leaf: Clone + Default + Send + Sync + 'static {
         *sep = self.sep();
     }
 
-    /// Bytes that a separator has on the heap.
+    /// Bytes that a separator has on the heap. Its clones share them: inner nodes above the lowest
+    /// have clones.
     fn sep_bytes(sep: &Self::Sep) -> usize {
         let _ = sep;
         0

@@ -120,10 +120,14 @@ impl<L: Leaf> Child<L> {
         Some(Self { count, bytes, sep, node: Node::Inner(Arc::new(inner)) })
     }
 
-    /// Heap bytes of the subtree and of its separator.
+    /// Heap bytes of the subtree and of its separator, which a leaf's own parent counts: those
+    /// above share it.
     #[inline]
     pub(super) fn footprint(&self) -> usize {
-        self.bytes + L::sep_bytes(&self.sep)
+        match &self.node {
+            Node::Leaf(_) => self.bytes + L::sep_bytes(&self.sep),
+            Node::Inner(_) => self.bytes,
+        }
     }
 
     /// Inner nodes on the way to a leaf.

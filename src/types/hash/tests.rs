@@ -179,7 +179,7 @@ fn expired_fields_are_hidden() {
     let mut hash = HashValue::new();
     for number in 0..3000u64 {
         let field = number.to_string();
-        let expiry = if number % 3 == 0 { Expiry::None } else { Expiry::At(number + 1) };
+        let expiry = if number % 3 == 0 { Expiry::None } else { Expiry::At(number) };
         hash.set_with(field.as_bytes(), b"value", expiry, &limits, &mut heap);
     }
     let view = hash.as_ref();

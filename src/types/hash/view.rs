@@ -32,10 +32,10 @@ pub struct Field<'a> {
 }
 
 impl Field<'_> {
-    /// Whether its time has come.
+    /// Whether its time has passed: at that very millisecond it is still there, like a key.
     #[inline]
     pub fn expired(&self, now_ms: u64) -> bool {
-        self.expiry.is_some_and(|expiry| expiry <= now_ms)
+        self.expiry.is_some_and(|expiry| expiry < now_ms)
     }
 }
 
@@ -62,8 +62,9 @@ impl<'a> HashRef<'a> {
     fn expired_len(self, now_ms: u64) -> usize {
         let HashRef::Table(hash) = self else { return 0 };
         let (mut cursor, mut expired) = (0, 0);
-        if hash.0.earliest_expiry() <= now_ms {
-            while !hash.0.due(now_ms, &mut cursor, DUE_PAGES, &mut |_| expired += 1) {}
+        if hash.0.earliest_expiry() < now_ms {
+            let last = now_ms - 1;
+            while !hash.0.due(last, &mut cursor, DUE_PAGES, &mut |_| expired += 1) {}
         }
         expired
     }
@@ -175,7 +176,11 @@ impl<'a> HashRef<'a> {
         rng: &mut dyn FnMut() -> u64,
     ) -> Vec<Field<'a>> {
         match self {
-            HashRef::Table(hash) if count < hash.len().saturating_sub(hash.expiring()) / 4 => {
+            // Most fields have no expiry: so a choice is rarely in vain.
+            HashRef::Table(hash)
+                if hash.expiring() <= hash.len() / 2
+                    && count < (hash.len() - hash.expiring()) / 4 =>
+            {
                 let choose = || self.random(now_ms, rng);
                 choice::distinct(count, choose, |field| field.name.to_vec())
             }
@@ -201,16 +206,17 @@ impl<'a> HashRef<'a> {
         }
     }
 
-    /// Up to about `max` fields whose time has come.
+    /// Up to about `max` fields whose time has passed.
     pub fn due(self, now_ms: u64, max: usize) -> Vec<Field<'a>> {
         let mut due = Vec::new();
         if let HashRef::Table(hash) = self
-            && hash.0.earliest_expiry() <= now_ms
+            && hash.0.earliest_expiry() < now_ms
         {
+            let last = now_ms - 1;
             let mut cursor = 0;
             // A page has at most some dozens of entries: the last one may go over `max`.
             while due.len() < max
-                && !hash.0.due(now_ms, &mut cursor, 1, &mut |entry| due.push(found(&entry)))
+                && !hash.0.due(last, &mut cursor, 1, &mut |entry| due.push(found(&entry)))
             {
             }
         }

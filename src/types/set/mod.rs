@@ -66,9 +66,9 @@ impl Set {
         size_of::<Set>() + self.0.bytes()
     }
 
-    /// Moves its pages out of sparse segments of `heap`.
-    pub fn evacuate(&mut self, heap: &mut PageHeap) {
-        super::long::evacuate(&mut self.0, heap);
+    /// Moves its pages out of sparse segments of `heap`: see [`paged::Object::evacuate`].
+    pub fn evacuate(&mut self, heap: &mut PageHeap, cursor: &mut u64, pages: &mut usize) -> bool {
+        super::long::evacuate(&mut self.0, heap, cursor, pages)
     }
 }
 

@@ -131,5 +131,5 @@ fn bytes_are_counted() {
         set.remove(format!("member:{number}").as_bytes(), &mut heap);
     }
     assert!(set.heap_bytes() < 100 && set.is_empty() && copy.len() == 10_000);
-    set.evacuate(&mut heap);
+    assert!(set.evacuate(&mut heap, &mut 0, &mut 1));
 }

@@ -139,7 +139,8 @@ impl Stream {
             self.chunks.push_back_leaf(Chunk::new(id, pairs));
         }
         self.last_id = id;
-        self.entries_added += 1;
+        // XSETID can set it to the last value, above which neither records nor files have any.
+        self.entries_added = (self.entries_added + 1).min(i64::MAX.cast_unsigned());
     }
 
     /// The entry with this id.
@@ -255,7 +256,7 @@ impl Stream {
         let (mut last, mut read) = (group.last_id, group.entries_read);
         for &id in ids {
             read = if read != ENTRIES_READ_UNKNOWN && self.counts_on(first, last) {
-                read + 1
+                read.saturating_add(1)
             } else {
                 self.entries_up_to(id).unwrap_or(ENTRIES_READ_UNKNOWN)
             };

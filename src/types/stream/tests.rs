@@ -380,3 +380,20 @@ fn memory_is_counted_and_a_clone_costs_nothing() {
     assert!(stream.heap_bytes() < 1000, "{}", stream.heap_bytes());
     assert_eq!(frozen.group(b"g").unwrap().pending_len(), 10_000);
 }
+
+#[test]
+fn counters_end_where_records_end() {
+    let limits = limits();
+    let most = i64::MAX.cast_unsigned();
+    let mut stream = Stream::new();
+    stream.set_id(id(1, 0), most, StreamId::MIN);
+    let group = Group::new(b"g", id(1, 0), i64::MAX);
+    for n in 2..4 {
+        stream.add(id(n, 0), borrowed(&[(b"f".to_vec(), b"v".to_vec())]), &limits);
+    }
+    assert_eq!(stream.entries_added(), most);
+    assert_eq!(stream.lag(&group), Some(0));
+    assert!(stream.entries_read_after(&group, &[id(2, 0), id(3, 0)]) > 0);
+    let late = Group::new(b"g", id(2, 0), i64::MAX);
+    assert_eq!(stream.entries_read_after(&late, &[id(3, 0)]), i64::MAX);
+}

@@ -7,6 +7,7 @@
 //! Ends count from the first member. Scores stand together, so that a search touches few lines.
 
 use std::cmp::Ordering;
+use std::sync::Arc;
 
 use crate::paged;
 use crate::types::allocation;
@@ -36,14 +37,17 @@ pub(super) struct Sep {
     member: SepMember,
 }
 
-/// Short members lie in the inner node itself: looking at one costs no further line.
+/// Short members lie in the inner node itself: looking at one costs no further line. Long ones are
+/// shared: a member may be of any length, and a snapshot makes writes copy inner nodes.
 #[derive(Clone, PartialEq)]
 enum SepMember {
     Short(u8, [u8; SHORT]),
-    Long(Box<[u8]>),
+    Long(Arc<[u8]>),
 }
 
 const SHORT: usize = 22;
+/// An Arc's two counters.
+const ARC_BYTES: usize = 16;
 
 impl Sep {
     fn new(score: f64, member: &[u8]) -> Self {
@@ -312,7 +316,7 @@ impl Leaf for Items {
     fn sep_bytes(sep: &Sep) -> usize {
         match &sep.member {
             SepMember::Short(..) => 0,
-            SepMember::Long(member) => allocation::size_class(member.len()),
+            SepMember::Long(member) => allocation::size_class(ARC_BYTES + member.len()),
         }
     }
 

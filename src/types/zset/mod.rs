@@ -6,8 +6,9 @@
 //! ```
 //!
 //! Both are counted copy-on-write trees, so a clone is O(1). A member's bytes live once, in the
-//! tree. Scores are compared as numbers, so 0 and -0 are equal, but each is kept as it was first
-//! given. NaN is never stored.
+//! tree. NaN is never stored, and -0 is stored as 0: the small form has no other zero, and when a
+//! set becomes large depends on settings, which must not show in its content. (Valkey's large form
+//! keeps the sign.)
 
 mod index;
 mod leaf;
@@ -63,6 +64,12 @@ fn order(left: (f64, &[u8]), right: (f64, &[u8])) -> Ordering {
     left.0.partial_cmp(&right.0).unwrap_or(Ordering::Equal).then_with(|| left.1.cmp(right.1))
 }
 
+/// The same score, never with the sign of a negative zero.
+#[inline]
+fn unsigned_zero(score: f64) -> f64 {
+    score + 0.0
+}
+
 impl Zset {
     /// An empty set. Allocates nothing.
     pub fn new() -> Self {
@@ -72,8 +79,11 @@ impl Zset {
     /// A set of these, quickest if they come in order or in reverse. `None` if a member comes twice
     /// or a score is NaN.
     pub fn build<M: AsRef<[u8]>>(mut items: Vec<(f64, M)>) -> Option<Self> {
-        if items.iter().any(|item| item.0.is_nan()) {
-            return None;
+        for (score, _) in &mut items {
+            if score.is_nan() {
+                return None;
+            }
+            *score = unsigned_zero(*score);
         }
         // The standard library's sort finds runs in either direction in one pass.
         items.sort_by(|a, b| order((a.0, a.1.as_ref()), (b.0, b.1.as_ref())));
@@ -139,6 +149,7 @@ impl Zset {
     /// If the score is NaN.
     pub fn insert(&mut self, member: &[u8], score: f64) -> Inserted {
         assert!(!score.is_nan(), "a score that has no place in the order");
+        let score = unsigned_zero(score);
         let hash = index::hash(member);
         match self.find(hash, member) {
             None => {

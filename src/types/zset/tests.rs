@@ -97,7 +97,7 @@ fn insert(set: &mut Zset, twin: &mut Twin, member: Vec<u8>, score: f64) {
     };
     assert_eq!(set.insert(&member, score), expected);
     if expected != Inserted::Same {
-        twin.0.insert(member, score);
+        twin.0.insert(member, unsigned_zero(score));
     }
 }
 
@@ -360,15 +360,21 @@ fn turns_large_as_in_valkey() {
 }
 
 #[test]
-fn negative_zero_is_kept_by_large_sets_only() {
+fn no_form_has_a_negative_zero() {
     let limits = Limits::default();
+    let zero = |value: &ZsetValue, member: &[u8]| {
+        assert_eq!(value.as_ref().score(member).map(f64::to_bits), Some(0));
+    };
     let mut value = ZsetValue::new();
     value.insert(b"a", -0.0, &limits);
-    assert_eq!(value.as_ref().score(b"a").map(f64::to_bits), Some(0));
+    zero(&value, b"a");
     value.prepare(1000, 0, &limits);
     value.insert(b"b", -0.0, &limits);
-    assert_eq!(value.insert(b"b", 0.0, &limits), Inserted::Same);
-    assert_eq!(value.as_ref().score(b"b").map(f64::to_bits), Some((-0.0f64).to_bits()));
+    zero(&value, b"b");
+    for length in [1, 1000] {
+        let items = vec![(-0.0, vec![b'm'; length])];
+        zero(&ZsetValue::build(items, &limits).unwrap(), &vec![b'm'; length]);
+    }
 }
 
 #[test]

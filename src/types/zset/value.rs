@@ -6,7 +6,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::{Cut, Inserted, Zset, ZsetRef};
+use super::{Cut, Inserted, Zset, ZsetRef, unsigned_zero};
 use crate::types::Limits;
 use crate::types::packed::{Element, Packed};
 
@@ -52,7 +52,7 @@ impl ZsetValue {
         }
         let mut packed = Packed::new();
         for (member, score) in set.range(0..set.len()) {
-            packed.push_scored(unsigned_zero(score), Element::Bytes(member));
+            packed.push_scored(score, Element::Bytes(member));
         }
         Some(Self::Packed(packed))
     }
@@ -95,9 +95,16 @@ impl ZsetValue {
     pub fn insert(&mut self, member: &[u8], score: f64, limits: &Limits) -> Inserted {
         assert!(!score.is_nan(), "a score that has no place in the order");
         let packed = match self {
-            // A shared set is not copied for nothing.
-            Self::Tree(set) if set.score(member) == Some(score) => return Inserted::Same,
-            Self::Tree(set) => return Arc::make_mut(set).insert(member, score),
+            Self::Tree(set) => {
+                if let Some(set) = Arc::get_mut(set) {
+                    return set.insert(member, score);
+                }
+                // A shared set is not copied for nothing.
+                if set.score(member) == Some(score) {
+                    return Inserted::Same;
+                }
+                return Arc::make_mut(set).insert(member, score);
+            }
             Self::Packed(packed) => packed,
         };
         let score = unsigned_zero(score);
@@ -126,6 +133,9 @@ impl ZsetValue {
         match self {
             Self::Packed(packed) => packed.remove_scored(member),
             Self::Tree(set) => {
+                if let Some(set) = Arc::get_mut(set) {
+                    return set.remove(member);
+                }
                 // A shared set is not copied for nothing.
                 set.score(member)?;
                 Arc::make_mut(set).remove(member)
@@ -164,9 +174,4 @@ impl ZsetValue {
             Self::Packed(_) => unreachable!("a set that was just made large"),
         }
     }
-}
-
-/// A small set stores scores as integers where it can, which has no negative zero: as in Valkey.
-fn unsigned_zero(score: f64) -> f64 {
-    score + 0.0
 }
