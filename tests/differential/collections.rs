@@ -98,6 +98,7 @@ impl Domain {
             }
             (_, "min" | "max") => self.score_bound(name == "max"),
             (_, "start" | "stop") => self.index(),
+            (_, "weight") if self.plain_scores => self.text(&["0", "1", "-1", "2", "inf", "x"]),
             (_, "score" | "increment" | "weight") => self.score(),
             (_, "member") => self.member(),
             (_, "limit") => self.text(&["0", "1", "2", "5", "100", "-1", "x"]),
@@ -156,7 +157,11 @@ impl Domain {
                 4 => self.odd_bound(),
                 _ => self.id(),
             },
-            (_, "group") => self.text(&["g1", "g1", "g1", "g1", "g1", "g2", "g2", "g2", "g3"]),
+            (_, "group") => match self.rng.below(10) {
+                0..6 => b"group1".to_vec(),
+                6..9 => b"group2".to_vec(),
+                _ => b"group3".to_vec(),
+            },
             (_, "consumer") => self.text(&["alice", "alice", "bob", "carol", ""]),
             (_, "threshold") => match self.rng.below(10) {
                 0..7 => self.text(&["0", "1", "5", "10", "20", "50", "100", "110", "-1", "x"]),
@@ -256,6 +261,8 @@ impl Domain {
     /// A score or weight.
     pub fn score(&mut self) -> Vec<u8> {
         match self.rng.below(40) {
+            // Redis 7.0 prints 17 digits, which nobody else does, and reads more.
+            33.. if self.plain_scores => self.text(&["-0", "3", "1000000", "nan", "x", "", " 1"]),
             0..10 => b"0".to_vec(),
             10..24 => (self.rng.below(25) as i64 - 5).to_string().into_bytes(),
             24..31 => (self.rng.below(80) as f64 / 4.0 - 5.0).to_string().into_bytes(),

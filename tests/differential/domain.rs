@@ -19,6 +19,8 @@ pub struct Domain {
     /// looks at it, and counts it in DBSIZE and DEBUG DIGEST until then; Valkey, except for
     /// MSETEX, and we do not store it.
     pub sets_past: bool,
+    /// Whether scores are only such as all servers print alike.
+    pub plain_scores: bool,
     /// The pool of the request in hand.
     pub pool: Pool,
     /// The key that was drawn last.
@@ -37,6 +39,7 @@ impl Domain {
             rng,
             payloads: Vec::new(),
             sets_past: true,
+            plain_scores: false,
             pool: Pool::String,
             last_key: Vec::new(),
             collections: Collections::default(),

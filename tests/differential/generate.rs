@@ -91,8 +91,8 @@ impl<'g> Generator<'g> {
         } else if (error.starts_with(b"NOGROUP") || error.starts_with(b"ERR The XGROUP"))
             && self.grammar.has("xgroup|create")
         {
-            let groups = request.words.iter().find(|word| matches!(word.as_slice(), b"g1" | b"g2"));
-            let group = groups.cloned().unwrap_or_else(|| b"g1".to_vec());
+            let groups = request.words.iter().find(|word| matches!(word.as_slice(), b"group1" | b"group2"));
+            let group = groups.cloned().unwrap_or_else(|| b"group1".to_vec());
             for key in keys.cloned().collect::<Vec<_>>() {
                 let arguments: &[&[u8]] = &[&key, &group, b"0", b"MKSTREAM"];
                 self.repairs.push_back(self.plain("xgroup|create", arguments, Compare::Equal));
@@ -299,6 +299,12 @@ impl<'g> Generator<'g> {
             }
             "georadius" | "georadiusbymember" if has(words, "ANY") => {
                 store_away(words, &["STORE", "STOREDIST"])
+            }
+            "georadius" | "georadiusbymember" if self.domain.plain_scores => {
+                store_away(words, &["STOREDIST"]);
+            }
+            "geosearchstore" if self.domain.plain_scores && words.len() > 2 => {
+                words[1] = THROWAWAY.to_vec();
             }
             "sort" if has(words, "BY") => store_away(words, &["STORE"]),
             _ => {}

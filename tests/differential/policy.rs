@@ -215,8 +215,12 @@ pub const DIVERGENCES: &[Divergence] = &[
     Divergence {
         peer: Kind::Redis,
         is: |case| {
-            case.name == "scan"
-                && case.words.get(1).is_some_and(|cursor| matches!(cursor.as_slice(), b"" | b"-1"))
+            let at = match case.name {
+                "scan" => 1,
+                "hscan" | "sscan" | "zscan" => 2,
+                _ => return false,
+            };
+            case.words.get(at).is_some_and(|cursor| matches!(cursor.as_slice(), b"" | b"-1"))
         },
         reason: "Redis 7.0 takes an empty or negative cursor; to Valkey 9.1 and us it is invalid",
     },
@@ -225,7 +229,8 @@ pub const DIVERGENCES: &[Divergence] = &[
         is: |case| {
             let name = case.name;
             is_error(case.theirs, b"ERR wrong number of arguments for")
-                && (name == "cluster|replicate" || name.starts_with("command|getkeys"))
+                && (matches!(name, "cluster|replicate" | "zrank" | "zrevrank")
+                    || name.starts_with("command|getkeys"))
         },
         reason: "Redis 7.0 has another arity",
     },
@@ -235,6 +240,41 @@ pub const DIVERGENCES: &[Divergence] = &[
         reason: "Redis 7.0 looks at HELLO's password before its name; Valkey 9.1 and we after",
     },
     Divergence { peer: Kind::Valkey, is: is_inactive, reason: INACTIVE },
+    Divergence {
+        peer: Kind::Redis,
+        is: |case| matches!(case.name, "xread" | "xreadgroup") && any(case.ours) && any(case.theirs),
+        reason: "Redis 7.0 words errors about unbalanced streams and the id + otherwise",
+    },
+    Divergence {
+        peer: Kind::Redis,
+        is: |case| {
+            matches!(case.name, "xinfo|groups" | "xinfo|consumers" | "xinfo|stream")
+                || matches!(case.name, "xgroup|createconsumer" | "xgroup|delconsumer")
+                || case.name == "xpending"
+        },
+        reason: "Redis 7.0 makes a consumer only when XCLAIM or XAUTOCLAIM gives it something, and \
+                 does not know when it was active",
+    },
+    Divergence {
+        peer: Kind::Redis,
+        is: |case| case.name.starts_with("geo") && any(case.ours) && any(case.theirs),
+        reason: "Redis 7.0 words errors of geo commands otherwise, and checks in another order",
+    },
+    Divergence {
+        peer: Kind::Redis,
+        is: |case| case.name == "lpos" && any(case.ours),
+        reason: "Redis 7.0 takes the smallest integer as LPOS' rank, and overflows",
+    },
+    Divergence {
+        peer: Kind::Redis,
+        is: |case| {
+            let is = |reply: &OwnedReply, name: &[u8]| matches!(reply, OwnedReply::Bulk(b) if b == name);
+            case.name == "object|encoding"
+                && is(case.ours, b"listpack")
+                && (is(case.theirs, b"quicklist") || is(case.theirs, b"hashtable"))
+        },
+        reason: "Redis 7.0 has no listpacks of whole lists and sets",
+    },
     Divergence { peer: Kind::Redis, is: is_idle, reason: IDLE },
     Divergence { peer: Kind::Valkey, is: is_idle, reason: IDLE },
     Divergence {

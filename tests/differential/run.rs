@@ -79,7 +79,8 @@ impl<'g> Run<'g> {
     /// A run that has sent nothing yet.
     pub fn new(grammar: &'g Grammar, ours: Peer, theirs: Peer, seed: u64, often: u64) -> Run<'g> {
         let mut generator = Generator::new(grammar, seed, often);
-        generator.domain.sets_past = theirs.kind != super::Kind::Redis;
+        let is_old = theirs.kind == super::Kind::Redis;
+        (generator.domain.sets_past, generator.domain.plain_scores) = (!is_old, is_old);
         Run {
             grammar,
             generator,

@@ -37,12 +37,18 @@ const CREATE: Command = Command {
     ..STREAM
 };
 
+/// `XGROUP CREATE key group id MKSTREAM ENTRIESREAD n`: options given twice are too many.
+const CREATE_WORDS_MAX: usize = 8;
+
 fn create<'a>(tx: &mut Tx<'_>, call: &Call<'a>) -> Result<Reply<'a>> {
     let options = Options::parse(call, true)?;
     let (key, group) = (call.key(2), call.arg(3));
     let stream = tx.view().stream(key)?;
     if stream.is_none() && !options.make_stream {
         return Err(NO_STREAM);
+    }
+    if call.len() > CREATE_WORDS_MAX {
+        return Err(subcommand_syntax(call));
     }
     let last_id = match call.arg(4) {
         b"$" => stream.map_or(StreamId::MIN, Stream::last_id),
@@ -74,10 +80,16 @@ const SETID: Command = Command {
     ..STREAM
 };
 
+/// `XGROUP SETID key group id ENTRIESREAD n`.
+const SETID_WORDS_MAX: usize = 7;
+
 fn setid<'a>(tx: &mut Tx<'_>, call: &Call<'a>) -> Result<Reply<'a>> {
     let options = Options::parse(call, false)?;
     let (key, group) = (call.key(2), call.arg(3));
     let stream = stream_with_group(tx, key, group)?;
+    if call.len() > SETID_WORDS_MAX {
+        return Err(subcommand_syntax(call));
+    }
     let last_id = match call.arg(4) {
         b"$" => stream.last_id(),
         text => ids::with_ends(text, 0)?,
