@@ -337,11 +337,12 @@ impl<'g> Generator<'g> {
             times += 1;
         }
         match argument.kind {
-            Kind::Value("id" | "weight") if draft.keys > 0 && argument.multiple => {
-                if !self.domain.percent(3) {
-                    times = draft.keys;
-                }
+            Kind::Value("id" | "weight")
+                if draft.keys > 0 && argument.multiple && !self.domain.percent(3) =>
+            {
+                times = draft.keys;
             }
+            Kind::Value("id" | "weight") if draft.keys > 0 => {}
             Kind::Value("key") if argument.multiple => draft.keys = times,
             _ if argument.multiple && self.domain.has_run() => {
                 times = 20 + self.domain.rng.index(600);

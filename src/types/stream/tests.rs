@@ -335,7 +335,8 @@ proptest! {
 fn chunks_are_what_redis_writes() {
     // From DUMP of Redis 7.0.15 after XADD 1-1 f v g 5, XADD 1-2 f w g 6, XADD 2-0 h x, XDEL 1-2.
     let mut stream = Stream::new();
-    let entries: [(StreamId, &[(&[u8], &[u8])]); 3] = [
+    type Pairs<'a> = &'a [(&'a [u8], &'a [u8])];
+    let entries: [(StreamId, Pairs<'_>); 3] = [
         (id(1, 1), &[(b"f", b"v"), (b"g", b"5")]),
         (id(1, 2), &[(b"f", b"w"), (b"g", b"6")]),
         (id(2, 0), &[(b"h", b"x")]),
