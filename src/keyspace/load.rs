@@ -20,6 +20,8 @@ pub struct Gathered {
     len: usize,
     /// Collections, which may need the page heap.
     collections: Vec<Pending>,
+    /// Bytes of those that are lists of items yet.
+    loose_bytes: usize,
 }
 
 /// A collection on its way.
@@ -42,9 +44,10 @@ impl Gathered {
         self.len == 0
     }
 
-    /// Bytes of keys and values that are not objects.
+    /// Bytes of keys, of values that are not objects, and of collections that are to be put
+    /// together yet: those take several times what they will.
     pub fn bytes(&self) -> usize {
-        self.batches.iter().map(|(_, batch)| batch.bytes()).sum()
+        self.batches.iter().map(|(_, batch)| batch.bytes()).sum::<usize>() + self.loose_bytes
     }
 
     /// Adds a string; `expiry` is unix time in ms, `clock` the access clock.
@@ -75,6 +78,7 @@ impl Gathered {
         clock: Option<u32>,
     ) {
         self.len += 1;
+        self.loose_bytes += value.loose_bytes();
         self.collections.push(Pending { db, key: key.to_vec(), value, expiry, clock });
     }
 
@@ -166,6 +170,7 @@ impl<'a> Loader<'a> {
         }
         gathered.batches.truncate(1);
         gathered.len = 0;
+        gathered.loose_bytes = 0;
     }
 
     fn put_batch(&mut self, db: Db, batch: &mut Batch<Object>) {

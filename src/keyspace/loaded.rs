@@ -45,6 +45,22 @@ pub struct LoadedField {
 }
 
 impl Loaded {
+    /// Bytes it takes while it is a list of items.
+    pub(in crate::keyspace) fn loose_bytes(&self) -> usize {
+        /// An item's vector, and what its block wastes.
+        const ITEM_BYTES: usize = 32;
+        match self {
+            Loaded::Members(members) => {
+                members.iter().map(|member| ITEM_BYTES + member.len()).sum()
+            }
+            Loaded::Fields(fields) => {
+                let each = |one: &LoadedField| 2 * ITEM_BYTES + one.field.len() + one.value.len();
+                fields.iter().map(each).sum()
+            }
+            _ => 0,
+        }
+    }
+
     /// In the form in which it is stored.
     pub(in crate::keyspace) fn into_parts(self, context: &mut EditContext<'_>) -> Parts {
         match self {
