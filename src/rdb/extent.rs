@@ -7,7 +7,7 @@
 
 use super::cursor::Cursor;
 use super::error::Fault;
-use super::opcodes as op;
+use super::opcodes::{self as op, Flavor};
 use super::string::Encoded;
 use super::{length, module};
 
@@ -30,7 +30,7 @@ enum Part {
 use Part::{Bytes, Length, Module, Repeat, ScoreText, String};
 
 /// The parts of a value of a type; none for types that are not decoded.
-fn parts(number: u8) -> Option<&'static [Part]> {
+fn parts(number: u8, flavor: Flavor) -> Option<&'static [Part]> {
     const BLOB: &[Part] = &[String];
     const STREAM: &[Part] = &[
         Repeat(&[String, String]),
@@ -80,9 +80,13 @@ fn parts(number: u8) -> Option<&'static [Part]> {
         op::TYPE_ZSET_2 => &[Repeat(&[String, Bytes(8)])],
         op::TYPE_HASH => &[Repeat(&[String, String])],
         op::TYPE_LIST_QUICKLIST_2 => &[Repeat(&[Length, String])],
-        op::TYPE_HASH_2_OR_METADATA_PRE_GA => &[Repeat(&[String, String, Bytes(8)])],
-        op::TYPE_HASH_METADATA => &[Bytes(8), Repeat(&[Length, String, String])],
-        op::TYPE_HASH_LISTPACK_EX => &[Bytes(8), String],
+        op::TYPE_HASH_2_OR_METADATA_PRE_GA if flavor == Flavor::Valkey => {
+            &[Repeat(&[String, String, Bytes(8)])]
+        }
+        op::TYPE_HASH_METADATA if flavor == Flavor::Redis => {
+            &[Bytes(8), Repeat(&[Length, String, String])]
+        }
+        op::TYPE_HASH_LISTPACK_EX if flavor == Flavor::Redis => &[Bytes(8), String],
         op::TYPE_STREAM => STREAM,
         op::TYPE_STREAM_2 => STREAM_2,
         op::TYPE_STREAM_3 => STREAM_3,
@@ -111,9 +115,9 @@ struct Loop {
 impl Extent {
     /// The extent of the step that `bytes` begin with, if it is a key and its value. None too if
     /// its type is not known, or the key itself has not arrived: then decoding is tried as before.
-    pub(super) fn of(bytes: &[u8]) -> Option<Extent> {
+    pub(super) fn of(bytes: &[u8], flavor: Flavor) -> Option<Extent> {
         let (number, rest) = bytes.split_first()?;
-        let parts = parts(*number)?;
+        let parts = parts(*number, flavor)?;
         let mut cursor = Cursor::new(rest, 0);
         Encoded::read(&mut cursor).ok()?;
         let under_way = vec![Loop { parts, index: 0, times: 1 }];

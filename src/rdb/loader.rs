@@ -81,7 +81,8 @@ impl Loader {
             return Ok(Fed::More);
         }
         // A long value is walked over piece by piece, and decoded when it is complete.
-        self.extent = self.extent.take().or_else(|| Extent::of(&self.kept));
+        let flavor = self.state.flavor();
+        self.extent = self.extent.take().or_else(|| Extent::of(&self.kept, flavor?));
         if let Some(extent) = &mut self.extent {
             self.missing = extent.walk(&self.kept);
             if self.missing > 0 {

@@ -269,6 +269,11 @@ impl State {
         }
     }
 
+    /// Whose numbering the file follows, once that is known.
+    pub(super) fn flavor(&self) -> Option<Flavor> {
+        self.version.map(|version| version.flavor)
+    }
+
     /// Takes steps until the file or the bytes end. `bytes` begin at `base` in the file.
     pub(super) fn run(
         &mut self,

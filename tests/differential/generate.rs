@@ -91,7 +91,8 @@ impl<'g> Generator<'g> {
         } else if (error.starts_with(b"NOGROUP") || error.starts_with(b"ERR The XGROUP"))
             && self.grammar.has("xgroup|create")
         {
-            let groups = request.words.iter().find(|word| matches!(word.as_slice(), b"group1" | b"group2"));
+            let groups =
+                request.words.iter().find(|word| matches!(word.as_slice(), b"group1" | b"group2"));
             let group = groups.cloned().unwrap_or_else(|| b"group1".to_vec());
             for key in keys.cloned().collect::<Vec<_>>() {
                 let arguments: &[&[u8]] = &[&key, &group, b"0", b"MKSTREAM"];
