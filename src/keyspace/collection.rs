@@ -208,13 +208,8 @@ impl Collection for ZsetValue {
     }
 }
 
-/// Where a value to be edited was found.
-enum Found {
-    Nothing,
-    /// In its page; its bytes are in the keyspace's scratch.
-    Inline(u8),
-    OutOfLine,
-}
+/// Why an edit finds a value of its type, for the reader of a panic.
+const OF_THE_TYPE: &str = "the command has checked the value's type";
 
 /// What an edit means for the index of hashes with expiring fields.
 enum Volatile {
@@ -247,26 +242,38 @@ impl Keyspace {
         key: Key<'_>,
         edit: impl FnOnce(&mut C, &mut EditContext<'_>) -> R,
     ) -> R {
-        const OF_THE_TYPE: &str = "the command has checked the value's type";
         let limits = self.limits;
-        let found = match self.databases[db.index()].get(key.hash, key.bytes) {
-            None => Found::Nothing,
-            Some(entry) => match entry.value {
-                Value::Bytes { kind, bytes } => {
-                    self.scratch.clear();
-                    self.scratch.extend_from_slice(bytes);
-                    Found::Inline(kind)
+        let table = &mut self.databases[db.index()];
+        let mut edit = Some(edit);
+        let edited =
+            table.edit_object(&mut self.heap, key.hash, key.bytes, self.clock, |object, heap| {
+                let edit = edit.take().expect("a call edits once");
+                let had_expiring = object.has_expiring_fields();
+                let mut context = EditContext::new(heap, limits);
+                let (result, vanishes) = edit_object(object, edit, &mut context);
+                (result, vanishes, Volatile::after(object, had_expiring, &context))
+            });
+        let mut value = match edited {
+            Ok((result, vanishes, fields)) => {
+                match fields {
+                    Volatile::Same => {}
+                    Volatile::Lower(at) => self.lower_fields(db, key, at),
+                    Volatile::Forget => self.forget_fields(db, key),
                 }
-                Value::Object(_) | Value::Int(_) => Found::OutOfLine,
-            },
-        };
-        let mut value = match found {
-            Found::Nothing => C::empty(),
-            Found::Inline(kind) => {
+                if vanishes {
+                    self.delete(db, key);
+                }
+                return result;
+            }
+            Err(None) => C::empty(),
+            Err(Some(Value::Bytes { kind, bytes })) => {
+                self.scratch.clear();
+                self.scratch.extend_from_slice(bytes);
                 C::small(kind, std::mem::take(&mut self.scratch)).expect(OF_THE_TYPE)
             }
-            Found::OutOfLine => return self.edit_object(db, key, edit),
+            Err(Some(Value::Int(_) | Value::Object(_))) => unreachable!("{OF_THE_TYPE}"),
         };
+        let edit = edit.take().expect("only an object was edited");
         let result = edit(&mut value, &mut EditContext::new(&mut self.heap, limits));
         if value.vanishes() {
             self.delete(db, key);
@@ -283,49 +290,30 @@ impl Keyspace {
         }
         result
     }
+}
 
-    /// Edits a collection that lies outside its page, where it lies.
-    fn edit_object<C: Collection, R>(
-        &mut self,
-        db: Db,
-        key: Key<'_>,
-        edit: impl FnOnce(&mut C, &mut EditContext<'_>) -> R,
-    ) -> R {
-        const OF_THE_TYPE: &str = "the command has checked the value's type";
-        let limits = self.limits;
-        let table = &mut self.databases[db.index()];
-        let done = table.modify_object(&mut self.heap, key.hash, key.bytes, |object, heap| {
-            let had_expiring = object.has_expiring_fields();
-            let mut context = EditContext::new(heap, limits);
-            if let Object::Packed(packed) = object {
-                let packed = Arc::make_mut(packed);
-                let bytes = std::mem::take(&mut packed.bytes);
-                let mut value = C::small(packed.kind, bytes).expect(OF_THE_TYPE);
-                let result = edit(&mut value, &mut context);
-                let vanishes = value.vanishes();
-                match value.into_parts() {
-                    Parts::Small(kind, bytes) => *packed = PackedObject::new(kind, bytes),
-                    Parts::Large(large) => *object = large,
-                }
-                return (result, vanishes, Volatile::after(object, had_expiring, &context));
-            }
-            let mut value = C::large(std::mem::replace(object, Object::Away)).expect(OF_THE_TYPE);
-            let result = edit(&mut value, &mut context);
-            let vanishes = value.vanishes();
-            *object = value.into_parts().into_object();
-            (result, vanishes, Volatile::after(object, had_expiring, &context))
-        });
-        let (result, vanishes, fields) = done.expect(OF_THE_TYPE);
-        match fields {
-            Volatile::Same => {}
-            Volatile::Lower(at) => self.lower_fields(db, key, at),
-            Volatile::Forget => self.forget_fields(db, key),
+/// Edits a collection that lies outside its page, where it lies; answers also whether its key goes.
+#[inline]
+fn edit_object<C: Collection, R>(
+    object: &mut Object,
+    edit: impl FnOnce(&mut C, &mut EditContext<'_>) -> R,
+    context: &mut EditContext<'_>,
+) -> (R, bool) {
+    if let Object::Packed(packed) = object {
+        let packed = Arc::make_mut(packed);
+        let bytes = std::mem::take(&mut packed.bytes);
+        let mut value = C::small(packed.kind, bytes).expect(OF_THE_TYPE);
+        let result = edit(&mut value, context);
+        let vanishes = value.vanishes();
+        match value.into_parts() {
+            Parts::Small(kind, bytes) => *packed = PackedObject::new(kind, bytes),
+            Parts::Large(large) => *object = large,
         }
-        if vanishes {
-            self.delete(db, key);
-        } else {
-            self.touch(db, key);
-        }
-        result
+        return (result, vanishes);
     }
+    let mut value = C::large(std::mem::replace(object, Object::Away)).expect(OF_THE_TYPE);
+    let result = edit(&mut value, context);
+    let vanishes = value.vanishes();
+    *object = value.into_parts().into_object();
+    (result, vanishes)
 }

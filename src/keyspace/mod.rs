@@ -433,6 +433,13 @@ impl<'a> View<'a> {
     /// The entry under `key`, unless it has expired; then a note is left for whoever may remove it.
     #[inline]
     pub fn entry(&self, key: Key<'_>) -> Option<Entry<'a>> {
+        self.look(key)
+    }
+
+    /// [`Self::entry`], for those below who only pass a small part of it on: an entry is large to
+    /// hand from function to function.
+    #[inline(always)]
+    fn look(&self, key: Key<'_>) -> Option<Entry<'a>> {
         let found = self.keyspace.table(self.db).get(key.hash, key.bytes);
         let live = match found {
             Some(entry) if self.has_expired(entry.expiry) => {
@@ -452,7 +459,7 @@ impl<'a> View<'a> {
     /// The string under `key`.
     #[inline]
     pub fn string(&self, key: Key<'_>) -> Result<Option<StringRef<'a>>, WrongType> {
-        match self.entry(key) {
+        match self.look(key) {
             None => Ok(None),
             Some(entry) => entry.string().map(Some).ok_or(WrongType),
         }
@@ -461,7 +468,7 @@ impl<'a> View<'a> {
     /// The list under `key`.
     #[inline]
     pub fn list(&self, key: Key<'_>) -> Result<Option<ListRef<'a>>, WrongType> {
-        match self.entry(key) {
+        match self.look(key) {
             None => Ok(None),
             Some(entry) => entry.list().map(Some).ok_or(WrongType),
         }
@@ -470,7 +477,7 @@ impl<'a> View<'a> {
     /// The set under `key`.
     #[inline]
     pub fn set(&self, key: Key<'_>) -> Result<Option<SetRef<'a>>, WrongType> {
-        match self.entry(key) {
+        match self.look(key) {
             None => Ok(None),
             Some(entry) => entry.set().map(Some).ok_or(WrongType),
         }
@@ -479,7 +486,7 @@ impl<'a> View<'a> {
     /// The sorted set under `key`.
     #[inline]
     pub fn zset(&self, key: Key<'_>) -> Result<Option<ZsetRef<'a>>, WrongType> {
-        match self.entry(key) {
+        match self.look(key) {
             None => Ok(None),
             Some(entry) => entry.zset().map(Some).ok_or(WrongType),
         }
@@ -489,7 +496,7 @@ impl<'a> View<'a> {
     /// instant, [`Self::now`].
     #[inline]
     pub fn hash(&self, key: Key<'_>) -> Result<Option<HashRef<'a>>, WrongType> {
-        match self.entry(key) {
+        match self.look(key) {
             None => Ok(None),
             Some(entry) => entry.hash().map(Some).ok_or(WrongType),
         }
@@ -497,7 +504,7 @@ impl<'a> View<'a> {
 
     /// The stream under `key`.
     pub fn stream(&self, key: Key<'_>) -> Result<Option<&'a Stream>, WrongType> {
-        match self.entry(key) {
+        match self.look(key) {
             None => Ok(None),
             Some(entry) => entry.stream().map(|stream| Some(&**stream)).ok_or(WrongType),
         }

@@ -74,6 +74,7 @@ pub use evacuate::EvacuationCursor;
 pub use frozen::Frozen;
 pub use hash::{fix_hash_seed, hash};
 pub use heap::PageHeap;
+pub use ptr::{Shared, shared_bytes};
 pub use table::Table;
 
 /// Values of bytes up to this length are stored in the page; longer ones must come as objects.

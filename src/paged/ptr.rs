@@ -188,8 +188,9 @@ impl<O> Drop for PagePtr<O> {
     }
 }
 
-/// A counted pointer without weak references.
-pub(super) struct Shared<T>(NonNull<Counted<T>>, PhantomData<Counted<T>>);
+/// A counted pointer without weak references: an `Arc` that tells without a locked instruction
+/// whether it is alone.
+pub struct Shared<T>(NonNull<Counted<T>>, PhantomData<Counted<T>>);
 
 struct Counted<T> {
     count: AtomicUsize,
@@ -197,7 +198,7 @@ struct Counted<T> {
 }
 
 /// Bytes that a `Shared<T>` takes besides what the value points to.
-pub(super) const fn shared_bytes<T>() -> usize {
+pub const fn shared_bytes<T>() -> usize {
     size_of::<Counted<T>>()
 }
 
@@ -208,14 +209,14 @@ unsafe impl<T: Send + Sync> Sync for Shared<T> {}
 
 impl<T> Shared<T> {
     /// Puts a value behind a counted pointer.
-    pub(super) fn new(value: T) -> Self {
+    pub fn new(value: T) -> Self {
         let counted = Box::new(Counted { count: AtomicUsize::new(1), value });
         Self(NonNull::from(Box::leak(counted)), PhantomData)
     }
 
     /// The value for writing, if nobody shares it.
     #[inline(always)]
-    pub(super) fn get_mut(&mut self) -> Option<&mut T> {
+    pub fn get_mut(&mut self) -> Option<&mut T> {
         // SAFETY: alive, since counted. At count one the only pointer is borrowed mutably here.
         unsafe {
             if self.0.as_ref().count.load(Ordering::Acquire) != 1 {
@@ -229,13 +230,23 @@ impl<T> Shared<T> {
 impl<T: Clone> Shared<T> {
     /// The value for writing: this one if nobody shares it, else a copy that takes its place.
     #[inline(always)]
-    pub(super) fn make_mut(&mut self) -> &mut T {
+    pub fn make_mut(&mut self) -> &mut T {
         // SAFETY: alive, since counted.
         if unsafe { self.0.as_ref().count.load(Ordering::Acquire) } != 1 {
             *self = Self::new(T::clone(self));
         }
         // SAFETY: count one, and the only pointer is borrowed mutably.
         unsafe { &mut self.0.as_mut().value }
+    }
+
+    /// The value: moved out if nobody shares it, else a copy.
+    pub fn unwrap_or_clone(mut self) -> T {
+        if self.get_mut().is_none() {
+            return T::clone(&self);
+        }
+        let alone = std::mem::ManuallyDrop::new(self);
+        // SAFETY: ours is the only pointer, made from a box by `new`, and it is not dropped again.
+        unsafe { Box::from_raw(alone.0.as_ptr()) }.value
     }
 }
 

@@ -255,6 +255,61 @@ impl<O: Object> Table<O> {
         })?
     }
 
+    /// Changes the object of a key through `f`, as [`Table::modify_object`], and sets its access
+    /// clock: all with one look at the page. If there is no object `f` is dropped, and the error is
+    /// what stands there instead, if anything does.
+    #[inline]
+    pub fn edit_object<R>(
+        &mut self,
+        heap: &mut PageHeap,
+        hash: u64,
+        key: &[u8],
+        clock: u32,
+        f: impl FnOnce(&mut O, &mut PageHeap) -> R,
+    ) -> Result<R, Option<Value<'_, O>>> {
+        let Some(page) = self.root.page(hash) else { return Err(None) };
+        if page.header().chained != 0 {
+            return self.edit_object_in_chain(heap, hash, key, clock, f);
+        }
+        let Some(index) = page.find(hash, key) else { return Err(None) };
+        if page.is_sided(index)
+            && let Some(page) = self.root.page_mut(hash)
+        {
+            // The page's own size changes by the copy only.
+            let before = if page.is_unique() { None } else { Some(page.footprint()) };
+            let edited = page.modify_object(heap, index, f, &mut self.tally);
+            page.touch(index, clock);
+            if let Some(before) = before {
+                self.tally.bytes = self.tally.bytes + page.footprint() - before;
+            }
+            if let Some(answer) = edited {
+                return Ok(answer);
+            }
+        }
+        Err(self.root.page(hash).map(|page| page.entry(index).value))
+    }
+
+    #[cold]
+    fn edit_object_in_chain<R>(
+        &mut self,
+        heap: &mut PageHeap,
+        hash: u64,
+        key: &[u8],
+        clock: u32,
+        f: impl FnOnce(&mut O, &mut PageHeap) -> R,
+    ) -> Result<R, Option<Value<'_, O>>> {
+        let value = self.get(hash, key).map(|entry| entry.value);
+        if !matches!(value, Some(Value::Object(_))) {
+            return Err(self.get(hash, key).map(|entry| entry.value));
+        }
+        let edited = self.change(heap, hash, key, |page, heap, index, tally| {
+            let edited = page.modify_object(heap, index, f, tally);
+            page.touch(index, clock);
+            edited
+        });
+        edited.flatten().ok_or(None)
+    }
+
     /// Runs a change of one entry, wherever it is, and keeps the count of bytes.
     fn change<R>(
         &mut self,

@@ -90,10 +90,14 @@ pub fn encode(reply: &Reply<'_>, protocol: Protocol, out: &mut Out) {
             encode(value, protocol, out);
         }
         Reply::Bulks(bulks) => encode_bulks(bulks, resp3, out),
+        Reply::Nested(nested) => {
+            write_array_header(&mut out.bytes, nested.len());
+            write_encoded(nested.encoded(), out);
+        }
     }
 }
 
-/// Writes strings that are encoded already behind their header, many as a shared piece.
+/// Writes strings that are encoded already behind their header.
 fn encode_bulks(bulks: &Bulks, resp3: bool, out: &mut Out) {
     if resp3 && bulks.kind() == BulksKind::Scored {
         return encode_scored(bulks, out);
@@ -104,7 +108,11 @@ fn encode_bulks(bulks: &Bulks, resp3: bool, out: &mut Out) {
         _ => (b'*', bulks.len()),
     };
     write_length(&mut out.bytes, marker, count);
-    let encoded = bulks.encoded();
+    write_encoded(bulks.encoded(), out);
+}
+
+/// Writes what is encoded already, much of it as a shared piece.
+fn write_encoded(encoded: &Arc<Vec<u8>>, out: &mut Out) {
     if encoded.len() >= SHARE_MIN {
         out.push_shared(Arc::clone(encoded));
     } else {
@@ -193,10 +201,12 @@ pub fn write_bulk_double(out: &mut Vec<u8>, value: f64) {
 #[inline]
 fn write_length(out: &mut Vec<u8>, marker: u8, length: usize) {
     // One store for the lengths that most replies have.
-    if let Ok(digit @ 0..=9) = u8::try_from(length) {
-        out.extend_from_slice(&[marker, b'0' + digit, b'\r', b'\n']);
-    } else {
-        write_line(out, marker, itoa::Buffer::new().format(length).as_bytes());
+    match u8::try_from(length) {
+        Ok(digit @ 0..=9) => out.extend_from_slice(&[marker, b'0' + digit, b'\r', b'\n']),
+        Ok(both @ 10..=99) => {
+            out.extend_from_slice(&[marker, b'0' + both / 10, b'0' + both % 10, b'\r', b'\n']);
+        }
+        _ => write_line(out, marker, itoa::Buffer::new().format(length).as_bytes()),
     }
 }
 

@@ -18,6 +18,7 @@ pub mod encode;
 #[doc(hidden)]
 pub mod fuzzing;
 mod inline;
+pub mod nested;
 mod number;
 pub mod out;
 pub mod print;
@@ -28,6 +29,7 @@ mod tests;
 
 pub use decode::{Decoded, Decoder, OwnedReply, decode};
 pub use encode::{Protocol, encode};
+pub use nested::{Nested, NestedBuilder};
 pub use out::{Mark, Out};
 pub use reply::{Bulks, BulksBuilder, Reply};
 pub use request::{Arg, Limits, Parsed, ProtocolError, Resume, parse, parse_multibulk};

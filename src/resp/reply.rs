@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::encode;
+use super::nested::Nested;
 use super::number::short_length;
 use super::out::SHARE_MIN;
 
@@ -65,6 +66,8 @@ pub enum Reply<'a> {
     Attribute(Box<(Vec<(Reply<'a>, Reply<'a>)>, Reply<'a>)>),
     /// Many strings, already encoded: the cheap form of SMEMBERS, KEYS, LRANGE, HGETALL.
     Bulks(Bulks),
+    /// Arrays of strings and arrays, already encoded: the cheap form of XRANGE and its like.
+    Nested(Nested),
 }
 
 impl Reply<'_> {

@@ -164,7 +164,7 @@ fn stream_facts<'a>(view: View<'a>, call: &Call<'a>) -> Result<Reply<'a>> {
     if call.len() > 3 {
         let count = full_count(call)?;
         let entries = stream.range(StreamId::MIN, StreamId::MAX).take(count);
-        facts.push((name("entries"), entries_reply(entries)));
+        facts.push((name("entries"), entries_reply(entries, 1)));
         let groups = stream.groups().map(|group| full_group(stream, group, count));
         facts.push((name("groups"), Reply::Array(groups.collect())));
         return Ok(Reply::Map(facts));

@@ -33,8 +33,7 @@ mod trim;
 
 use super::error::c_text;
 use super::{Command, DEFAULT, Error, Group};
-use crate::resp::reply::BulksKind;
-use crate::resp::{BulksBuilder, Reply};
+use crate::resp::{NestedBuilder, Reply};
 use crate::types::stream::{Entry, StreamId};
 
 /// What the entries of this group have in common.
@@ -67,27 +66,52 @@ fn id_reply(id: StreamId) -> Reply<'static> {
 }
 
 fn id_text(id: StreamId) -> Vec<u8> {
-    let mut number = itoa::Buffer::new();
     let mut text = Vec::with_capacity(24);
-    text.extend_from_slice(number.format(id.ms).as_bytes());
-    text.push(b'-');
-    text.extend_from_slice(number.format(id.seq).as_bytes());
+    write_id(id, &mut text);
     text
 }
 
-/// An entry as a reply: its id, then its fields and values.
-fn entry_reply(entry: &Entry<'_>) -> Reply<'static> {
-    let mut words = BulksBuilder::new(BulksKind::Array);
-    for (field, value) in entry.pairs() {
-        field.with(|bytes| words.push(bytes));
-        value.with(|bytes| words.push(bytes));
-    }
-    Reply::Array(vec![id_reply(entry.id), words.finish()])
+/// Appends an id's text.
+fn write_id(id: StreamId, text: &mut Vec<u8>) {
+    let mut number = itoa::Buffer::new();
+    text.extend_from_slice(number.format(id.ms).as_bytes());
+    text.push(b'-');
+    text.extend_from_slice(number.format(id.seq).as_bytes());
 }
 
-/// Entries as a reply.
-fn entries_reply<'e>(entries: impl Iterator<Item = Entry<'e>>) -> Reply<'static> {
-    Reply::Array(entries.map(|entry| entry_reply(&entry)).collect())
+/// Adds the two parts of an entry's reply: its id, then its fields and values.
+fn add_entry(entry: &Entry<'_>, id: &mut Vec<u8>, reply: &mut NestedBuilder) {
+    id.clear();
+    write_id(entry.id, id);
+    reply.string(id);
+    reply.array(2 * entry.fields());
+    for (field, value) in entry.pairs() {
+        field.with(|bytes| reply.string(bytes));
+        value.with(|bytes| reply.string(bytes));
+    }
+}
+
+/// An entry as a reply.
+fn entry_reply(entry: &Entry<'_>) -> Reply<'static> {
+    let mut reply = NestedBuilder::default();
+    add_entry(entry, &mut Vec::new(), &mut reply);
+    reply.finish(2)
+}
+
+/// Entries as a reply; about how many there are is a hint.
+fn entries_reply<'e>(entries: impl Iterator<Item = Entry<'e>>, about: usize) -> Reply<'static> {
+    /// An entry with a field and a value of ten bytes each.
+    const USUAL_BYTES: usize = 64;
+    /// Room for more is made when it is needed.
+    const ROOM_MAX: usize = 8 * 1024;
+    let mut reply = NestedBuilder::with_capacity(about.saturating_mul(USUAL_BYTES).min(ROOM_MAX));
+    let (mut id, mut count) = (Vec::with_capacity(24), 0);
+    for entry in entries {
+        reply.array(2);
+        add_entry(&entry, &mut id, &mut reply);
+        count += 1;
+    }
+    reply.finish(count)
 }
 
 /// A count as a reply. No stream has more than 2^63 entries.

@@ -118,10 +118,11 @@ fn reply<'a>(view: View<'a>, call: &Call<'a>, of: Interval, back: bool) -> Resul
         return Ok(Reply::NullArray);
     }
     let count = of.count.unwrap_or(usize::MAX);
+    let about = of.count.map_or(1, |count| count.min(stream.len()));
     Ok(if back {
-        entries_reply(stream.range_back(of.end, of.start).take(count))
+        entries_reply(stream.range_back(of.end, of.start).take(count), about)
     } else {
-        entries_reply(stream.range(of.start, of.end).take(count))
+        entries_reply(stream.range(of.start, of.end).take(count), about)
     })
 }
 

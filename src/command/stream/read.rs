@@ -48,7 +48,7 @@ fn xread<'a>(view: View<'a>, call: &Call<'a>) -> Result<Served<'a>> {
         }
         let start = after.next().unwrap_or(StreamId::MAX);
         let entries = stream.range(start, StreamId::MAX).take(reading.count);
-        replies.push((Reply::Bulk(call.arg(key_at)), entries_reply(entries)));
+        replies.push((Reply::Bulk(call.arg(key_at)), entries_reply(entries, 1)));
     }
     if !replies.is_empty() {
         return Ok(Served::Now(Reply::NestedMap(replies)));
@@ -228,7 +228,7 @@ impl Delivery<'_, '_, '_> {
         let entries = stream.range(start, StreamId::MAX).take(count).inspect(|entry| {
             delivered.push(entry.id);
         });
-        let reply = entries_reply(entries);
+        let reply = entries_reply(entries, 1);
         let last_id = *delivered.last()?;
         let entries_read = stream.entries_read_after(group, &delivered);
         let (key, group, consumer, time) = (self.key, self.group, self.consumer, self.now());

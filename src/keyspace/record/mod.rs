@@ -51,6 +51,7 @@ pub use zset::{AddScored, RemoveRanks, RemoveScored, Scored};
 
 use super::{Db, Key, Keyspace};
 use crate::base::number;
+use crate::resp::encode;
 
 /// One kind of change.
 pub trait Change {
@@ -142,9 +143,7 @@ impl<'a> Record<'a> {
     /// Begins a record of `count` arguments, the command's name included.
     #[inline]
     pub fn begin(bytes: &'a mut Vec<u8>, count: usize) -> Self {
-        bytes.push(b'*');
-        bytes.extend_from_slice(itoa::Buffer::new().format(count).as_bytes());
-        bytes.extend_from_slice(b"\r\n");
+        encode::write_array_header(bytes, count);
         Record { bytes }
     }
 
@@ -159,14 +158,7 @@ impl<'a> Record<'a> {
     /// Appends one argument.
     #[inline]
     pub fn bulk(&mut self, argument: &[u8]) {
-        let mut length = itoa::Buffer::new();
-        let length = length.format(argument.len()).as_bytes();
-        self.bytes.reserve(argument.len() + length.len() + 5);
-        self.bytes.push(b'$');
-        self.bytes.extend_from_slice(length);
-        self.bytes.extend_from_slice(b"\r\n");
-        self.bytes.extend_from_slice(argument);
-        self.bytes.extend_from_slice(b"\r\n");
+        encode::write_bulk(self.bytes, argument);
     }
 
     /// Appends a number argument, so that it reads back exactly.
@@ -185,6 +177,6 @@ impl<'a> Record<'a> {
 
     /// Appends an integer argument.
     pub fn int(&mut self, number: i64) {
-        self.bulk(itoa::Buffer::new().format(number).as_bytes());
+        encode::write_bulk_int(self.bytes, number);
     }
 }

@@ -7,6 +7,7 @@ use proptest::prelude::*;
 
 use crate::resp::decode::{DEPTH_MAX, DecodeError, Decoded, Decoder, OwnedReply, decode};
 use crate::resp::encode::{Protocol, encode};
+use crate::resp::nested::NestedBuilder;
 use crate::resp::out::{Mark, Out, SHARE_MIN};
 use crate::resp::reply::{BulksBuilder, BulksKind, Reply};
 
@@ -86,6 +87,27 @@ fn many_strings() {
     check(BulksBuilder::new(BulksKind::Set).finish(), "*0\r\n", "~0\r\n");
     let Reply::Bulks(bulks) = build(BulksKind::Map) else { panic!("bulks") };
     assert_eq!(bulks.iter().collect::<Vec<_>>(), [&b"a"[..], b"10"]);
+}
+
+#[test]
+fn arrays_in_arrays() {
+    let mut nested = NestedBuilder::default();
+    nested.array(2);
+    nested.string(b"1-1");
+    nested.array(2);
+    nested.string(b"");
+    nested.string(b"eleven more");
+    nested.array(0);
+    nested.string(b"x");
+    let reply = nested.finish(3);
+    let expected = "*3\r\n*2\r\n$3\r\n1-1\r\n*2\r\n$0\r\n\r\n$11\r\neleven more\r\n\
+                    *0\r\n$1\r\nx\r\n";
+    let Reply::Nested(nested) = &reply else { panic!("nested") };
+    let inner = vec![Reply::Bulk(b""), Reply::Bulk(b"eleven more")];
+    let entry = Reply::Array(vec![Reply::Bulk(b"1-1"), Reply::Array(inner)]);
+    assert_eq!(nested.iter().collect::<Vec<_>>(), [entry, Reply::EMPTY, Reply::Bulk(b"x")]);
+    check(reply, expected, expected);
+    check(NestedBuilder::default().finish(0), "*0\r\n", "*0\r\n");
 }
 
 #[test]
@@ -243,6 +265,9 @@ fn received(reply: &Reply<'_>, protocol: Protocol) -> OwnedReply {
         Reply::Bulks(bulks) => {
             OwnedReply::Array(bulks.iter().map(|text| OwnedReply::Bulk(text.to_vec())).collect())
         }
+        Reply::Nested(nested) => {
+            OwnedReply::Array(nested.iter().map(|one| received(&one, protocol)).collect())
+        }
     }
 }
 
@@ -267,6 +292,14 @@ fn any_reply() -> impl Strategy<Value = Reply<'static>> {
             let mut bulks = BulksBuilder::new(BulksKind::Array);
             values.iter().for_each(|value| bulks.push(value));
             bulks.finish()
+        }),
+        prop::collection::vec(prop::collection::vec(bytes(), 0..12), 0..12).prop_map(|arrays| {
+            let mut nested = NestedBuilder::default();
+            for array in &arrays {
+                nested.array(array.len());
+                array.iter().for_each(|value| nested.string(value));
+            }
+            nested.finish(arrays.len())
         }),
     ];
     leaf.prop_recursive(4, 40, 6, |inner| {

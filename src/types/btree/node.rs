@@ -1,7 +1,6 @@
 //! Nodes: going down, editing one leaf, splitting and merging, joining and cutting trees.
 
-use std::sync::Arc;
-
+use crate::paged::{Shared, shared_bytes};
 use crate::types::allocation::size_class;
 
 use super::seek::{AtRank, Seek};
@@ -25,8 +24,8 @@ pub(super) struct Child<L: Leaf> {
 }
 
 pub(super) enum Node<L: Leaf> {
-    Leaf(Arc<L>),
-    Inner(Arc<Inner<L>>),
+    Leaf(Shared<L>),
+    Inner(Shared<Inner<L>>),
 }
 
 pub(super) struct Inner<L: Leaf> {
@@ -86,9 +85,9 @@ enum Size {
     Over,
 }
 
-/// Bytes of an `Arc`'s block: two counts, and what it holds.
+/// Bytes of a node's block: a count, and what it holds.
 pub(super) const fn block<T>() -> usize {
-    size_class(2 * size_of::<usize>() + size_of::<T>())
+    size_class(shared_bytes::<T>())
 }
 
 /// Bytes of a leaf's block and all behind it.
@@ -105,7 +104,7 @@ impl<L: Leaf> Child<L> {
     /// A leaf that has items.
     pub(super) fn of_leaf(leaf: L) -> Self {
         let (count, bytes, sep) = (leaf.count(), leaf_bytes(&leaf), leaf.sep());
-        Self { count, bytes, sep, node: Node::Leaf(Arc::new(leaf)) }
+        Self { count, bytes, sep, node: Node::Leaf(Shared::new(leaf)) }
     }
 
     /// A tree of subtrees of one height.
@@ -117,7 +116,7 @@ impl<L: Leaf> Child<L> {
         let sep = first.sep.clone();
         let inner = Inner { children };
         let (count, bytes) = inner.totals();
-        Some(Self { count, bytes, sep, node: Node::Inner(Arc::new(inner)) })
+        Some(Self { count, bytes, sep, node: Node::Inner(Shared::new(inner)) })
     }
 
     /// Heap bytes of the subtree and of its separator, which a leaf's own parent counts: those
@@ -192,11 +191,11 @@ impl<L: Leaf> Child<L> {
     ) -> R {
         let inner = match &mut self.node {
             Node::Leaf(leaf) => {
-                let answer = f(Arc::make_mut(leaf), seek);
+                let answer = f(leaf.make_mut(), seek);
                 self.refresh();
                 return answer;
             }
-            Node::Inner(inner) => Arc::make_mut(inner),
+            Node::Inner(inner) => inner.make_mut(),
         };
         let index = seek.choose(&inner.children);
         let below = edges.below(index, &inner.children);
@@ -270,7 +269,7 @@ impl<L: Leaf> Child<L> {
                 return None;
             }
             let mut inner = match self.node {
-                Node::Inner(inner) if inner.children.len() == 1 => Arc::unwrap_or_clone(inner),
+                Node::Inner(inner) if inner.children.len() == 1 => inner.unwrap_or_clone(),
                 _ => Inner { children: vec![self] },
             };
             inner.settle(0, Edges::ALL);
@@ -287,12 +286,12 @@ impl<L: Leaf> Child<L> {
     fn split(&mut self, edge: Edge) -> Option<Self> {
         let right = match &mut self.node {
             Node::Leaf(leaf) => {
-                let right = Arc::make_mut(leaf).split(edge);
+                let right = leaf.make_mut().split(edge);
                 debug_assert!(leaf.count() > 0 && right.count() > 0, "both parts have items");
                 (right.count() > 0).then(|| Self::of_leaf(right))
             }
             Node::Inner(inner) => {
-                let children = &mut Arc::make_mut(inner).children;
+                let children = &mut inner.make_mut().children;
                 let at = match edge {
                     Edge::First => FAN_MIN,
                     Edge::Inside => children.len() / 2,
@@ -321,12 +320,12 @@ impl<L: Leaf> Child<L> {
     fn absorb(&mut self, right: Self) {
         match (&mut self.node, right.node) {
             (Node::Leaf(left), Node::Leaf(right)) => {
-                Arc::make_mut(left).absorb(Arc::unwrap_or_clone(right));
+                left.make_mut().absorb(right.unwrap_or_clone());
             }
             (Node::Inner(left), Node::Inner(right)) => {
-                let left = Arc::make_mut(left);
+                let left = left.make_mut();
                 left.reserve(right.children.len());
-                left.children.extend(Arc::unwrap_or_clone(right).children);
+                left.children.extend(right.unwrap_or_clone().children);
             }
             _ => unreachable!("{ONE_HEIGHT}"),
         }
@@ -350,10 +349,10 @@ impl<L: Leaf> Child<L> {
     fn share(&mut self, right: &mut Self) {
         match (&mut self.node, &mut right.node) {
             (Node::Leaf(left), Node::Leaf(right)) => {
-                Arc::make_mut(left).share(Arc::make_mut(right));
+                left.make_mut().share(right.make_mut());
             }
             (Node::Inner(left), Node::Inner(right)) => {
-                let (left, right) = (Arc::make_mut(left), Arc::make_mut(right));
+                let (left, right) = (left.make_mut(), right.make_mut());
                 let half = (left.children.len() + right.children.len()) / 2;
                 if left.children.len() > half {
                     let moved = left.children.split_off(half);
@@ -395,7 +394,7 @@ impl<L: Leaf> Child<L> {
     /// Takes in a tree that is `levels` lower than this at an end.
     fn attach(&mut self, tree: Self, levels: usize, end: End, edges: Edges) {
         let Node::Inner(inner) = &mut self.node else { unreachable!("{ONE_HEIGHT}") };
-        let inner = Arc::make_mut(inner);
+        let inner = inner.make_mut();
         let last = inner.children.len() - 1;
         if levels > 1 {
             let index = if end == End::Right { last } else { 0 };
@@ -426,12 +425,12 @@ impl<L: Leaf> Child<L> {
         }
         match self.node {
             Node::Leaf(leaf) => {
-                let mut left = Arc::unwrap_or_clone(leaf);
+                let mut left = leaf.unwrap_or_clone();
                 let right = left.split_off(at);
                 (Some(Self::of_leaf(left)), Some(Self::of_leaf(right)))
             }
             Node::Inner(inner) => {
-                let mut left = Arc::unwrap_or_clone(inner).children;
+                let mut left = inner.unwrap_or_clone().children;
                 let mut seek = AtRank::new(at);
                 let index = Seek::<L>::choose(&mut seek, &left);
                 let right = left.split_off(index + 1);

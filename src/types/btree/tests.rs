@@ -112,7 +112,7 @@ fn check_node(child: &Child<Items>, is_root: bool) -> (usize, usize, usize) {
         Node::Leaf(leaf) => {
             assert!(!leaf.is_over() && leaf.count() > 0);
             assert_eq!(*child.sep, leaf.0[0]);
-            (0, leaf.count(), size_class(16 + size_of::<Items>()) + leaf.heap_bytes())
+            (0, leaf.count(), size_class(8 + size_of::<Items>()) + leaf.heap_bytes())
         }
         Node::Inner(inner) => {
             let children = &inner.children;
@@ -121,7 +121,7 @@ fn check_node(child: &Child<Items>, is_root: bool) -> (usize, usize, usize) {
             assert_eq!(child.sep, children[0].sep);
             let below: Vec<_> = children.iter().map(|child| check_node(child, false)).collect();
             assert!(below.iter().all(|(height, ..)| *height == below[0].0), "one height");
-            let own = 48 + size_class(children.capacity() * size_of::<Child<Items>>());
+            let own = 32 + size_class(children.capacity() * size_of::<Child<Items>>());
             let bytes = below.iter().map(|(.., bytes)| bytes).sum::<usize>() + own;
             (below[0].0 + 1, below.iter().map(|(_, count, _)| count).sum(), bytes)
         }

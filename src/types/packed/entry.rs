@@ -119,6 +119,20 @@ pub(in crate::types) fn element(bytes: &[u8], at: usize) -> Element<'_> {
     }
 }
 
+/// The element at `at`, and where the one after it is.
+#[inline(always)]
+pub(in crate::types) fn read(bytes: &[u8], at: usize) -> (Element<'_>, usize) {
+    let first = bytes[at];
+    match first {
+        0..STR6 => (Element::Int(i64::from(first)), at + 2),
+        STR6..INT13 => {
+            let end = at + 1 + usize::from(first & 0x3F);
+            (Element::Bytes(&bytes[at + 1..end]), end + 1)
+        }
+        _ => (element(bytes, at), after(bytes, at)),
+    }
+}
+
 /// An element encoded, but for the body of a string: what is compared with, and what is written.
 #[derive(Clone, Copy)]
 pub struct Needle<'a> {

@@ -228,9 +228,9 @@ impl<'a> Iterator for Iter<'a> {
             return None;
         }
         self.left -= 1;
-        let at = self.front;
-        self.front = entry::after(self.bytes, at);
-        Some(entry::element(self.bytes, at))
+        let (element, behind) = entry::read(self.bytes, self.front);
+        self.front = behind;
+        Some(element)
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {

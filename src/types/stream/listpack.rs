@@ -24,7 +24,7 @@ pub(super) fn before(bytes: &[u8], end: usize) -> usize {
 /// The element at `at`, and the place behind it.
 #[inline]
 pub(super) fn read(bytes: &[u8], at: usize) -> (Element<'_>, usize) {
-    (entry::element(bytes, at), entry::after(bytes, at))
+    entry::read(bytes, at)
 }
 
 /// The integer at `at`, and the place behind it. (Trusted: what is none is taken as 0.)

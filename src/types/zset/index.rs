@@ -51,8 +51,26 @@ impl Index {
 
     /// The first score under this hash for which `is_it` holds.
     #[inline]
-    pub(super) fn find(&self, hash: u32, mut is_it: impl FnMut(f64) -> bool) -> Option<f64> {
+    pub(super) fn find(&self, hash: u32, is_it: impl FnMut(f64) -> bool) -> Option<f64> {
+        self.find_from(self.near(hash)?, hash, is_it)
+    }
+
+    /// The last leaf that may have this hash, not yet looked at: its own line has been asked for.
+    #[inline]
+    pub(super) fn near(&self, hash: u32) -> Option<&Scores> {
         let leaf = self.tree.leaf_near(|&first| first <= hash)?;
+        paged::prefetch(std::slice::from_ref(leaf));
+        Some(leaf)
+    }
+
+    /// As [`Self::find`], from the leaf that [`Self::near`] answers.
+    #[inline]
+    pub(super) fn find_from(
+        &self,
+        leaf: &Scores,
+        hash: u32,
+        mut is_it: impl FnMut(f64) -> bool,
+    ) -> Option<f64> {
         if let Some(score) = leaf.under(hash).map(|index| leaf.score(index)).find(|&s| is_it(s)) {
             return Some(score);
         }
@@ -122,7 +140,7 @@ impl Index {
 
 /// A leaf: entries in the order of their hashes.
 #[derive(Clone, Default)]
-struct Scores {
+pub(super) struct Scores {
     bytes: Vec<u8>,
     count: u32,
     width: Width,
@@ -158,11 +176,17 @@ impl Scores {
         range.map(|index| (self.hash(index), self.score(index)))
     }
 
+    /// Asks for the lines of the hashes.
+    #[inline]
+    pub(super) fn prefetch(&self) {
+        paged::prefetch(&self.bytes[..4 * self.count as usize]);
+    }
+
     /// The places of this hash.
     #[inline]
     fn under(&self, hash: u32) -> std::ops::Range<usize> {
         let hashes = &self.bytes.as_chunks::<4>().0[..self.count as usize];
-        paged::prefetch(hashes);
+        self.prefetch();
         let start = hashes.partition_point(|&other| u32::from_le_bytes(other) < hash);
         let same = hashes[start..].iter().take_while(|&&other| u32::from_le_bytes(other) == hash);
         start..start + same.count()

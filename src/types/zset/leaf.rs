@@ -233,6 +233,12 @@ impl Items {
         if found { Ok(at) } else { Err(at) }
     }
 
+    /// Asks for the lines that finding and adding an item read.
+    #[inline]
+    pub(super) fn prefetch(&self) {
+        paged::prefetch(&self.bytes);
+    }
+
     /// Adds an item at a place.
     pub(super) fn insert(&mut self, at: usize, score: f64, member: &[u8]) {
         let count = self.count as usize;

@@ -24,12 +24,13 @@ use std::cmp::Ordering;
 use std::ops::Range;
 
 use super::btree::Tree;
+use crate::paged;
 
 pub use range::{Items, LexBound};
 pub use value::ZsetValue;
 pub use view::{Members, ZsetRef};
 
-use index::Index;
+use index::{Index, Scores};
 use leaf::Items as ItemsLeaf;
 
 /// A large sorted set. See the module.
@@ -68,6 +69,30 @@ fn order(left: (f64, &[u8]), right: (f64, &[u8])) -> Ordering {
 #[inline]
 fn unsigned_zero(score: f64) -> f64 {
     score + 0.0
+}
+
+/// Whether the tree has this member with this score.
+#[inline]
+fn has(tree: &Tree<ItemsLeaf>, member: &[u8], score: f64) -> bool {
+    let leaf = tree.leaf_near(|sep| sep.is_up_to(score, member));
+    leaf.is_some_and(|leaf| leaf.find(score, member).is_ok())
+}
+
+/// Asks for the lines where a hash is in the index and where an item will be in the tree: both are
+/// far away, and neither way down need wait for the other. Answers the leaf of the index.
+#[inline]
+fn prefetch<'a>(
+    tree: &Tree<ItemsLeaf>,
+    index: &'a Index,
+    hash: u32,
+    (score, member): (f64, &[u8]),
+) -> Option<&'a Scores> {
+    let scores = index.near(hash)?;
+    let items = tree.leaf_near(|sep| sep.is_up_to(score, member))?;
+    paged::prefetch(std::slice::from_ref(items));
+    scores.prefetch();
+    items.prefetch();
+    Some(scores)
 }
 
 impl Zset {
@@ -133,13 +158,7 @@ impl Zset {
 
     #[inline]
     fn find(&self, hash: u32, member: &[u8]) -> Option<f64> {
-        self.index.find(hash, |score| {
-            let leaf = self.tree.leaf_near(|sep| sep.is_up_to(score, member));
-            leaf.is_some_and(|leaf| {
-                let found = leaf.find(score, member);
-                found.is_ok_and(|at| leaf.score(at).to_bits() == score.to_bits())
-            })
-        })
+        self.index.find(hash, |score| has(&self.tree, member, score))
     }
 
     /// Adds a member, or gives it another score.
@@ -151,25 +170,37 @@ impl Zset {
         assert!(!score.is_nan(), "a score that has no place in the order");
         let score = unsigned_zero(score);
         let hash = index::hash(member);
-        match self.find(hash, member) {
-            None => {
-                self.place(member, score);
-                self.index.insert(hash, score);
-                Inserted::Added
-            }
-            Some(old) if old == score => Inserted::Same,
-            Some(old) => {
-                let stayed = self.tree.edit_near(
-                    |sep| sep.is_up_to(old, member),
-                    |leaf| leaf.find(old, member).is_ok_and(|at| leaf.change_score(at, score)),
-                );
-                if !stayed {
-                    self.place(member, score);
+        let mut stayed = true;
+        let (tree, index) = (&mut self.tree, &self.index);
+        let old = prefetch(tree, index, hash, (score, member)).and_then(|scores| {
+            index.find_from(scores, hash, |old| {
+                if old == score {
+                    return has(tree, member, old);
                 }
-                self.index.replace(hash, old, score);
-                Inserted::Updated(old)
-            }
+                let found = tree.edit_near(
+                    |sep| sep.is_up_to(old, member),
+                    |leaf| {
+                        let at = leaf.find(old, member).ok()?;
+                        Some(leaf.change_score(at, score))
+                    },
+                );
+                stayed = found.unwrap_or(true);
+                found.is_some()
+            })
+        });
+        if old == Some(score) {
+            return Inserted::Same;
         }
+        let Some(old) = old else {
+            self.place(member, score);
+            self.index.insert(hash, score);
+            return Inserted::Added;
+        };
+        if !stayed {
+            self.place(member, score);
+        }
+        self.index.replace(hash, old, score);
+        Inserted::Updated(old)
     }
 
     /// Puts a member that is not there into the tree.
