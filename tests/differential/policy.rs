@@ -280,7 +280,8 @@ pub const DIVERGENCES: &[Divergence] = &[
     Divergence {
         peer: Kind::Redis,
         is: |case| {
-            let is = |reply: &OwnedReply, name: &[u8]| matches!(reply, OwnedReply::Bulk(b) if b == name);
+            let is =
+                |reply: &OwnedReply, name: &[u8]| matches!(reply, OwnedReply::Bulk(b) if b == name);
             case.name == "object|encoding"
                 && is(case.ours, b"listpack")
                 && (is(case.theirs, b"quicklist") || is(case.theirs, b"hashtable"))
