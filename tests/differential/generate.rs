@@ -305,7 +305,7 @@ impl<'g> Generator<'g> {
             "georadius" | "georadiusbymember" if self.domain.plain_scores => {
                 store_away(words, &["STOREDIST"]);
             }
-            // Redis 7.0 prints distances with 17 digits; and the last of them differ with a polygon.
+            // Redis 7.0 prints distances with 17 digits; from a polygon the last ones differ.
             "geosearchstore"
                 if (self.domain.plain_scores || has(words, "BYPOLYGON")) && words.len() > 2 =>
             {
