@@ -74,14 +74,7 @@ pub fn encode(reply: &Reply<'_>, protocol: Protocol, out: &mut Out) {
         Reply::Map(pairs) => encode_pairs(pairs, b'%', protocol, out),
         Reply::NestedMap(pairs) if resp3 => encode_pairs(pairs, b'%', protocol, out),
         Reply::Pairs(pairs) if !resp3 => encode_pairs(pairs, b'%', protocol, out),
-        Reply::NestedMap(pairs) | Reply::Pairs(pairs) => {
-            write_length(&mut out.bytes, b'*', pairs.len());
-            for (key, value) in pairs {
-                write_length(&mut out.bytes, b'*', 2);
-                encode(key, protocol, out);
-                encode(value, protocol, out);
-            }
-        }
+        Reply::NestedMap(pairs) | Reply::Pairs(pairs) => encode_nested(pairs, protocol, out),
         Reply::Attribute(both) => {
             let (pairs, value) = both.as_ref();
             if resp3 {
@@ -140,6 +133,16 @@ fn encode_values(values: &[Reply<'_>], marker: u8, protocol: Protocol, out: &mut
 }
 
 /// Writes pairs behind their header, which in RESP2 is an array's.
+/// Pairs as an array of arrays of two.
+fn encode_nested(pairs: &[(Reply<'_>, Reply<'_>)], protocol: Protocol, out: &mut Out) {
+    write_length(&mut out.bytes, b'*', pairs.len());
+    for (key, value) in pairs {
+        write_length(&mut out.bytes, b'*', 2);
+        encode(key, protocol, out);
+        encode(value, protocol, out);
+    }
+}
+
 fn encode_pairs(pairs: &[(Reply<'_>, Reply<'_>)], marker: u8, protocol: Protocol, out: &mut Out) {
     match protocol {
         Protocol::Resp2 => write_array_header(&mut out.bytes, pairs.len() * 2),

@@ -36,7 +36,7 @@ pub(super) const XADD: Command = Command {
 
 /// The id that an entry is to get.
 #[derive(Clone, Copy)]
-enum NewId {
+pub(super) enum NewId {
     /// `*`.
     Automatic,
     /// `ms-*`.
@@ -77,7 +77,8 @@ fn xadd<'a>(tx: &mut Tx<'_>, call: &Call<'a>) -> Result<Reply<'a>> {
     Ok(id_reply(id))
 }
 
-fn new_id(text: &[u8]) -> Result<NewId> {
+/// The id that XADD is given.
+pub(super) fn new_id(text: &[u8]) -> Result<NewId> {
     if text == b"*" {
         return Ok(NewId::Automatic);
     }

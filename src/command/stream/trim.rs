@@ -1,5 +1,6 @@
 //! The trimming options of XADD and XTRIM.
 
+use super::add::new_id;
 use super::ids;
 use crate::base::clock::UnixMs;
 use crate::base::number;
@@ -63,6 +64,8 @@ impl Options {
                 no_stream = true;
                 parser.at += 1;
             } else if adds {
+                // A wrong id is told before options that do not go together.
+                new_id(call.arg(parser.at))?;
                 break;
             } else {
                 return Err(Error::Syntax);

@@ -10,9 +10,9 @@
 //!           the way down and of one leaf; everything else stays shared
 //! ```
 //!
-//! Nodes are behind a [`Shared`](crate::paged::Shared). A count of 1 all the way down means that nobody else sees them: then
-//! they are changed in place, else copied first. All leaves have the same depth. Inner nodes but
-//! the root have 8 to 31 children. Leaves are never empty.
+//! Nodes are behind a [`Shared`](crate::paged::Shared). A count of 1 all the way down means that
+//! nobody else sees them: then they are changed in place, else copied first. All leaves have the
+//! same depth. Inner nodes but the root have 8 to 31 children. Leaves are never empty.
 //!
 //! Freeing a tree takes time in proportion to its size: hand large ones to another thread. The
 //! recursion of dropping, as all recursion here, is as deep as the tree is high.
