@@ -10,6 +10,7 @@ use crate::base::clock::UnixMs;
 use crate::keyspace::{Db, Keyspace, View};
 use crate::resp::Reply;
 use crate::session::Session;
+use std::time::Duration;
 
 /// A control's answer.
 #[derive(Debug)]
@@ -85,6 +86,8 @@ pub enum Action {
     Unpause,
     /// WAIT and WAITAOF: wait until the connection's last write is safe enough.
     AwaitCopies(Copies),
+    /// MIGRATE: send keys to another server, remove them here, then reply.
+    Migrate(Box<Migrate>),
     /// CLIENT UNBLOCK: end a connection's wait for keys, then reply whether it was waiting.
     Unblock {
         /// Whose; none: there is no such connection.
@@ -111,6 +114,43 @@ pub struct Copies {
     pub replicas: u64,
     /// When to give up; none: never.
     pub deadline: Option<UnixMs>,
+}
+
+/// Where which keys are to go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Migrate {
+    /// The other server's name or address.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+    /// Keys that are there. One may be named twice.
+    pub keys: Vec<Vec<u8>>,
+    /// The database over there: that server says whether there is one.
+    pub db: i64,
+    /// For connecting, and for each exchange.
+    pub timeout: Duration,
+    /// The keys stay here.
+    pub copy: bool,
+    /// Keys of these names over there are replaced.
+    pub replace: bool,
+    /// AUTH or AUTH2.
+    pub authentication: Option<Authentication>,
+}
+
+/// What another server is told about who calls.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Authentication {
+    /// None: the default user.
+    pub user: Option<Vec<u8>>,
+    /// Its password.
+    pub password: Vec<u8>,
+}
+
+impl std::fmt::Debug for Authentication {
+    /// Without the password.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Authentication").finish_non_exhaustive()
+    }
 }
 
 /// A control's window.

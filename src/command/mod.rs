@@ -51,7 +51,7 @@ mod timeout;
 mod zset;
 
 pub use call::Call;
-pub use control::{Action, Answer, Control, Copies};
+pub use control::{Action, Answer, Authentication, Control, Copies, Migrate};
 pub use error::{Error, Result};
 pub use table::find;
 

@@ -50,6 +50,9 @@ pub(super) fn act(
             Reply::Ok
         }
         Action::AwaitCopies(copies) => return engine.await_copies(client, copies, out),
+        Action::Migrate(request) => {
+            return engine.begin_migration(client, *request, hold, out);
+        }
         Action::Unblock { client: waiting, with_error } => {
             let ended = waiting.is_some_and(|waiting| engine.unblock(waiting, with_error));
             Reply::Int(ended.into())

@@ -182,6 +182,8 @@ impl Journal {
     pub(super) fn hold_of_control(&mut self, call: &Call<'_>) -> Lsn {
         let shows_data = match call.command.name {
             "debug" => ["DIGEST", "DIGEST-VALUE", "OBJECT"].iter().any(|word| call.is(1, word)),
+            // That there are no such keys, or what they were.
+            "migrate" => true,
             "info" => call.len() == 2 && call.is(1, "KEYSPACE"),
             _ => false,
         };

@@ -16,6 +16,7 @@
 //! | `expire` | the active expiry cycle, of keys and of hashes' fields |
 //! | `snapshot` | RDB files from a frozen keyspace, automatic saves, new bases for the log |
 //! | `flushing` | a large file that is flushed while it is written |
+//! | `migrate` | MIGRATE: what goes to another server, and its removal |
 //! | `start` | from a data folder to a running engine: recovery, taking over foreign files |
 //! | `replay` | records and RDB entries into the keyspace |
 //! | `cron` | periodic work |
@@ -41,12 +42,14 @@ mod expire_tests;
 mod flushing;
 mod info;
 mod journal;
+mod migrate;
 mod pause;
 mod replay;
 mod snapshot;
 #[cfg(test)]
 mod tests;
 
+pub use migrate::{MigratedKey, Migration, Sender};
 pub use outbox::{Address, Inbox, Message, NOTHING, Outbox};
 pub use round::{Group, Outcome, Replies, Request, Round, WorkerSettings};
 
@@ -126,6 +129,8 @@ pub struct Engine {
     /// The database that replayed records have selected.
     replay_db: Db,
     shutdown: Shutdown,
+    /// Sends MIGRATE's keys.
+    sender: Option<Sender>,
     disk: Arc<dyn Disk>,
     shared: Weak<Shared>,
 }
@@ -204,6 +209,7 @@ impl Engine {
             tidy_cursor: crate::keyspace::TidyCursor::default(),
             replay_db: Db(0),
             shutdown: Shutdown::default(),
+            sender: None,
             disk,
             shared: Weak::new(),
         }

@@ -6,11 +6,13 @@
 //! | `connections` | what happens to a connection between the rounds |
 //! | `socket` | one connection's buffers |
 //! | `worker` | the thread and the task that run turns |
+//! | `migrate` | MIGRATE's connections to other servers |
 //! | `listen` | accepting connections, and whom to refuse |
 //! | this one | start, signals, timers, shutdown |
 
 mod connections;
 mod listen;
+mod migrate;
 mod socket;
 mod turn;
 mod worker;
@@ -52,6 +54,9 @@ async fn run(shared: Arc<Shared>) -> Result<(), Error> {
     let stop = Arc::new(Notify::new());
     let notify = stop.clone();
     shared.lock().on_shutdown(Box::new(move || notify.notify_one()));
+    let migrating = Arc::downgrade(&shared);
+    let send = move |migration| migrate::begin(&migrating, migration);
+    shared.lock().on_migrate(Box::new(send));
     let accepting: Vec<_> = listeners
         .into_iter()
         .map(|listener| tokio::spawn(listen::accept(listener, shared.clone(), workers.clone())))

@@ -4,9 +4,9 @@ use super::GENERIC;
 use crate::base::clock::UnixMs;
 use crate::command::{Access, Call, Command, Error, Flag, Handler, Keys, Result};
 use crate::keyspace::record::{Delete, Restore, RestoreString, SetExpiry, SetString};
-use crate::keyspace::{Entry, Tx, View, value};
+use crate::keyspace::{Tx, View, value};
 use crate::rdb::dump::{self, DumpValue};
-use crate::rdb::{self, Format, StringValue};
+use crate::rdb::{self, StringValue};
 use crate::resp::Reply;
 
 pub(super) const DUMP: Command = Command {
@@ -52,18 +52,8 @@ pub(super) const RESTORE: Command = Command {
 
 fn dump<'a>(view: View<'a>, call: &Call<'a>) -> Result<Reply<'a>> {
     let Some(entry) = view.entry(call.key(1)) else { return Ok(Reply::Null) };
-    Ok(Reply::from_vec(payload(&entry)?))
-}
-
-/// An entry's value as a payload, compressed as Redis does by default (whoever takes payloads takes
-/// both forms), in the first format that has a place for it.
-fn payload(entry: &Entry<'_>) -> Result<Vec<u8>> {
-    let mut payload = Vec::new();
-    let expiring = entry.hash().is_some_and(|hash| hash.expiring() > 0);
-    let format = if expiring { Format::Valkey80 } else { Format::V10 };
-    let encoded = rdb::entry::encode(entry, true, format, &mut payload);
-    encoded.map_err(|error| Error::owned(format!("ERR {error}")))?;
-    Ok(payload)
+    let payload = rdb::entry::payload(&entry);
+    Ok(Reply::from_vec(payload.map_err(refused)?))
 }
 
 fn restore<'a>(tx: &mut Tx<'_>, call: &Call<'a>) -> Result<Reply<'a>> {

@@ -10,13 +10,13 @@
 //! | `walk` | KEYS, SCAN, RANDOMKEY |
 //! | `dump` | DUMP, RESTORE |
 //! | `sort` | SORT, SORT_RO |
+//! | `migrate` | MIGRATE |
 //! | `wait` | WAIT, WAITAOF |
-//!
-//! MIGRATE is not there yet.
 
 mod dump;
 pub(super) mod expire;
 mod lookup;
+mod migrate;
 mod remove;
 mod rename;
 mod sort;
@@ -55,6 +55,7 @@ pub const COMMANDS: &[Command] = &[
     walk::RANDOMKEY,
     dump::DUMP,
     dump::RESTORE,
+    migrate::MIGRATE,
     sort::SORT,
     sort::SORT_RO,
     wait::WAIT,
