@@ -98,9 +98,10 @@ impl Domain {
             }
             (_, "min" | "max") => self.score_bound(name == "max"),
             (_, "start" | "stop") => self.index(),
-            // None that makes -0 of a score.
+            // None that makes -0 of a score, nor such tiny numbers that fpconv, in Valkey, prints
+            // them with a digit more than they need.
             (_, "weight") if self.plain_scores => self.text(&["1", "1", "2", "inf", "x"]),
-            (_, "weight") => self.text(&["1", "2", "0.5", "3.7", "1e100", "+inf", "1e-5", "x"]),
+            (_, "weight") => self.text(&["1", "2", "0.5", "3.7", "1e3", "+inf", "x"]),
             (_, "score" | "increment") => self.score(),
             (_, "member") => self.member(),
             (_, "limit") => self.text(&["0", "1", "2", "5", "100", "-1", "x"]),

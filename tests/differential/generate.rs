@@ -311,7 +311,7 @@ impl<'g> Generator<'g> {
             {
                 words[1] = THROWAWAY.to_vec();
             }
-            "sort" if has(words, "BY") => store_away(words, &["STORE"]),
+            "sort" if has(words, "BY") || self.domain.plain_scores => store_away(words, &["STORE"]),
             _ => {}
         }
     }

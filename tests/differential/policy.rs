@@ -244,6 +244,27 @@ pub const DIVERGENCES: &[Divergence] = &[
     },
     Divergence { peer: Kind::Valkey, is: is_inactive, reason: INACTIVE },
     Divergence {
+        peer: Kind::Valkey,
+        is: |case| {
+            let is =
+                |reply: &OwnedReply, name: &[u8]| matches!(reply, OwnedReply::Bulk(b) if b == name);
+            case.name == "object|encoding"
+                && is(case.ours, b"listpack")
+                && is(case.theirs, b"quicklist")
+        },
+        reason: "a list that shrank is a listpack again when it is small enough; in Valkey 9.1 \
+                 only if its rest lies in one node",
+    },
+    Divergence {
+        peer: Kind::Valkey,
+        is: |case| {
+            case.name == "hgetex"
+                && any(case.ours)
+                && case.words.get(1).is_some_and(|key| key.eq_ignore_ascii_case(b"FIELDS"))
+        },
+        reason: "Valkey 9.1 takes HGETEX's key for the word FIELDS if it reads so",
+    },
+    Divergence {
         peer: Kind::Redis,
         is: |case| {
             matches!(case.name, "xread" | "xreadgroup")
