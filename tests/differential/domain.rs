@@ -305,7 +305,10 @@ impl Domain {
     /// What is in no domain, for spoiling a request. Never a time in the near future, nor one that
     /// overflows.
     pub fn junk(&mut self) -> Vec<u8> {
-        self.text(&["x", "", "NX", "-1", "1.5", "9223372036854775808", "\u{fffd}\r\n", "EX", "GET"])
+        if !self.plain_scores && self.percent(10) {
+            return b"9223372036854775808".to_vec();
+        }
+        self.text(&["x", "", "NX", "-1", "1.5", "\u{fffd}\r\n", "EX", "GET"])
     }
 }
 
