@@ -41,8 +41,8 @@ pub fn encode(
     with_value(entry, |value| dump::encode(value, compression, format, out))
 }
 
-/// An entry's value as DUMP and MIGRATE give it: compressed, as Redis does by default (whoever takes
-/// payloads takes both forms), in the first format that has a place for it.
+/// An entry's value as DUMP and MIGRATE give it: compressed, as Redis does by default (whoever
+/// takes payloads takes both forms), in the first format that has a place for it.
 pub fn payload(entry: &keyspace::Entry<'_>) -> io::Result<Vec<u8>> {
     let mut payload = Vec::new();
     let expiring = entry.hash().is_some_and(|hash| hash.expiring() > 0);
