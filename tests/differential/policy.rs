@@ -16,6 +16,7 @@ const SKIPPED: &[(&str, &str)] = &[
     ("command|list", "lists all commands, and the servers have different ones"),
     ("info", "facts about the server itself"),
     ("lolwut", "art"),
+    ("migrate", "sends keys to another server; tests/it has it"),
     ("module|list", "Valkey 9.1 has its Lua engine as a module"),
     ("module|load", "would load a file; refused, which a transcript shows"),
     ("module|loadex", "would load a file; refused, which a transcript shows"),

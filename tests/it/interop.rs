@@ -162,7 +162,10 @@ fn a_newer_file_of_another_server_is_kept() {
     assert_eq!(theirs.connect().call("SAVE"), "+OK\r\n");
     let foreign = std::fs::read(first.path().join("dump.rdb")).unwrap();
     let mut ours = Server::start(Kind::CoolCache, second.path(), OURS);
-    assert_eq!(ours.connect().call("SET from log"), "+OK\r\n");
+    let mut connection = ours.connect();
+    assert_eq!(connection.call("SET from log"), "+OK\r\n");
+    // In the log, or the kill may come first.
+    assert_eq!(connection.call("WAITAOF 1 0 0"), "*2\r\n:1\r\n:0\r\n");
     ours.kill();
     let dump = second.path().join("dump.rdb");
     std::fs::write(&dump, &foreign).unwrap();
