@@ -23,7 +23,10 @@ impl Domain {
     /// A value of an argument of a collection's command; none if the name means the same as in
     /// other commands.
     pub fn of_collection(&mut self, group: Group, command: &str, name: &str) -> Option<Vec<u8>> {
-        if matches!(name, "destination" | "source" | "dst" | "src" | "storekey" | "storedistkey") {
+        if matches!(name, "destination" | "dst" | "storekey" | "storedistkey") {
+            return Some(self.pool.destination(&mut self.rng));
+        }
+        if matches!(name, "source" | "src") {
             return Some(self.key());
         }
         if name == "timeout" {
