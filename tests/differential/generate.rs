@@ -581,6 +581,8 @@ fn lots_of(form: &Form) -> usize {
         (_, "pfadd") => 40,
         (_, "xreadgroup" | "xclaim" | "xautoclaim" | "xpending") => 60,
         (_, "ltrim" | "zremrangebyrank" | "zremrangebyscore" | "zremrangebylex") => 10,
+        (_, "zpopmin" | "zpopmax" | "zmpop" | "hdel" | "zrem" | "hgetdel") => 10,
+        (_, "zadd") => 400,
         (_, name) if is_growing(name) => 200,
         (Group::List | Group::Set | Group::Hash | Group::SortedSet, _) if waits(&form.name) => 12,
         (Group::List | Group::Set | Group::Hash | Group::SortedSet, _) => 25,
