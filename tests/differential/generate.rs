@@ -315,6 +315,10 @@ impl<'g> Generator<'g> {
             "georadius" | "georadiusbymember" if has(words, "ANY") => {
                 store_away(words, &["STORE", "STOREDIST"])
             }
+            // Sums of places need 17 digits.
+            "zunionstore" | "zinterstore" if self.domain.plain_scores && words.len() > 1 => {
+                words[1] = THROWAWAY.to_vec();
+            }
             "georadius" | "georadiusbymember" if self.domain.plain_scores => {
                 store_away(words, &["STOREDIST"]);
             }
