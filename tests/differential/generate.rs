@@ -588,7 +588,7 @@ fn lots_of(form: &Form) -> usize {
         (_, "zpopmin" | "zpopmax" | "zmpop" | "hdel" | "zrem" | "hgetdel") => 10,
         (_, "zadd") => 400,
         (_, name) if is_growing(name) => 200,
-        (Group::List | Group::Set | Group::Hash | Group::SortedSet, _) if waits(&form.name) => 12,
+        (Group::List | Group::Set | Group::Hash | Group::SortedSet, _) if waits(&form.name) => 25,
         (Group::List | Group::Set | Group::Hash | Group::SortedSet, _) => 25,
         (Group::Geo | Group::Stream, _) => 25,
         (Group::String | Group::Generic, _) => 30,
