@@ -23,7 +23,10 @@ impl Domain {
     /// A value of an argument of a collection's command; none if the name means the same as in
     /// other commands.
     pub fn of_collection(&mut self, group: Group, command: &str, name: &str) -> Option<Vec<u8>> {
-        if matches!(name, "destination" | "source" | "dst" | "src" | "storekey" | "storedistkey") {
+        if matches!(name, "destination" | "dst" | "storekey" | "storedistkey") {
+            return Some(self.pool.destination(&mut self.rng));
+        }
+        if matches!(name, "source" | "src") {
             return Some(self.key());
         }
         if name == "timeout" {
@@ -98,10 +101,10 @@ impl Domain {
             }
             (_, "min" | "max") => self.score_bound(name == "max"),
             (_, "start" | "stop") => self.index(),
-            // None that makes -0 of a score, nor such tiny numbers that fpconv, in Valkey, prints
-            // them with a digit more than they need.
+            // None that makes -0 of a score, nor long fractions: of some of these fpconv,
+            // in Valkey, prints a digit more than they need.
             (_, "weight") if self.plain_scores => self.text(&["1", "1", "2", "inf", "x"]),
-            (_, "weight") => self.text(&["1", "2", "0.5", "3.7", "1e3", "+inf", "x"]),
+            (_, "weight") => self.text(&["1", "2", "0.5", "4", "1e3", "+inf", "x"]),
             (_, "score" | "increment") => self.score(),
             (_, "member") => self.member(),
             (_, "limit") => self.text(&["0", "1", "2", "5", "100", "-1", "x"]),
@@ -273,7 +276,7 @@ impl Domain {
             33 => self.text(&["1e308", "-1e308", "1.7976931348623157e308", "5e-324"]),
             // Not -0, which we store as 0: Valkey keeps it in the large form only.
             34 => self.text(&["0.1", "0.7", "0.2", "1e17", "9007199254740993", "1e21"]),
-            35 => (self.rng.below(1_000_000_000) as f64 / 7.0).to_string().into_bytes(),
+            35 => (self.rng.below(1_000_000_000) as f64 / 8.0).to_string().into_bytes(),
             36 => self.text(&["0x10", "1e3", "+3", ".5", "5."]),
             37 => self.text(&["nan", "x", "", "1,5", " 1"]),
             _ => self.text(&["3", "3.0000000000000001", "1234567890", "-1234567.125"]),

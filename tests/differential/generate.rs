@@ -277,6 +277,19 @@ impl<'g> Generator<'g> {
             words.iter().any(|word| word.eq_ignore_ascii_case(token.as_bytes()))
         };
         let words = &mut draft.words;
+        // Valkey 9.1 takes a key with this name for the word before the fields, ...
+        if matches!(name, "hsetex" | "hgetex") && words.len() > 1 && has(&words[1..2], "FIELDS") {
+            words.truncate(1);
+        }
+        // ... and going backwards in a large sorted set a negative offset for one from the other
+        // end.
+        if let Some(limit) = words.iter().position(|word| word.eq_ignore_ascii_case(b"LIMIT"))
+            && let Some(offset) = words.get_mut(limit + 1)
+            && name.starts_with('z')
+            && offset.starts_with(b"-")
+        {
+            *offset = b"0".to_vec();
+        }
         match name {
             "zrange" | "zrangestore" => {
                 let min = if name == "zrange" { 2 } else { 3 };
@@ -301,6 +314,10 @@ impl<'g> Generator<'g> {
             }
             "georadius" | "georadiusbymember" if has(words, "ANY") => {
                 store_away(words, &["STORE", "STOREDIST"])
+            }
+            // Sums of places need 17 digits.
+            "zunionstore" | "zinterstore" if self.domain.plain_scores && words.len() > 1 => {
+                words[1] = THROWAWAY.to_vec();
             }
             "georadius" | "georadiusbymember" if self.domain.plain_scores => {
                 store_away(words, &["STOREDIST"]);
@@ -398,6 +415,8 @@ impl<'g> Generator<'g> {
     fn includes(&mut self, n: usize, argument: &Argument<'static>) -> bool {
         let options = self.grammar.forms[n].options.max(1) as u64;
         let percent = (200 / options).clamp(4, 40);
+        // Most options keep something from being added.
+        let percent = if is_growing(&self.grammar.forms[n].name) { percent / 3 } else { percent };
         let is_rare = self.times_drawn(n, argument) < self.often;
         self.domain.percent(if is_rare { percent * 2 } else { percent })
     }
@@ -567,8 +586,10 @@ fn lots_of(form: &Form) -> usize {
         (_, "pfadd") => 40,
         (_, "xreadgroup" | "xclaim" | "xautoclaim" | "xpending") => 60,
         (_, "ltrim" | "zremrangebyrank" | "zremrangebyscore" | "zremrangebylex") => 10,
-        (_, name) if is_growing(name) => 120,
-        (Group::List | Group::Set | Group::Hash | Group::SortedSet, _) if waits(&form.name) => 12,
+        (_, "zpopmin" | "zpopmax" | "zmpop" | "hdel" | "zrem" | "hgetdel") => 10,
+        (_, "zadd") => 400,
+        (_, name) if is_growing(name) => 200,
+        (Group::List | Group::Set | Group::Hash | Group::SortedSet, _) if waits(&form.name) => 25,
         (Group::List | Group::Set | Group::Hash | Group::SortedSet, _) => 25,
         (Group::Geo | Group::Stream, _) => 25,
         (Group::String | Group::Generic, _) => 30,

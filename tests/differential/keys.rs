@@ -78,6 +78,13 @@ impl Pool {
         POOLS.get(rng.index(POOLS.len() + 2)).map_or(Pool::String, |(pool, _)| *pool)
     }
 
+    /// A key for a result, which is often empty: mostly none of the first ones, so that these grow.
+    pub fn destination(self, rng: &mut Rng) -> Vec<u8> {
+        let mut keys = of(self);
+        let n = if rng.below(100) < 85 { 2 + rng.index(EACH - 2) } else { rng.index(EACH) };
+        keys.swap_remove(n)
+    }
+
     /// A key, the first ones most; now and then one of another pool.
     pub fn key(self, rng: &mut Rng) -> Vec<u8> {
         /// Sorted sets and places are of one type, so these go together more often.

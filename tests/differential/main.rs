@@ -38,7 +38,7 @@ use support::Kind;
 const REQUESTS: u64 = 20_000;
 /// Of so many requests, every option and kind of reply comes at least [`OFTEN`] times; of fewer,
 /// fewer times.
-const LONG_RUN: u64 = 400_000;
+const LONG_RUN: u64 = 1_000_000;
 const OFTEN: u64 = 50;
 /// Of so many requests, the rarest listed divergence is seen.
 const VERY_LONG_RUN: u64 = 1_000_000;
