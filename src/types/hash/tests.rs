@@ -128,7 +128,7 @@ proptest! {
                     let set = hash.set_expiry(&field, expiry, &mut heap);
                     prop_assert_eq!(set, there.is_some());
                     prop_assert_eq!(hash.as_ref().contains(&field, NOW),
-                        set && (expiry == 0 || expiry > NOW));
+                        set && (expiry == 0 || expiry >= NOW));
                 }
                 Edit::Persist(field) => {
                     let had = twin.get_mut(&field).is_some_and(|(_, at)| at.take().is_some());
