@@ -91,7 +91,8 @@ fn edit() -> impl Strategy<Value = Edit> {
         1 => (text(), text(), proptest::option::of(expiry()))
             .prop_map(|(field, value, expiry)| Edit::SetWith(field, value, expiry)),
         3 => text().prop_map(Edit::Remove),
-        1 => (text(), prop_oneof![Just(0), expiry()]).prop_map(|(field, expiry)| Edit::Expire(field, expiry)),
+        1 => (text(), prop_oneof![Just(0), expiry()])
+            .prop_map(|(field, expiry)| Edit::Expire(field, expiry)),
         1 => text().prop_map(Edit::Persist),
         1 => Just(Edit::Copy),
     ]
