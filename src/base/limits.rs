@@ -54,6 +54,10 @@ pub const ANNOTATION_BYTES_MAX: usize = 1024;
 /// 5 KiB with its closing zero byte. The largest long double has 4,932 digits.
 pub const LONG_DOUBLE_TEXT_BYTES_MAX: usize = 5 * 1024 - 1;
 
+/// Elements that one record names, at most: what a call makes of many goes into several records,
+/// since a replayed command may have 1,048,576 arguments.
+pub const RECORD_ELEMENTS_MAX: usize = 10_000;
+
 /// Bytes by which a buffer grows while a length announced by a stream has not arrived yet, so that
 /// a forged length costs its sender as many bytes as it costs us.
 pub const GROW_STEP_BYTES: usize = 1 << 20;

@@ -110,7 +110,8 @@ pub type ReadFn = for<'a> fn(View<'a>, &Call<'a>) -> Result<Reply<'a>>;
 /// Writes: sees a view, and emits changes.
 pub type WriteFn = for<'a> fn(&mut Tx<'_>, &Call<'a>) -> Result<Reply<'a>>;
 /// As [`WriteFn`], with the choice to wait. What waits is run again from the start when a record
-/// has touched one of its keys; it must not have emitted anything.
+/// has touched one of its keys, so what it has emitted before it waits (XREADGROUP its consumer) it
+/// must not emit again.
 pub type BlockingFn = for<'a> fn(&mut Tx<'_>, &Call<'a>) -> Result<Served<'a>>;
 /// As [`ReadFn`], with the choice to wait.
 pub type BlockingReadFn = for<'a> fn(View<'a>, &Call<'a>) -> Result<Served<'a>>;
@@ -175,6 +176,15 @@ pub struct Wait<'a> {
     /// Whether an error of a later run ends the wait (the group of an XREADGROUP is gone); if not,
     /// the call stays parked (the list that BLPOP waits for has become a string).
     pub ends_with_error: bool,
+}
+
+impl<'a> Wait<'a> {
+    /// Waits for something to take under one of the keys. A value of another type leaves the call
+    /// parked.
+    pub fn for_one_of(keys: Vec<Key<'a>>, deadline: Option<UnixMs>) -> Served<'a> {
+        let null = Reply::NullArray;
+        Served::Wait(Wait { keys, deadline, again: None, null, ends_with_error: false })
+    }
 }
 
 /// The groups of the command reference.

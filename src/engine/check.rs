@@ -343,6 +343,7 @@ const OTHER_LIMITS: types::Limits = types::Limits {
     list_size: 3,
     stream_node_bytes: 60,
     stream_node_entries: 3,
+    hll_sparse_bytes: 100,
 };
 
 /// An engine with these limits into which records were replayed.

@@ -62,8 +62,6 @@ impl Engine {
     pub(super) fn begin_round(&mut self, now: UnixMs) {
         self.now = now;
         self.keyspace.set_clock(lru_clock(now.0));
-        let sparse_bytes_max = self.admin.config.hll_sparse_max_bytes();
-        self.keyspace.set_hll_sparse_bytes_max(sparse_bytes_max as usize);
         self.round = Pace::begin(self.rng.u64());
         self.refresh_gate();
     }
@@ -295,10 +293,11 @@ impl Engine {
         let arguments: Vec<Vec<u8>> =
             call.args().iter().map(|argument| argument.to_vec()).collect();
         let frozen = self.keyspace.freeze();
+        let seed = call.seed();
         self.admin.stats.slow_reads += 1;
         let work = Box::new(move |out: &mut Out| {
             let arguments: Vec<&[u8]> = arguments.iter().map(Vec::as_slice).collect();
-            let call = Call::new(command, &arguments);
+            let call = Call::new(command, &arguments).with_seed(seed);
             let view = frozen.keyspace().view(db, now);
             let reply =
                 read(view, &call).unwrap_or_else(|error| Reply::Error(error.to_string().into()));

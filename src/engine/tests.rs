@@ -1,6 +1,6 @@
 //! Every example in the command table and every transcript, run; and the laws they imply.
 
-use super::check::check;
+use super::check::{Local, check};
 use crate::command::table;
 use std::path::Path;
 
@@ -72,4 +72,15 @@ fn transcripts() {
         outcomes.push(named(&name, || check(&transcript)));
     }
     assert_none_failed(outcomes);
+}
+
+/// A read that runs on the pool has the chance of its own call, like any other.
+#[test]
+fn slow_reads_choose_anew() {
+    let mut local = Local::default();
+    local.run(&[b"SADD", b"urn", b"a", b"b", b"c"]);
+    let first = local.run(&[b"SRANDMEMBER", b"urn", b"-20000"]);
+    let second = local.run(&[b"SRANDMEMBER", b"urn", b"-20000"]);
+    assert_eq!(local.engine.admin.stats.slow_reads, 2);
+    assert_ne!(first, second);
 }

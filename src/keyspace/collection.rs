@@ -54,6 +54,16 @@ pub enum Parts {
 }
 
 impl Parts {
+    /// Hands what is to be stored to `put`: the bytes of what fits a page, else an object.
+    pub(in crate::keyspace) fn stored<R>(self, put: impl FnOnce(NewValue<'_, Object>) -> R) -> R {
+        match self {
+            Parts::Small(kind, bytes) if bytes.len() <= paged::INLINE_MAX => {
+                put(NewValue::Bytes { kind, bytes: &bytes })
+            }
+            parts => put(NewValue::Object(parts.into_object())),
+        }
+    }
+
     /// As an object: what is too long for a page, or large.
     pub(in crate::keyspace) fn into_object(self) -> Object {
         match self {

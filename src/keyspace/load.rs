@@ -154,16 +154,7 @@ impl<'a> Loader<'a> {
             {
                 self.keyspace.note_fields(db, Key::new(&key), at);
             }
-            match &parts {
-                Parts::Small(kind, bytes) if bytes.len() <= paged::INLINE_MAX => {
-                    let value = NewValue::Bytes { kind: *kind, bytes };
-                    gathered.value(db, &key, value, expiry, clock);
-                }
-                _ => {
-                    let value = NewValue::Object(parts.into_object());
-                    gathered.value(db, &key, value, expiry, clock);
-                }
-            }
+            parts.stored(|value| gathered.value(db, &key, value, expiry, clock));
         }
         for (db, batch) in &mut gathered.batches {
             self.put_batch(*db, batch);

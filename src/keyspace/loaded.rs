@@ -5,7 +5,7 @@
 
 use super::collection::{Collection, EditContext, Parts};
 use super::{Db, Key, Keyspace, Object};
-use crate::paged::{self, Expiry, NewValue};
+use crate::paged::Expiry;
 use crate::types::hash::HashValue;
 use crate::types::list::ListValue;
 use crate::types::set::SetValue;
@@ -66,17 +66,9 @@ impl Loaded {
         match self {
             Loaded::List(list) => list.into_parts(),
             Loaded::Set(set) => set.into_parts(),
-            Loaded::Members(members) => {
-                let mut set = SetValue::new();
-                fill_set(&mut set, &members, context);
-                set.into_parts()
-            }
+            Loaded::Members(members) => set_of(&members, context),
             Loaded::Hash(hash) => hash.into_parts(),
-            Loaded::Fields(fields) => {
-                let mut hash = HashValue::new();
-                fill_hash(&mut hash, &fields, context);
-                hash.into_parts()
-            }
+            Loaded::Fields(fields) => hash_of(&fields, context),
             Loaded::Zset(zset) => zset.into_parts(),
             Loaded::Stream(stream) => Parts::Large(Object::Stream(stream)),
         }
@@ -93,32 +85,35 @@ impl Keyspace {
         expiry: Option<u64>,
     ) {
         let limits = self.limits;
-        let parts = value.clone().into_parts(&mut EditContext::new(&mut self.heap, limits));
+        let context = &mut EditContext::new(&mut self.heap, limits);
+        let parts = match value {
+            Loaded::Members(members) => set_of(members, context),
+            Loaded::Fields(fields) => hash_of(fields, context),
+            // The large ones are shared, the small ones copied.
+            built => built.clone().into_parts(context),
+        };
         let expiry = expiry.map_or(Expiry::None, Expiry::At);
-        match &parts {
-            Parts::Small(kind, bytes) if bytes.len() <= paged::INLINE_MAX => {
-                self.put(db, key, NewValue::Bytes { kind: *kind, bytes }, expiry);
-            }
-            _ => {
-                self.put(db, key, NewValue::Object(parts.into_object()), expiry);
-            }
-        }
+        parts.stored(|value| self.put(db, key, value, expiry));
     }
 }
 
-fn fill_set(set: &mut SetValue, members: &[Vec<u8>], context: &mut EditContext<'_>) {
+fn set_of(members: &[Vec<u8>], context: &mut EditContext<'_>) -> Parts {
+    let mut set = SetValue::new();
     let first = members.first().map(Vec::as_slice).unwrap_or_default();
     set.prepare(first, members.len(), &context.limits, context.heap);
     for member in members {
         set.insert(member, &context.limits, context.heap);
     }
+    set.into_parts()
 }
 
-fn fill_hash(hash: &mut HashValue, fields: &[LoadedField], context: &mut EditContext<'_>) {
+fn hash_of(fields: &[LoadedField], context: &mut EditContext<'_>) -> Parts {
+    let mut hash = HashValue::new();
     let longest = fields.iter().map(|one| one.field.len().max(one.value.len())).max();
     hash.prepare(fields.len(), longest.unwrap_or_default(), &context.limits, context.heap);
     for LoadedField { field, value, expiry } in fields {
         let expiry = if *expiry == 0 { Expiry::None } else { Expiry::At(*expiry) };
         hash.set_with(field, value, expiry, &context.limits, context.heap);
     }
+    hash.into_parts()
 }

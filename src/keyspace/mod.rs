@@ -27,7 +27,6 @@ pub mod value;
 mod volatile;
 
 use crate::base::clock::UnixMs;
-use crate::base::limits;
 use crate::base::rng::Rng;
 use crate::paged::{self, Expiry, NewValue, PageHeap, Table};
 use crate::types::Limits;
@@ -88,8 +87,6 @@ pub struct Keyspace {
     noticed: RefCell<Vec<(Db, Vec<u8>)>>,
     /// The access clock given to entries that are written: 24 bits, see [`value::lru_clock`].
     clock: u32,
-    /// See [`Keyspace::hll_sparse_bytes_max`].
-    hll_sparse_bytes_max: usize,
     lookups: Lookups,
     /// When small collections become large ones.
     limits: Limits,
@@ -133,7 +130,6 @@ impl Keyspace {
             reclaimer,
             noticed: RefCell::default(),
             clock: 0,
-            hll_sparse_bytes_max: limits::HLL_SPARSE_BYTES_MAX,
             lookups: Lookups::default(),
             limits: Limits::default(),
             scratch: Vec::new(),
@@ -156,8 +152,7 @@ impl Keyspace {
         let fresh = Keyspace::new(self.databases(), self.reclaimer.clone());
         fresh.lookups.hits.set(self.lookups.hits.get());
         fresh.lookups.misses.set(self.lookups.misses.get());
-        let hll_sparse_bytes_max = self.hll_sparse_bytes_max;
-        Keyspace { clock: self.clock, hll_sparse_bytes_max, limits: self.limits, ..fresh }
+        Keyspace { clock: self.clock, limits: self.limits, ..fresh }
     }
 
     /// How many databases there are.
@@ -191,7 +186,6 @@ impl Keyspace {
             reclaimer: self.reclaimer.clone(),
             noticed: RefCell::default(),
             clock: self.clock,
-            hll_sparse_bytes_max: self.hll_sparse_bytes_max,
             lookups: Lookups::default(),
             limits: self.limits,
             scratch: Vec::new(),
@@ -250,17 +244,6 @@ impl Keyspace {
     /// The access clock.
     pub fn clock(&self) -> u32 {
         self.clock
-    }
-
-    /// Sets [`Self::hll_sparse_bytes_max`].
-    pub fn set_hll_sparse_bytes_max(&mut self, bytes: usize) {
-        self.hll_sparse_bytes_max = bytes;
-    }
-
-    /// Bytes of a HyperLogLog above which PFADD and PFMERGE make its registers dense
-    /// (`hll-sparse-max-bytes`).
-    pub fn hll_sparse_bytes_max(&self) -> usize {
-        self.hll_sparse_bytes_max
     }
 
     /// Marks a key as used now. A hint: never copies a page, so it is skipped while the page is

@@ -4,6 +4,7 @@
 //! in content.
 
 use super::packed::PackedRef;
+use crate::base::limits::HLL_SPARSE_BYTES_MAX;
 
 /// The largest small form, in bytes, whatever the parameters say: Redis'
 /// `LISTPACK_MAX_SAFETY_LIMIT`.
@@ -39,6 +40,8 @@ pub struct Limits {
     pub stream_node_bytes: usize,
     /// `stream-node-max-entries`: 0 for no limit.
     pub stream_node_entries: usize,
+    /// `hll-sparse-max-bytes`: bytes of a HyperLogLog above which its registers become dense.
+    pub hll_sparse_bytes: usize,
 }
 
 impl Default for Limits {
@@ -55,6 +58,7 @@ impl Default for Limits {
             list_size: -2,
             stream_node_bytes: 4096,
             stream_node_entries: 100,
+            hll_sparse_bytes: HLL_SPARSE_BYTES_MAX,
         }
     }
 }

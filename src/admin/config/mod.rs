@@ -516,11 +516,6 @@ impl Config {
         self.values.slow_read_elements
     }
 
-    /// Bytes of a HyperLogLog above which its registers are kept dense.
-    pub fn hll_sparse_max_bytes(&self) -> u64 {
-        self.values.hll_sparse_max_bytes
-    }
-
     /// How hard the expiry cycle works, 1 to 10.
     pub fn active_expire_effort(&self) -> u64 {
         self.values.active_expire_effort
@@ -540,6 +535,7 @@ impl Config {
             list_size: values.list_max_size as i32,
             stream_node_bytes: values.stream_node_bytes as usize,
             stream_node_entries: values.stream_node_entries as usize,
+            hll_sparse_bytes: values.hll_sparse_max_bytes as usize,
         }
     }
 

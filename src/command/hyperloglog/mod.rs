@@ -184,7 +184,7 @@ fn sparse_bytes_max(tx: &Tx<'_>) -> usize {
     if tx.now() == UnixMs::ZERO {
         return LARGEST;
     }
-    tx.view().keyspace().hll_sparse_bytes_max().min(LARGEST)
+    tx.view().keyspace().limits().hll_sparse_bytes.min(LARGEST)
 }
 
 /// The record of the whole value, with the expiry that the key has.

@@ -6,6 +6,7 @@ use crate::command::table::Found;
 use crate::command::{Call, Handler, find};
 use crate::keyspace::{Batch, Db, Key, Keyspace, Reclaimer, StringRef, Tx};
 use crate::resp::Reply;
+use crate::types::Limits;
 use crate::types::hyperloglog::{Encoding, encoding};
 
 struct Store {
@@ -59,12 +60,12 @@ fn dense_registers_are_changed_in_place() {
 #[test]
 fn the_limit_is_a_setting_and_none_of_a_replay() {
     let mut store = Store::new();
-    store.keyspace.set_hll_sparse_bytes_max(100);
+    store.keyspace.set_limits(Limits { hll_sparse_bytes: 100, ..Limits::default() });
     let added: i64 = (0..100).map(|n| store.add(1, n)).sum();
     assert_eq!(added, 100);
     assert_eq!(encoding(&store.value()), Some(Encoding::Dense));
     let mut replay = Store::new();
-    replay.keyspace.set_hll_sparse_bytes_max(100);
+    replay.keyspace.set_limits(Limits { hll_sparse_bytes: 100, ..Limits::default() });
     let added: i64 = (0..100).map(|n| replay.add(0, n)).sum();
     assert_eq!(added, 100);
     assert_eq!(encoding(&replay.value()), Some(Encoding::Sparse));

@@ -7,6 +7,7 @@
 //! ```
 
 use super::GENERIC;
+use crate::base::limits::RECORD_ELEMENTS_MAX;
 use crate::base::number;
 use crate::command::{Access, Call, Command, Error, Flag, Handler, Keys, Result};
 use crate::keyspace::record::{Cause, Delete, Push};
@@ -17,9 +18,6 @@ use crate::types::packed::Element;
 use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::ops::Range;
-
-/// Elements of one RPUSH record, at most.
-const RECORD_ELEMENTS_MAX: usize = 10_000;
 
 pub(super) const SORT: Command = Command {
     name: "sort",

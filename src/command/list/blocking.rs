@@ -7,8 +7,8 @@ use super::{LIST, owned};
 use crate::base::clock::UnixMs;
 use crate::command::timeout::deadline;
 use crate::command::{Access, Call, Command, Handler, Keys, Result, Served, Wait};
+use crate::keyspace::Tx;
 use crate::keyspace::record::Pop;
-use crate::keyspace::{Key, Tx};
 use crate::resp::Reply;
 use crate::types::list::Side;
 
@@ -58,17 +58,11 @@ fn pop<'a>(tx: &mut Tx<'_>, call: &Call<'a>, side: Side) -> Result<Served<'a>> {
     let deadline = deadline(call.arg(last), tx.now())?;
     let keys = (1..last).map(|at| call.key(at));
     let Some((key, list)) = first_list(tx, keys.clone())? else {
-        return Ok(wait(keys.collect(), deadline));
+        return Ok(Wait::for_one_of(keys.collect(), deadline));
     };
     let element = list.end(side, 1).next().map_or(Reply::Null, owned);
     tx.emit(Pop { key, side, count: 1 });
     Ok(Served::Now(Reply::Array(vec![Reply::Bulk(key.bytes), element])))
-}
-
-/// Waits for a list under one of the keys. A value of another type leaves the call parked.
-fn wait<'a>(keys: Vec<Key<'a>>, deadline: Option<UnixMs>) -> Served<'a> {
-    let null = Reply::NullArray;
-    Served::Wait(Wait { keys, deadline, again: None, null, ends_with_error: false })
 }
 
 pub(super) const BLMPOP: Command = Command {
@@ -98,7 +92,7 @@ fn blmpop<'a>(tx: &mut Tx<'_>, call: &Call<'a>) -> Result<Served<'a>> {
     let deadline = deadline(call.arg(1), tx.now())?;
     Ok(match pop.run(tx, call)? {
         Some(reply) => Served::Now(reply),
-        None => wait(pop.keys.map(|at| call.key(at)).collect(), deadline),
+        None => Wait::for_one_of(pop.keys.map(|at| call.key(at)).collect(), deadline),
     })
 }
 

@@ -4,6 +4,7 @@
 //! where a LIMIT is reached. Unions and differences of several sets remember what they have seen.
 
 use super::SET;
+use crate::base::limits::RECORD_ELEMENTS_MAX;
 use crate::base::number;
 use crate::command::{Access, Call, Command, Error, Flag, Handler, Keys, Result};
 use crate::keyspace::record::{AddMembers, Cause, Delete};
@@ -13,9 +14,6 @@ use crate::resp::{BulksBuilder, Reply};
 use crate::types::set::SetRef;
 use std::collections::HashSet;
 use std::ops::ControlFlow::{self, Break, Continue};
-
-/// Members of one SADD record, at most.
-const RECORD_MEMBERS_MAX: usize = 10_000;
 
 /// What is made of several sets.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -153,7 +151,7 @@ fn store(tx: &mut Tx<'_>, key: Key<'_>, members: &[Vec<u8>], event: &'static str
     }
     tx.emit(Delete { key, cause: Cause::Replaced });
     let mut event = event;
-    for members in members.chunks(RECORD_MEMBERS_MAX) {
+    for members in members.chunks(RECORD_ELEMENTS_MAX) {
         let members: Vec<&[u8]> = members.iter().map(Vec::as_slice).collect();
         tx.emit(AddMembers { key, members: &members, event });
         event = "";

@@ -1,6 +1,7 @@
 //! SPOP and SRANDMEMBER: members by chance.
 
 use super::SET;
+use crate::base::limits::RECORD_ELEMENTS_MAX;
 use crate::base::rng::Rng;
 use crate::command::{Access, Call, Command, Error, Flag, Handler, Keys, Result};
 use crate::keyspace::record::{Cause, Delete, RemoveMembers};
@@ -10,9 +11,6 @@ use crate::resp::{BulksBuilder, Reply};
 use crate::types::packed::Element;
 use crate::types::set::SetRef;
 use std::ops::ControlFlow;
-
-/// Members of one SREM record, at most.
-const RECORD_MEMBERS_MAX: usize = 10_000;
 
 pub(super) const SPOP: Command = Command {
     name: "spop",
@@ -79,7 +77,7 @@ fn spop<'a>(tx: &mut Tx<'_>, call: &Call<'a>) -> Result<Reply<'a>> {
     members.iter().for_each(|member| popped.push(member));
     let members: Vec<&[u8]> = members.iter().map(Vec::as_slice).collect();
     let mut event = "spop";
-    for members in members.chunks(RECORD_MEMBERS_MAX) {
+    for members in members.chunks(RECORD_ELEMENTS_MAX) {
         tx.emit(RemoveMembers { key, members, event });
         event = "";
     }

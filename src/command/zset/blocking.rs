@@ -2,11 +2,10 @@
 
 use super::pop::{End, PopFirst};
 use super::{ZSET, first_zset};
-use crate::base::clock::UnixMs;
 use crate::command::timeout::deadline;
 use crate::command::{Access, Call, Command, Flag, Handler, Keys, Result, Served, Wait};
+use crate::keyspace::Tx;
 use crate::keyspace::record::RemoveRanks;
-use crate::keyspace::{Key, Tx};
 use crate::resp::Reply;
 
 pub(super) const BZPOPMIN: Command = Command {
@@ -60,20 +59,14 @@ fn pop<'a>(tx: &mut Tx<'_>, call: &Call<'a>, end: End) -> Result<Served<'a>> {
     let deadline = deadline(call.arg(last), tx.now())?;
     let keys = (1..last).map(|at| call.key(at));
     let Some((key, zset)) = first_zset(tx, keys.clone())? else {
-        return Ok(wait(keys.collect(), deadline));
+        return Ok(Wait::for_one_of(keys.collect(), deadline));
     };
     let Some((member, score)) = end.member(zset) else {
-        return Ok(wait(keys.collect(), deadline));
+        return Ok(Wait::for_one_of(keys.collect(), deadline));
     };
     let range = end.ranks(zset, 1);
     tx.emit(RemoveRanks { key, range, event: end.event() });
     Ok(Served::Now(Reply::Array(vec![Reply::Bulk(key.bytes), member, Reply::Double(score)])))
-}
-
-/// Waits for a sorted set under one of the keys. A value of another type leaves the call parked.
-fn wait<'a>(keys: Vec<Key<'a>>, deadline: Option<UnixMs>) -> Served<'a> {
-    let null = Reply::NullArray;
-    Served::Wait(Wait { keys, deadline, again: None, null, ends_with_error: false })
 }
 
 pub(super) const BZMPOP: Command = Command {
@@ -106,6 +99,6 @@ fn bzmpop<'a>(tx: &mut Tx<'_>, call: &Call<'a>) -> Result<Served<'a>> {
     let deadline = deadline(call.arg(1), tx.now())?;
     Ok(match pop.run(tx, call)? {
         Some(reply) => Served::Now(reply),
-        None => wait(pop.keys.map(|at| call.key(at)).collect(), deadline),
+        None => Wait::for_one_of(pop.keys.map(|at| call.key(at)).collect(), deadline),
     })
 }

@@ -1,11 +1,9 @@
 //! Storing a computed sorted set in place of a key: ZRANGESTORE, ZUNIONSTORE, ZINTERSTORE,
 //! ZDIFFSTORE, and of the geo group GEOSEARCHSTORE.
 
+use crate::base::limits::RECORD_ELEMENTS_MAX;
 use crate::keyspace::record::{AddScored, Cause, Delete};
 use crate::keyspace::{Key, Tx};
-
-/// Members of one ZADD record, at most.
-const RECORD_MEMBERS_MAX: usize = 10_000;
 
 /// Puts a sorted set of these scores and members, which are different, in place of what stands
 /// under `key`, of whatever type; its expiry goes too. No members leave nothing there (event
@@ -22,7 +20,7 @@ pub(in crate::command) fn store<M: AsRef<[u8]>>(
     }
     tx.emit(Delete { key, cause: Cause::Replaced });
     let mut event = event;
-    for items in items.chunks(RECORD_MEMBERS_MAX) {
+    for items in items.chunks(RECORD_ELEMENTS_MAX) {
         let items: Vec<(f64, &[u8])> = items.iter().map(|item| (item.0, item.1.as_ref())).collect();
         tx.emit(AddScored { key, items: &items, event });
         event = "";

@@ -5,15 +5,12 @@
 //! Times when a consumer was last seen are hints and have no record ([`SeeConsumer`]).
 
 use super::{Change, Effect, Record, Touched};
+use crate::base::limits::RECORD_ELEMENTS_MAX;
 use crate::keyspace::{Db, Key, Keyspace, Object};
 use crate::types::packed::Element;
 use crate::types::stream::{ENTRIES_READ_UNKNOWN, Group, Stream, StreamId, Trim};
 use std::io::Write as _;
 use std::sync::Arc;
-
-/// Ids that one XCLAIM or XACK names: a call may be about more of them than a command can have
-/// arguments.
-const RECORD_IDS_MAX: usize = 10_000;
 
 /// Adds an entry to a stream, and perhaps removes the oldest; a missing key counts as an empty
 /// stream. Keeps the expiry.
@@ -386,7 +383,7 @@ impl Change for Claim<'_> {
     }
 
     fn write(&self, bytes: &mut Vec<u8>) {
-        for ids in self.ids.chunks(RECORD_IDS_MAX) {
+        for ids in self.ids.chunks(RECORD_ELEMENTS_MAX) {
             let mut record = Record::begin(bytes, 11 + ids.len());
             record.bulk(b"XCLAIM");
             record.bulk(self.key.bytes);
@@ -406,7 +403,7 @@ impl Change for Claim<'_> {
     }
 
     fn records(&self) -> usize {
-        self.ids.len().div_ceil(RECORD_IDS_MAX)
+        self.ids.len().div_ceil(RECORD_ELEMENTS_MAX)
     }
 }
 
@@ -437,7 +434,7 @@ impl Change for Acknowledge<'_> {
     }
 
     fn write(&self, bytes: &mut Vec<u8>) {
-        for ids in self.ids.chunks(RECORD_IDS_MAX) {
+        for ids in self.ids.chunks(RECORD_ELEMENTS_MAX) {
             let mut record = Record::begin(bytes, 3 + ids.len());
             record.bulk(b"XACK");
             record.bulk(self.key.bytes);
@@ -449,7 +446,7 @@ impl Change for Acknowledge<'_> {
     }
 
     fn records(&self) -> usize {
-        self.ids.len().div_ceil(RECORD_IDS_MAX)
+        self.ids.len().div_ceil(RECORD_ELEMENTS_MAX)
     }
 }
 
