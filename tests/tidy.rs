@@ -30,7 +30,7 @@ const COLUMNS_MAX: usize = 100;
 
 /// Files that may be longer, and why.
 const LONG_FILES: &[(&str, &str)] = &[
-    ("src/log/recovery.rs", "one subject: what a start finds in the folder; two lines over"),
+    ("src/log/recovery.rs", "one subject: what a start finds in the folder; a few lines over"),
     (
         "src/paged/tests.rs",
         "one model with its steps and checks; the properties beside it share it",

@@ -8,6 +8,7 @@
 use crate::command::{Call, Keys};
 use crate::keyspace::tx::TouchedKey;
 use crate::keyspace::{Batch, Db, Key};
+use crate::log::planted::{Bug, planted};
 use crate::log::{Fsync, Log, Lsn, Positions};
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -160,7 +161,7 @@ impl Journal {
     /// The LSN that the reply of a read depends on; 0: none.
     #[inline]
     pub(super) fn hold_of_read(&mut self, call: &Call<'_>, db: Db) -> Lsn {
-        if !self.holds || self.unsynced.is_empty() {
+        if !self.holds || self.unsynced.is_empty() || planted(Bug::ReadNotHeld) {
             return Lsn::default();
         }
         self.unsynced.forget(self.positions().synced);

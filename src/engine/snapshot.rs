@@ -11,6 +11,7 @@ use crate::base::clock::{self, Monotonic, UnixMs};
 use crate::base::disk::{self, Disk};
 use crate::keyspace::value::Object;
 use crate::keyspace::{Db, Entry, Frozen, Keyspace};
+use crate::log::planted::{Bug, planted};
 use crate::log::{LogError, Lsn};
 use crate::paged::Frozen as FrozenTable;
 use crate::rdb::{self, Format, Hint, Writer, WriterOptions};
@@ -65,7 +66,15 @@ pub(super) struct Snapshots {
     pub rewrite_base_bytes: u64,
     /// Keys loaded at the start.
     pub loaded_keys: u64,
+    /// Starts what is done beside the engine: threads, unless a test wants to choose the moment.
+    pub spawn: Spawn,
 }
+
+/// What is done beside the engine.
+pub(super) type Work = Box<dyn FnOnce() + Send>;
+
+/// Starts such work under a name.
+pub(super) type Spawn = fn(&str, Work) -> io::Result<()>;
 
 impl Default for Snapshots {
     fn default() -> Self {
@@ -88,6 +97,7 @@ impl Default for Snapshots {
             last_heal: None,
             rewrite_base_bytes: 0,
             loaded_keys: 0,
+            spawn,
         }
     }
 }
@@ -251,7 +261,7 @@ impl Engine {
         self.snapshots.last_try = Some(running.begun);
         self.snapshots.save = Some(running);
         let shared = self.shared.clone();
-        spawn("save", move || {
+        let work = Box::new(move || {
             // Giving back the blocks of the file that was replaced takes long: not before the
             // save counts as done.
             let _replaced = job.disk.open_read(&path);
@@ -259,8 +269,8 @@ impl Engine {
             if let Some(shared) = shared.upgrade() {
                 shared.hold(Cause::Snapshot, |engine| engine.save_done(outcome));
             }
-        })
-        .inspect_err(|_| self.snapshots.save = None)
+        });
+        (self.snapshots.spawn)("save", work).inspect_err(|_| self.snapshots.save = None)
     }
 
     fn save_done(&mut self, outcome: io::Result<u64>) {
@@ -296,7 +306,9 @@ impl Engine {
     /// Begins a new base for the log; it heals the log if that has failed. While one is being
     /// written, a further one is noted for when that is done: it would be of an earlier moment.
     pub(super) fn begin_rewrite(&mut self) -> io::Result<()> {
-        self.commit();
+        if !planted(Bug::SnapshotHoldsNext) {
+            self.commit();
+        }
         let Some(log) = self.journal.log().cloned() else { return Ok(()) };
         if self.snapshots.rewrite.is_some() {
             self.snapshots.rewrite_scheduled = true;
@@ -308,13 +320,13 @@ impl Engine {
         self.snapshots.last_rewrite_try = Some(running.begun);
         self.snapshots.rewrite = Some(running);
         let shared = self.shared.clone();
-        spawn("rewrite", move || {
+        let work = Box::new(move || {
             let outcome = rewrite(&log, job, &path, at);
             if let Some(shared) = shared.upgrade() {
                 shared.hold(Cause::Snapshot, |engine| engine.rewrite_done(outcome));
             }
-        })
-        .inspect_err(|_| {
+        });
+        (self.snapshots.spawn)("rewrite", work).inspect_err(|_| {
             self.snapshots.rewrite = None;
             self.snapshots.last_rewrite_ok = false;
         })
@@ -430,7 +442,7 @@ pub(super) fn save_if_due(shared: &Arc<Shared>, now: UnixMs, monotonic: Monotoni
     shared.hold(Cause::Snapshot, |engine| engine.begin_due(now, monotonic));
 }
 
-fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<()> {
+fn spawn(name: &str, work: Work) -> io::Result<()> {
     std::thread::Builder::new().name(name.into()).spawn(work).map(drop)
 }
 
@@ -444,6 +456,7 @@ enum RewriteError {
 
 fn rewrite(log: &crate::log::Log, job: Job, path: &Path, at: Lsn) -> Result<(), RewriteError> {
     let healing = log.failure().is_some();
+    let at = if planted(Bug::SnapshotLacksLast) { log.roll() } else { at };
     let disk = job.disk.clone();
     let installed = write_file(job, path).map_err(RewriteError::from).and_then(|_| {
         if healing {

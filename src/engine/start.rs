@@ -61,20 +61,25 @@ pub fn open(config: Config) -> Result<Arc<Shared>, OpenError> {
         salt: rng::os_u64(),
         clock: Arc::new(|| clock::now().seconds()),
     })?;
-    engine.snapshots.rewrite_base_bytes = log.info().current_size;
     engine.snapshots.last_save = clock::now().seconds();
     engine.admin.facts.started_at_ms = clock::now().0;
     engine.admin.facts.run_id = rng::hex40();
     let log = Arc::new(log);
-    engine.journal = Journal::of(log.clone(), on_disk);
+    go_on_with(&mut engine, log.clone(), on_disk);
+    let shared = Shared::new(engine);
+    wake_on_progress(&shared, &log);
+    Ok(shared)
+}
+
+/// Has the engine append to a log from now on that was started on what it has replayed.
+pub(super) fn go_on_with(engine: &mut Engine, log: Arc<log::Log>, on_disk: bool) {
+    engine.snapshots.rewrite_base_bytes = log.info().current_size;
+    engine.journal = Journal::of(log, on_disk);
     // The first record brings its own SELECT: whoever continues from before the start does not know
     // the database.
     engine.batch.clear();
     engine.batch.forget_selected();
     engine.follow_touched();
-    let shared = Shared::new(engine);
-    wake_on_progress(&shared, &log);
-    Ok(shared)
 }
 
 /// Tells the workers that hold replies, and the timer, when the log has come as far as they wait

@@ -4,6 +4,8 @@ use super::check::{Local, check};
 use crate::command::table;
 use std::path::Path;
 
+mod crash;
+
 /// Runs `work` with the name of what it is about in the panic message.
 fn named(name: &str, work: impl FnOnce() + std::panic::UnwindSafe) -> Result<(), String> {
     std::panic::catch_unwind(work).map_err(|panic| {

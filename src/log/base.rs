@@ -8,6 +8,7 @@ use std::sync::atomic::Ordering;
 
 use super::catalog::Catalog;
 use super::error::LogError;
+use super::planted::{Bug, planted};
 use super::segment::{self, Head, Next};
 use super::tail::Tail;
 use super::writer::{Trouble, Writer, trouble};
@@ -34,6 +35,9 @@ impl Shared {
             segment.retained = segment.first < at;
         }
         let dropped = retention::expire(&mut catalog, &self.settings, (self.clock)());
+        if planted(Bug::RemovedBeforeManifest) {
+            self.remove_segments(&dropped);
+        }
         if let Err(failure) = self.write_manifest(&catalog) {
             // Whether the old or the new manifest is on disk is not known: both are right as long
             // as nothing is removed, and no further one may be trusted to the folder.
@@ -56,6 +60,9 @@ impl Shared {
     fn sync_snapshot(&self, temporary: &Path) -> Result<(), LogError> {
         assert!(self.folder.contains(temporary), "snapshots are written into the log's folder");
         let file = self.disk.open_append(temporary).map_err(LogError::io(temporary))?;
+        if planted(Bug::BaseListedUnsynced) {
+            return Ok(());
+        }
         file.sync_all().map_err(LogError::io(temporary))
     }
 
@@ -85,7 +92,7 @@ impl Shared {
         self.sync_snapshot(temporary)?;
         let mut writer = self.writer.lock();
         let mut catalog = self.catalog.lock().clone();
-        if let Some(latched) = self.failure() {
+        if let Some(latched) = self.failure().filter(|_| !planted(Bug::FailedSegmentNotCut)) {
             self.cut_failed_segment(&mut catalog, latched.good)?;
         }
         let database = self.tail.lock().database_at(at);

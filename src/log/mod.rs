@@ -50,6 +50,7 @@ pub mod fuzzing;
 mod gather;
 mod lsn;
 mod manifest;
+pub(crate) mod planted;
 mod positions;
 mod reader;
 mod record;
@@ -71,6 +72,7 @@ pub use recovery::{BaseInfo, Recovered, Replay, Source, Torn, recover};
 pub use start::Start;
 
 use catalog::{Catalog, Folder};
+
 use positions::Progress;
 use tail::{Sleep, Tail};
 use writer::Writer;
@@ -119,21 +121,6 @@ pub struct Settings {
     pub retention_seconds: u64,
     /// Whether a torn tail is cut (`aof-load-truncated`), or starting refused.
     pub load_truncated: bool,
-    /// Bugs put in on purpose, to see that the tests see them.
-    #[doc(hidden)]
-    pub planted: Planted,
-}
-
-/// See [`Settings::planted`].
-#[doc(hidden)]
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Planted {
-    /// `synced` moves before the sync has returned.
-    pub ack_before_fsync: bool,
-    /// Folders are not synced after a file was created or renamed.
-    pub no_folder_fsync: bool,
-    /// A failed sync is tried again, and believed.
-    pub retry_fsync: bool,
 }
 
 impl Settings {
@@ -152,7 +139,6 @@ impl Settings {
             retention_bytes: 1 << 30,
             retention_seconds: 0,
             load_truncated: true,
-            planted: Planted::default(),
         }
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::catalog::Catalog;
 use super::error::RecoverError;
+use super::planted::{Bug, planted};
 use super::recovery::Recovered;
 use super::segment;
 use super::writer::{Trouble, Writer};
@@ -38,9 +39,14 @@ impl Recovered {
 
     /// As [`Recovered::start`] without threads: nothing moves until the steps are called. For tests
     /// and simulation.
-    pub fn start_stepped(self, start: Start) -> Result<Log, RecoverError> {
+    pub fn start_stepped(self, mut start: Start) -> Result<Log, RecoverError> {
         assert!(segment::is_id(&start.replication_id), "a replication id is 40 hex digits");
         let Recovered { last_lsn, mut ids, source, torn, disk, settings, mut plan, .. } = self;
+        if planted(Bug::IdKept)
+            && let Some((id, _)) = ids.first()
+        {
+            start.replication_id = id.clone();
+        }
         ids.retain(|(id, _)| *id != start.replication_id);
         ids.truncate(IDS_MAX);
         let ids = Ids { current: start.replication_id, before: ids };

@@ -9,6 +9,7 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 
 use super::Lsn;
+use super::planted::{Bug, planted};
 
 /// The open chunk is closed at this size: a batch is verified as a whole by whoever reads it, so it
 /// should fit a cache. A larger group is a chunk of its own.
@@ -75,7 +76,14 @@ impl Tail {
 
     /// Appends a group and returns the log's new end.
     pub fn append(&mut self, group: &[u8], database: u32) -> Lsn {
-        self.open.extend_from_slice(group);
+        if planted(Bug::BatchCutsGroup) {
+            let (begun, rest) = group.split_at(group.len() / 2);
+            self.open.extend_from_slice(begun);
+            self.close(false);
+            self.open.extend_from_slice(rest);
+        } else {
+            self.open.extend_from_slice(group);
+        }
         self.database = database;
         let end = self.end();
         if self.open.len() >= CHUNK_BYTES {

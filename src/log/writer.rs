@@ -12,6 +12,7 @@ use std::sync::atomic::Ordering;
 
 use super::catalog::{Catalog, Segment};
 use super::error::Failed;
+use super::planted::{Bug, planted};
 use super::segment::{self, Opener};
 use super::tail::Chunk;
 use super::{Fsync, Lsn, News, Shared, retention};
@@ -111,7 +112,10 @@ impl Shared {
         run: &[Chunk],
     ) -> Result<(), Trouble> {
         let now = (self.clock)();
-        let durable = self.progress.get().synced;
+        let mut durable = self.progress.get().synced;
+        if planted(Bug::ClaimsTooMuch) {
+            durable = run.first().map_or(durable, Chunk::last);
+        }
         let mut ends = Vec::with_capacity(run.len());
         headers.clear();
         for chunk in run.iter().filter(|chunk| !chunk.bytes.is_empty()) {
@@ -199,7 +203,7 @@ impl Shared {
         let Some((file, path)) = current.filter(|_| positions.synced < positions.written) else {
             return Ok(());
         };
-        if self.settings.planted.ack_before_fsync {
+        if planted(Bug::AckBeforeFsync) {
             self.progress.sync(positions.written);
         }
         self.sync_file(&*file, &self.folder.file(&path))?;
@@ -219,7 +223,7 @@ impl Shared {
             });
         }
         let result = file.sync_data();
-        if self.settings.planted.retry_fsync && result.is_err() {
+        if planted(Bug::RetriedFsync) && result.is_err() {
             return file.sync_data().map_err(trouble("sync", path));
         }
         // Latched at once, still under the lock, so that no other thread syncs in between.
@@ -358,7 +362,7 @@ impl Shared {
 
     /// Makes the folder's names durable.
     pub fn sync_folder(&self) -> io::Result<()> {
-        if self.settings.planted.no_folder_fsync {
+        if planted(Bug::NoFolderFsync) {
             return Ok(());
         }
         self.disk.sync_dir(&self.folder.path)

@@ -35,8 +35,8 @@ pub enum Fate {
     Dropped,
     /// A prefix survives, cut at any byte (or between names) as the seed says.
     Cut(u64),
-    /// Of bytes: each sector of 512 survives or reads as zeros, as the seed says. Of names: as
-    /// `Cut`.
+    /// Of bytes: each sector of 512 survives or reads as zeros, as the seed says. Of names: each
+    /// change survives or not, a later one without the earlier too.
     Sectors(u64),
 }
 
@@ -100,7 +100,8 @@ struct State {
 #[derive(Clone, Default)]
 struct Image {
     names: BTreeMap<PathBuf, Node>,
-    files: Vec<Vec<u8>>,
+    /// By number; shared by the images of one past until one of them writes.
+    files: Vec<Arc<Vec<u8>>>,
 }
 
 impl SimDisk {
@@ -155,10 +156,17 @@ impl SimDisk {
         SimDisk::with(replayed.image(unsynced))
     }
 
+    /// Goes through the past, from before the first effect on, for crashes at all places.
+    pub fn past(&self) -> Past {
+        let state = self.0.lock();
+        let effects = state.effects.clone().into_iter();
+        Past { replayed: Replayed::of(&state.start), effects, at: 0, syncs: 0 }
+    }
+
     /// The content of a file as the running process sees it.
     pub fn content(&self, path: &Path) -> Option<Vec<u8>> {
         let state = self.0.lock();
-        state.now.file(path).ok().and_then(|file| state.now.files.get(file).cloned())
+        state.now.file(path).ok().and_then(|file| state.now.content(file))
     }
 
     /// Puts a durable file there, outside the record of effects: damage, or a file from elsewhere.
@@ -173,7 +181,7 @@ impl SimDisk {
         for image in [start, now] {
             image.names.insert(folder.clone(), Node::Folder);
             image.names.insert(path.to_path_buf(), Node::File(image.files.len()));
-            image.files.push(content.to_vec());
+            image.files.push(Arc::new(content.to_vec()));
         }
     }
 
@@ -183,9 +191,9 @@ impl SimDisk {
         let mut files = BTreeMap::new();
         for (path, node) in &state.now.names {
             if let Node::File(file) = node
-                && let Some(content) = state.now.files.get(*file)
+                && let Some(content) = state.now.content(*file)
             {
-                files.insert(path.clone(), content.clone());
+                files.insert(path.clone(), content);
             }
         }
         files
@@ -207,7 +215,51 @@ impl SimDisk {
     }
 }
 
+/// A disk's past: see [`SimDisk::past`].
+pub struct Past {
+    replayed: Replayed,
+    effects: std::vec::IntoIter<Effect>,
+    at: usize,
+    syncs: usize,
+}
+
+impl Past {
+    /// How many effects have happened.
+    pub fn at(&self) -> usize {
+        self.at
+    }
+
+    /// How many of them were syncs that succeeded: what is durable is the same as long as this is.
+    pub fn syncs(&self) -> usize {
+        self.syncs
+    }
+
+    /// Whether bytes, and whether names, are not durable yet. What is, no crash changes.
+    pub fn unsynced(&self) -> (bool, bool) {
+        let bytes = self.replayed.pending.values().any(|effects| !effects.is_empty());
+        (bytes, !self.replayed.names.is_empty())
+    }
+
+    /// Lets one more effect happen. False: that was all.
+    pub fn advance(&mut self) -> bool {
+        let Some(effect) = self.effects.next() else { return false };
+        self.at += 1;
+        self.syncs += usize::from(matches!(effect, Effect::Sync(_) | Effect::SyncDir(_)));
+        self.replayed.apply(&effect);
+        true
+    }
+
+    /// The disk after losing power now.
+    pub fn crash(&self, unsynced: Unsynced) -> SimDisk {
+        SimDisk::with(self.replayed.clone().image(unsynced))
+    }
+}
+
 impl Image {
+    fn content(&self, file: usize) -> Option<Vec<u8>> {
+        self.files.get(file).map(|content| content.to_vec())
+    }
+
     fn file(&self, path: &Path) -> io::Result<usize> {
         match self.names.get(path) {
             Some(Node::File(file)) => Ok(*file),
@@ -236,9 +288,9 @@ impl Image {
     fn apply_bytes(&mut self, effect: &Effect) {
         let (Effect::Write(file, _) | Effect::SetLen(file, _)) = effect else { return };
         while self.files.len() <= *file {
-            self.files.push(Vec::new());
+            self.files.push(Arc::default());
         }
-        match (effect, self.files.get_mut(*file)) {
+        match (effect, self.files.get_mut(*file).map(Arc::make_mut)) {
             (Effect::Write(_, bytes), Some(content)) => content.extend_from_slice(bytes),
             (Effect::SetLen(_, len), Some(content)) => content.resize(*len as usize, 0),
             _ => {}
@@ -262,6 +314,7 @@ impl State {
 }
 
 /// A disk being replayed: what is durable, and what is not yet, in order.
+#[derive(Clone)]
 struct Replayed {
     durable: Image,
     /// By file; `true`: lost by a failed sync, and so never durable.
@@ -312,21 +365,24 @@ impl Replayed {
 
     fn image(self, unsynced: Unsynced) -> Image {
         let Replayed { durable: mut image, pending, names } = self;
-        let kept = match unsynced.names {
-            Fate::Kept => names.len(),
-            Fate::Dropped => 0,
-            Fate::Cut(seed) | Fate::Sectors(seed) => below(seed, names.len() + 1),
-        };
-        for effect in names.iter().take(kept) {
-            image.apply_name(effect);
+        for (index, effect) in names.iter().enumerate() {
+            let survives = match unsynced.names {
+                Fate::Kept => true,
+                Fate::Dropped => false,
+                Fate::Cut(seed) => index < below(seed, names.len() + 1),
+                Fate::Sectors(seed) => below(seed ^ (index as u64) << 16, 2) == 0,
+            };
+            if survives {
+                image.apply_name(effect);
+            }
         }
         for (file, effects) in pending {
-            let synced = image.files.get(file).map_or(0, Vec::len);
+            let synced = image.files.get(file).map_or(0, |content| content.len());
             let mut whole = Image { names: BTreeMap::new(), files: image.files.clone() };
             for (effect, _) in &effects {
                 whole.apply_bytes(effect);
             }
-            let Some(content) = whole.files.get_mut(file) else { continue };
+            let Some(content) = whole.files.get_mut(file).map(Arc::make_mut) else { continue };
             match unsynced.bytes {
                 Fate::Kept => {}
                 Fate::Dropped => continue,
@@ -346,10 +402,10 @@ impl Replayed {
             }
             let content = std::mem::take(content);
             while image.files.len() <= file {
-                image.files.push(Vec::new());
+                image.files.push(Arc::default());
             }
             if let Some(place) = image.files.get_mut(file) {
-                *place = content;
+                *place = Arc::new(content);
             }
         }
         // A file whose name survived but none of its bytes is empty; a name in a lost folder is
@@ -357,7 +413,7 @@ impl Replayed {
         for node in image.names.values() {
             if let Node::File(file) = node {
                 while image.files.len() <= *file {
-                    image.files.push(Vec::new());
+                    image.files.push(Arc::default());
                 }
             }
         }
@@ -405,7 +461,7 @@ impl Disk for SimDisk {
             state.record(Effect::Unlink(path.to_path_buf()));
         }
         let number = state.now.files.len();
-        state.now.files.push(Vec::new());
+        state.now.files.push(Arc::default());
         state.record(Effect::Link(path.to_path_buf(), Node::File(number)));
         Ok(SimFile::open(self, number))
     }
@@ -422,7 +478,7 @@ impl Disk for SimDisk {
     fn map(&self, path: &Path) -> io::Result<Mapped> {
         let (state, _) = self.step()?;
         let file = state.now.file(path)?;
-        Ok(Mapped::from_vec(state.now.files.get(file).cloned().unwrap_or_default()))
+        Ok(Mapped::from_vec(state.now.content(file).unwrap_or_default()))
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
@@ -536,12 +592,12 @@ impl File for SimFile {
 
     fn len(&self) -> io::Result<u64> {
         let (state, _) = self.disk.step()?;
-        Ok(state.now.files.get(self.number).map_or(0, Vec::len) as u64)
+        Ok(state.now.files.get(self.number).map_or(0, |content| content.len()) as u64)
     }
 
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
         let (state, _) = self.disk.step()?;
-        let content = state.now.files.get(self.number).map_or(&[][..], Vec::as_slice);
+        let content = state.now.files.get(self.number).map_or(&[][..], |content| content);
         let from = content.len().min(usize::try_from(offset).unwrap_or(usize::MAX));
         let rest = content.get(from..).unwrap_or(&[]);
         let count = rest.len().min(buffer.len());
