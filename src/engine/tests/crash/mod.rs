@@ -243,7 +243,7 @@ impl Rig {
             changed: HashMap::new(),
             disk,
         };
-        rig.note_state();
+        rig.note_committed();
         let durable = last.min(rig.log.positions().synced);
         rig.known.told.push((rig.disk.effects(), durable));
         let disk = rig.disk.clone();
@@ -254,10 +254,13 @@ impl Rig {
         Ok(rig)
     }
 
-    fn note_state(&mut self) {
+    /// Notes the state, if all of it is in the log.
+    fn note_committed(&mut self) {
         let engine = self.shared.lock();
-        let state = State::of(&engine.keyspace);
-        self.known.states.insert(engine.journal.positions().emitted, state);
+        let end = engine.journal.positions().emitted;
+        if engine.batch.is_empty() && !self.known.states.contains_key(&end) {
+            self.known.states.insert(end, State::of(&engine.keyspace));
+        }
     }
 
     /// Runs requests of one connection in one turn.
@@ -283,26 +286,34 @@ impl Rig {
             let id = self.clients[client];
             let done = engine.run(id, found, &arguments, hash, &mut out);
             let after = ended(&engine);
-            let key = (client, request.get(1).cloned().unwrap_or_default());
-            if after > before {
-                self.changed.insert(key.clone(), after);
-            }
-            let depends = self.changed.get(&key).copied().unwrap_or_default();
+            drop(engine);
+            let depends = self.depends(client, request, (before, after));
             let failed = out.slices(Mark::default(), out.mark()).flatten().next() == Some(&b'-');
             if !failed {
                 let since = self.disk.effects();
                 self.held.push(Held { hold: done.hold, depends, since });
             }
-            // A snapshot has committed what there was.
-            let is_committed = engine.batch.is_empty() && after > before;
-            drop(engine);
-            if is_committed {
-                self.note_state();
-            }
+            // A snapshot commits what there was.
+            self.note_committed();
         }
         self.shared.lock().commit();
-        self.note_state();
+        self.note_committed();
         self.release();
+    }
+
+    /// Which records the reply to a request depends on, where that is plain: a change on its own,
+    /// and GET on the last change of its key. `lsns`: where the log ended before and after it.
+    fn depends(&mut self, client: usize, request: &Words, lsns: (Lsn, Lsn)) -> Lsn {
+        let [name, key, ..] = request.as_slice() else { return Lsn::default() };
+        let key = (client, key.clone());
+        if lsns.1 > lsns.0 {
+            self.changed.insert(key, lsns.1);
+            lsns.1
+        } else if name == b"GET" {
+            self.changed.get(&key).copied().unwrap_or_default()
+        } else {
+            Lsn::default()
+        }
     }
 
     /// Sends the replies whose LSN is synced.
@@ -337,7 +348,7 @@ impl Rig {
             let step = engine.expire_step(self.now);
             engine.commit();
             drop(engine);
-            self.note_state();
+            self.note_committed();
             if step.done {
                 return;
             }
@@ -355,6 +366,12 @@ impl Rig {
         while run_beside() {
             self.release();
         }
+    }
+
+    /// How many rewrites and saves have succeeded.
+    fn snapshots_done(&self) -> (u64, u64) {
+        let engine = self.shared.lock();
+        (engine.snapshots.rewrites, engine.snapshots.saves)
     }
 
     /// The figures of the keyspace: how many keys each type has.

@@ -147,10 +147,12 @@ pub(super) fn crashes(plan: Plan, config: &Config) -> Figures {
     let mut figures = Figures { commands: workload::run(&mut rig, plan), ..Figures::default() };
     assert!(rig.log.failure().is_none(), "{:?}", rig.log.failure());
     let types = rig.types();
+    let (rewrites, saves) = rig.snapshots_done();
     let known = std::mem::take(&mut rig.known);
     drop(rig);
     if plan.commands > 300 {
         assert!(types.len() >= 6, "all types: {types:?}");
+        assert!(rewrites > 2 && saves > 2, "{rewrites} rewrites, {saves} saves");
     }
     crash_everywhere(&disk, &known, config, &mut figures);
     if figures.found.is_empty() {

@@ -111,6 +111,30 @@ fn request(rng: &mut fastrand::Rng) -> (usize, Words) {
     (usize::from(rng.u8(..8) == 0), words(&filled))
 }
 
+/// A key of each type, with expiries of keys and fields, a group with something pending, and long
+/// and short values.
+pub(super) fn all_types(rig: &mut Rig) {
+    let lines = [
+        "SET text abcabcabcabcabcabcabcabcabcabcabcabcabcabcabcabcabcabcabcabcabc PX 900000",
+        "SET number 1234567",
+        "RPUSH list a 17 a-longer-one",
+        "SADD ints 1 2 70000",
+        "SADD set a b 3",
+        "HSET hash f 1 g 2",
+        "HPEXPIRE hash 800000 FIELDS 1 f",
+        "ZADD zset 1 a 2.5 b -inf c",
+        "XADD stream 1-1 f v g w",
+        "XADD stream 1-2 f x",
+        "XGROUP CREATE stream g 0",
+        "XREADGROUP GROUP g c COUNT 1 STREAMS stream >",
+        "PFADD hll a b c",
+    ];
+    for line in lines {
+        rig.round(0, &[words(line)]);
+    }
+    rig.step(Log::write_step);
+}
+
 /// What of the workload is wanted.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Plan {
@@ -145,11 +169,16 @@ pub(super) fn run(rig: &mut Rig, plan: Plan) -> usize {
         // In the midst of a turn, with changes before and behind it.
         let more = request(&mut rng).1;
         if rewrites {
-            requests.extend([words("BGREWRITEAOF"), more]);
+            // What must not be applied twice.
+            requests.extend([words("RPUSH l0 once"), words("BGREWRITEAOF"), more]);
         } else if saves {
             requests.extend([words("BGSAVE SCHEDULE"), more]);
         }
         rig.round(client, &requests);
+        if requests[0][0] == b"INCR" {
+            // Somebody sees it before it is durable.
+            rig.round(client, &[vec![b"GET".to_vec(), requests[0][1].clone()]]);
+        }
         if rewrites || saves {
             // It is written while others write.
             beside_in.get_or_insert(rng.u8(..6));
