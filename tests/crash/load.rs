@@ -6,13 +6,16 @@
 //! |---|---|
 //! | `SET c:first n`, later `SET c:second n` | the later is never there without the earlier |
 //! | `MSET c:left n c:right n` | one call is whole or absent |
+//! | a number into each of `shapes` | collections and expiries are whole, and in order too |
+//! | `SET c:mortal t PXAT t` | nothing that has expired comes back |
 //! | `INCR c:count` | what changes a value is applied once |
 //! | `SET c:key:k n` for three k, by chance | no single value is lost |
 //! | `GET` of one of another client's keys | what was read is not lost either |
 //!
-//! Even clients wait for each reply; odd ones send a step's requests at once, and several steps
+//! Beside them BGREWRITEAOF and BGSAVE come again and again. Even clients wait for each reply; odd ones send a step's requests at once, and several steps
 //! ahead.
 
+use crate::shapes::Shape;
 use crate::support::Connection;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -25,6 +28,10 @@ pub const CLIENTS: usize = 6;
 const KEYS: u64 = 200;
 /// Requests that a pipelining client has under way at most.
 const AHEAD: usize = 48;
+/// A mortal key lives this long, ms.
+const LIFE_MS: u64 = 40;
+/// Snapshots are asked for about this often, ms.
+const SNAPSHOT_MS: std::ops::Range<u64> = 10..120;
 
 /// What is known of one key: sequence numbers, which only grow.
 #[derive(Debug, Clone, Copy, Default)]
@@ -36,6 +43,9 @@ pub struct Known {
     /// The highest that anybody read.
     pub read: u64,
 }
+
+/// Steps whose numbers a key never got, since the server was killed before.
+pub type Lost = HashMap<String, Vec<std::ops::RangeInclusive<u64>>>;
 
 /// What the server was told and what it said, by key.
 #[derive(Debug, Clone, Default)]
@@ -50,6 +60,8 @@ pub struct Journal {
     pub acknowledged: u64,
     /// Values read in this load.
     pub read: u64,
+    /// By key of a collection.
+    pub lost: Lost,
     /// Replies that nobody could have expected.
     pub surprises: Vec<String>,
 }
@@ -81,6 +93,7 @@ impl Journal {
 /// Clients at work.
 pub struct Load {
     clients: Vec<JoinHandle<Journal>>,
+    snapshots: JoinHandle<()>,
     acknowledged: Arc<AtomicU64>,
     before: Journal,
 }
@@ -112,7 +125,9 @@ impl Load {
             })
         });
         let clients = clients.collect();
-        Load { clients, acknowledged, before }
+        let connection = Connection::to(port).expect("a running server accepts");
+        let snapshots = std::thread::spawn(move || ask_for_snapshots(connection, seed));
+        Load { clients, snapshots, acknowledged, before }
     }
 
     /// Values acknowledged so far.
@@ -126,12 +141,40 @@ impl Load {
         for client in self.clients {
             journal.merge(client.join().expect("a client does not panic"));
         }
+        self.snapshots.join().expect("it ends with the server");
         journal
     }
 }
 
+/// Asks for rewrites and saves at random moments, until the server is gone.
+fn ask_for_snapshots(mut connection: Connection, seed: u64) {
+    let mut chance = fastrand::Rng::with_seed(!seed);
+    loop {
+        // The moments are chance on purpose: there is no condition to wait for.
+        std::thread::sleep(std::time::Duration::from_millis(chance.u64(SNAPSHOT_MS)));
+        let words: &[&[u8]] =
+            if chance.bool() { &[b"BGREWRITEAOF"] } else { &[b"BGSAVE", b"SCHEDULE"] };
+        // One that runs already is an answer too.
+        if connection.try_call(words).is_err() {
+            return;
+        }
+    }
+}
+
+/// Milliseconds since 1970.
+pub fn now_ms() -> u64 {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    u64::try_from(now.expect("after 1970").as_millis()).expect("it fits for long")
+}
+
 /// A request whose reply has not come.
 enum UnderWay {
+    /// A number into a collection.
+    Put { key: String, sequence: u64 },
+    /// The newest number of a collection.
+    Look { key: String, shape: Shape },
+    /// Something that promises nothing, but must succeed.
+    Other,
     Set { keys: Vec<String>, sequence: u64 },
     Incr { key: String, sequence: u64 },
     Get { key: String },
@@ -155,6 +198,23 @@ impl Client {
         let own = self.number;
         self.set(vec![format!("{own}:first")], n)?;
         self.set(vec![format!("{own}:left"), format!("{own}:right")], n)?;
+        for shape in Shape::ALL {
+            let key = shape.key(own);
+            let (write, tidy) = shape.write(&key, n);
+            self.journal.known(&key).sent = n;
+            self.send_encoded(&write, UnderWay::Put { key, sequence: n })?;
+            if let Some(tidy) = tidy {
+                self.send_encoded(&tidy, UnderWay::Other)?;
+            }
+        }
+        let shape = Shape::ALL[self.chance.usize(..Shape::ALL.len())];
+        let key = shape.key(self.chance.usize(..CLIENTS));
+        let line = shape.read(&key);
+        let words: Vec<&[u8]> = line.split(' ').map(str::as_bytes).collect();
+        self.send(&words, UnderWay::Look { key, shape })?;
+        let (key, end) = (format!("{own}:mortal"), (now_ms() + LIFE_MS).to_string());
+        let words = [b"SET", key.as_bytes(), end.as_bytes(), b"PXAT", end.as_bytes()];
+        self.send(&words, UnderWay::Other)?;
         for _ in 0..3 {
             let key = format!("{own}:key:{}", self.chance.u64(..KEYS));
             self.set(vec![key], n)?;
@@ -221,13 +281,26 @@ impl Client {
                 self.journal.acknowledged += 1;
                 self.acknowledged.fetch_add(1, Relaxed);
             }
+            UnderWay::Put { key, sequence } if !reply.starts_with(b"-") => {
+                let known = self.journal.known(&key);
+                known.acknowledged = known.acknowledged.max(sequence);
+                self.journal.acknowledged += 1;
+                self.acknowledged.fetch_add(1, Relaxed);
+            }
+            UnderWay::Look { key, shape } if !reply.starts_with(b"-") => {
+                let read = shape.newest(reply);
+                let known = self.journal.known(&key);
+                known.read = known.read.max(read);
+                self.journal.read += 1;
+            }
+            UnderWay::Other if !reply.starts_with(b"-") => {}
             UnderWay::Get { key } if !reply.starts_with(b"-") => {
                 let read = sequence_of(reply);
                 let known = self.journal.known(&key);
                 known.read = known.read.max(read);
                 self.journal.read += 1;
             }
-            UnderWay::Set { .. } | UnderWay::Incr { .. } | UnderWay::Get { .. } => {
+            _ => {
                 let text = String::from_utf8_lossy(&reply[..reply.len().min(100)]).into_owned();
                 self.journal.surprises.push(format!("client {}: {text}", self.number));
             }

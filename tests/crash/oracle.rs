@@ -1,6 +1,7 @@
 //! What a journal allows to be found after a crash.
 
-use crate::load::{CLIENTS, Journal, sequence_of};
+use crate::load::{CLIENTS, Journal, Lost, now_ms, sequence_of};
+use crate::shapes::{Shape, texts};
 use crate::support::Connection;
 
 /// What the policy promises.
@@ -36,11 +37,27 @@ impl Findings {
 /// found: the next load goes on from there.
 pub fn check(connection: &mut Connection, journal: &mut Journal, promise: Promise) -> Findings {
     let mut lost = std::mem::take(&mut journal.surprises);
+    let steps = journal.steps;
     let mut keys: Vec<_> = journal.keys.iter_mut().collect();
     keys.sort_by_key(|(key, _)| *key);
     for (key, known) in keys {
-        let reply = connection.try_call(&[b"GET", key.as_bytes()]).expect("the server answers");
-        let found = sequence_of(&reply);
+        let found = match Shape::of_key(key) {
+            Some(shape) => {
+                let (numbers, wrong) = shape.content(connection, key);
+                lost.extend(wrong);
+                lost.extend(holes(shape, key, &numbers, &journal.lost));
+                let last = numbers.last().copied().unwrap_or_default();
+                // What was begun is not begun again.
+                let begun = steps.iter().enumerate().find(|(c, _)| shape.key(*c) == *key);
+                let begun = begun.map_or(0, |(_, step)| *step);
+                journal.lost.entry(key.clone()).or_default().push(last + 1..=begun);
+                last
+            }
+            None => {
+                let reply = connection.try_call(&[b"GET", key.as_bytes()]);
+                sequence_of(&reply.expect("the server answers"))
+            }
+        };
         if found > known.sent {
             lost.push(format!("{key}: {found} is there, {} was the last sent", known.sent));
         }
@@ -53,8 +70,31 @@ pub fn check(connection: &mut Connection, journal: &mut Journal, promise: Promis
     }
     for client in 0..CLIENTS {
         lost.extend(order_of(client, journal));
+        lost.extend(risen(client, connection));
     }
     Findings { lost, acknowledged: journal.acknowledged, read: journal.read }
+}
+
+/// Numbers that should be in a list or a stream, whose steps are all there or known to be lost.
+fn holes(shape: Shape, key: &str, numbers: &[u64], journal: &Lost) -> Option<String> {
+    if !matches!(shape, Shape::List | Shape::Stream) {
+        return None;
+    }
+    let lost = journal.get(key).map(Vec::as_slice).unwrap_or_default();
+    let is_lost = |n: u64| lost.iter().any(|range| range.contains(&n));
+    let pairs = numbers.iter().zip(numbers.iter().skip(1));
+    let mut between = pairs.flat_map(|(a, b)| a + 1..*b);
+    let hole = between.find(|n| !is_lost(*n));
+    hole.map(|n| format!("{key}: {n} is missing: {numbers:?}"))
+}
+
+/// A key whose time is over and that is there all the same.
+fn risen(client: usize, connection: &mut Connection) -> Option<String> {
+    let now = now_ms();
+    let key = format!("{client}:mortal");
+    let reply = connection.try_call(&[b"GET", key.as_bytes()]).expect("the server answers");
+    let end: Option<u64> = texts(&reply).first().and_then(|end| end.parse().ok());
+    end.filter(|end| *end <= now).map(|end| format!("{key}: expired at {end}, there at {now}"))
 }
 
 /// What ties one client's keys together. Its steps are executed in order, so in every prefix the
@@ -75,12 +115,21 @@ fn order_of(client: usize, journal: &Journal) -> Vec<String> {
             "client {client}: no prefix: first {first}, left {left}, second {second}"
         ));
     }
+    let mut above = left;
+    for shape in Shape::ALL {
+        let here = journal.keys.get(&shape.key(client)).map_or(0, |known| known.sent);
+        if here > above || here < second {
+            let text = format!("{shape:?} {here}, before it {above}, second {second}");
+            wrong.push(format!("client {client}: no prefix: {text}"));
+        }
+        above = here;
+    }
     let newest = |key: &&String| key.starts_with(&format!("{client}:key:"));
     let singles = journal.keys.keys().filter(newest).map(|key| journal.keys[key].sent);
     let newest = singles.max().unwrap_or_default();
-    if newest > left || newest < second {
+    if newest > above || newest < second {
         let text =
-            format!("client {client}: no prefix: left {left}, keys {newest}, second {second}");
+            format!("client {client}: no prefix: above {above}, keys {newest}, second {second}");
         wrong.push(text);
     }
     // Each step counts once, right after `second`.
