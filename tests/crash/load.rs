@@ -170,14 +170,28 @@ pub fn now_ms() -> u64 {
 /// A request whose reply has not come.
 enum UnderWay {
     /// A number into a collection.
-    Put { key: String, sequence: u64 },
+    Put {
+        key: String,
+        sequence: u64,
+    },
     /// The newest number of a collection.
-    Look { key: String, shape: Shape },
+    Look {
+        key: String,
+        shape: Shape,
+    },
     /// Something that promises nothing, but must succeed.
     Other,
-    Set { keys: Vec<String>, sequence: u64 },
-    Incr { key: String, sequence: u64 },
-    Get { key: String },
+    Set {
+        keys: Vec<String>,
+        sequence: u64,
+    },
+    Incr {
+        key: String,
+        sequence: u64,
+    },
+    Get {
+        key: String,
+    },
 }
 
 struct Client {

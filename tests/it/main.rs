@@ -12,6 +12,7 @@ mod blocking;
 mod client;
 mod connections;
 mod expiry;
+mod faults;
 mod hashes;
 mod interop;
 mod migrate;

@@ -258,10 +258,10 @@ fn a_folder_that_cannot_be_opened_is_refused_at_start() {
 }
 
 /// A small file system of memory; unmounted at the end.
-struct SmallDisk(tempfile::TempDir);
+pub struct SmallDisk(tempfile::TempDir);
 
 impl SmallDisk {
-    fn mount(size: &str) -> Result<SmallDisk, String> {
+    pub fn mount(size: &str) -> Result<SmallDisk, String> {
         let dir = tempfile::tempdir().map_err(|error| error.to_string())?;
         let mut mount = Command::new("mount");
         mount.args(["-t", "tmpfs", "-o", &format!("size={size}"), "none"]).arg(dir.path());
@@ -272,7 +272,7 @@ impl SmallDisk {
         }
     }
 
-    fn path(&self) -> &Path {
+    pub fn path(&self) -> &Path {
         self.0.path()
     }
 }

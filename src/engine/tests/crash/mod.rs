@@ -204,12 +204,7 @@ struct Rig {
 
 impl Rig {
     /// Recovers the disk and goes on with what it holds. `before`: what is known already.
-    fn open(
-        disk: SimDisk,
-        config: &Config,
-        seed: u64,
-        before: Known,
-    ) -> Result<Rig, RecoverError> {
+    fn open(disk: SimDisk, config: &Config, seed: u64, before: Known) -> Result<Rig, RecoverError> {
         let (mut engine, recovered) = recovered(&disk, config)?;
         let last = recovered.last_lsn;
         let now = UnixMs(1_700_000_000_000);
@@ -279,9 +274,8 @@ impl Rig {
                 _ => 0,
             };
             let mut out = Out::default();
-            let ended = |engine: &Engine| {
-                engine.journal.positions().emitted.advance(engine.batch.len())
-            };
+            let ended =
+                |engine: &Engine| engine.journal.positions().emitted.advance(engine.batch.len());
             let before = ended(&engine);
             let id = self.clients[client];
             let done = engine.run(id, found, &arguments, hash, &mut out);
