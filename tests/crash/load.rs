@@ -12,8 +12,8 @@
 //! | `SET c:key:k n` for three k, by chance | no single value is lost |
 //! | `GET` of one of another client's keys | what was read is not lost either |
 //!
-//! Beside them BGREWRITEAOF and BGSAVE come again and again. Even clients wait for each reply; odd ones send a step's requests at once, and several steps
-//! ahead.
+//! Beside them BGREWRITEAOF and BGSAVE come again and again. Even clients wait for each reply; odd
+//! ones send a step's requests at once, and several steps ahead.
 
 use crate::shapes::Shape;
 use crate::support::Connection;

@@ -9,8 +9,8 @@ const OURS: &[&str] = &["--save", "", "--enable-debug-command", "yes"];
 const THEIRS: &[&str] = &["--save", "", "--appendonly", "yes", "--enable-debug-command", "yes"];
 
 /// Every type, in its small and its large form, with expiry and with what is pending in a group.
-/// Nothing that Redis 7.0 does not have, and no scores that its digest prints with other digits than
-/// Valkey's.
+/// Nothing that Redis 7.0 does not have, and no scores that its digest prints with other digits
+/// than Valkey's.
 fn fill_collections(connection: &mut Connection, round: usize) {
     let many = |command: &str, name: &str, item: &dyn Fn(usize) -> String| {
         let items: Vec<String> = (0..600).map(item).collect();

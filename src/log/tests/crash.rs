@@ -228,7 +228,12 @@ fn any_operation_of_a_restart_may_fail() {
 
 /// Runs the workload with the n-th operation failing, for every n, then heals or restarts, and
 /// crashes.
-pub(super) fn failures(settings: &Settings, failure: Failure, latched: bool, groups: u64) -> Vec<String> {
+pub(super) fn failures(
+    settings: &Settings,
+    failure: Failure,
+    latched: bool,
+    groups: u64,
+) -> Vec<String> {
     let mut found = Vec::new();
     for nth in 1.. {
         let disk = SimDisk::new(&dir());

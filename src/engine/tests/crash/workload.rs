@@ -4,8 +4,8 @@
 use super::{Rig, Words, run_beside, words};
 use crate::log::Log;
 
-/// Requests by example. `{k}`: one of few numbers; `{f}`: a field or member; `{n}`: a number; `{v}`:
-/// a value, short or long; `{ms}`: a while.
+/// Requests by example. `{k}`: one of few numbers; `{f}`: a field or member; `{n}`: a number;
+/// `{v}`: a value, short or long; `{ms}`: a while.
 const REQUESTS: &[&str] = &[
     "SET s{k} {v}",
     "SET s{k} {v} PX {ms}",
