@@ -1,5 +1,5 @@
-//! What a crash leaves: the effects of a simulated disk replayed, those that a sync made durable and
-//! those that are pending.
+//! What a crash leaves: the effects of a simulated disk replayed, those that a sync made durable
+//! and those that are pending.
 
 use std::collections::BTreeMap;
 use std::path::Path;
