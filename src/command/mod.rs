@@ -34,14 +34,17 @@ pub mod positions;
 pub mod syntax;
 pub mod table;
 
+mod arguments;
 mod bitmap;
 mod cluster;
 mod connection;
+mod element;
 mod geo;
 mod hash;
 mod hyperloglog;
 mod keys;
 mod list;
+mod replace;
 mod scan;
 mod server;
 mod set;

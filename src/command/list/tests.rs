@@ -1,6 +1,6 @@
 //! Indexes; and what transcripts are too short for: the laws, on lists in their large form.
 
-use super::{range, resolved};
+use super::resolved;
 use crate::engine::check::{Local, check_laws};
 use crate::resp::OwnedReply;
 
@@ -84,23 +84,4 @@ fn indexes_from_either_end() {
     }
     assert_eq!(resolved(i64::MIN, 3), None);
     assert_eq!(resolved(i64::MAX, 3), None);
-}
-
-#[test]
-fn ranges_are_cut_to_the_list() {
-    for (start, stop, expected) in [
-        (0, -1, 0..5),
-        (1, 2, 1..3),
-        (-2, -1, 3..5),
-        (-100, 1, 0..2),
-        (3, 100, 3..5),
-        (2, 1, 0..0),
-        (5, 9, 0..0),
-        (0, -6, 0..0),
-        (0, i64::MIN, 0..0),
-        (i64::MIN, i64::MAX, 0..5),
-        (i64::MAX, i64::MAX, 0..0),
-    ] {
-        assert_eq!(range(start, stop, 5), expected, "{start} {stop}");
-    }
 }
