@@ -58,6 +58,10 @@ pub const LONG_DOUBLE_TEXT_BYTES_MAX: usize = 5 * 1024 - 1;
 /// since a replayed command may have 1,048,576 arguments.
 pub const RECORD_ELEMENTS_MAX: usize = 10_000;
 
+/// Bytes of a reply that names one element again and again (SRANDMEMBER with a negative count): its
+/// length is the client's choice, and this is twice what one argument may bring.
+pub const DRAWN_BYTES_MAX: u64 = GIB;
+
 /// Bytes by which a buffer grows while a length announced by a stream has not arrived yet, so that
 /// a forged length costs its sender as many bytes as it costs us.
 pub const GROW_STEP_BYTES: usize = 1 << 20;

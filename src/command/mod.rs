@@ -44,6 +44,7 @@ mod hash;
 mod hyperloglog;
 mod keys;
 mod list;
+mod random;
 mod replace;
 mod scan;
 mod server;

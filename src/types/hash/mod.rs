@@ -10,7 +10,7 @@ mod tests;
 
 use std::sync::Arc;
 
-pub use view::{Field, HashRef};
+pub use view::{Draws, Field, HashRef};
 
 use super::limits::Limits;
 use super::long::Long;
