@@ -34,6 +34,7 @@ pub mod positions;
 pub mod syntax;
 pub mod table;
 
+mod algebra;
 mod arguments;
 mod bitmap;
 mod cluster;

@@ -104,9 +104,22 @@ fn lpos<'a>(view: View<'a>, call: &Call<'a>) -> Result<Reply<'a>> {
     })
 }
 
+/// As many elements as there are, unless what is wanted stands near the end where it is sought.
 fn lpos_cost<'a>(view: View<'a>, call: &Call<'a>) -> u64 {
-    match (Options::parse(call), view.list(call.key(1))) {
-        (Ok(options), Ok(Some(list))) => list.len().min(options.examine) as u64,
-        _ => 0,
+    /// So many elements are tried to find that out.
+    const TRIED: usize = 1000;
+    let (Ok(options), Ok(Some(list))) = (Options::parse(call), view.list(call.key(1))) else {
+        return 0;
+    };
+    let looked_at = list.len().min(options.examine);
+    let wanted = options.skip.saturating_add(options.count.unwrap_or(1));
+    if looked_at <= TRIED || wanted > TRIED {
+        return looked_at as u64;
     }
+    let mut found = 0;
+    list.find_each(call.arg(2), options.side, TRIED, |_| {
+        found += 1;
+        found < wanted
+    });
+    if found == wanted { TRIED as u64 } else { looked_at as u64 }
 }

@@ -4,6 +4,7 @@
 //! where a LIMIT is reached. Unions and differences of several sets remember what they have seen.
 
 use super::SET;
+use crate::command::algebra::{Operation, asks};
 use crate::command::arguments::{natural, positive};
 use crate::command::element::{ElementSet, push};
 use crate::command::replace::replace;
@@ -15,14 +16,6 @@ use crate::resp::{BulksBuilder, Reply};
 use crate::types::packed::Element;
 use crate::types::set::SetRef;
 use std::ops::ControlFlow::{self, Break, Continue};
-
-/// What is made of several sets.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Operation {
-    Intersection,
-    Union,
-    Difference,
-}
 
 /// The sets of some keys, missing ones as none. All are looked at, so that a wrong type is told
 /// wherever it stands.
@@ -44,25 +37,10 @@ fn each<'a>(
     };
 }
 
-/// About how many members are looked at; `limit`: as [`counted`] has it, 0 for none.
-fn looks(operation: Operation, sets: &[Option<SetRef<'_>>], limit: u64) -> u64 {
-    let len = |set: &Option<SetRef<'_>>| set.map_or(0, |set| set.len() as u64);
-    let all: u64 = sets.iter().map(len).sum();
-    match operation {
-        Operation::Intersection => {
-            let smallest = sets.iter().map(len).min().unwrap_or(0);
-            smallest.saturating_mul(sets.len() as u64)
-        }
-        // All members of the first set are new.
-        Operation::Union => match sets.iter().map(len).find(|len| *len > 0) {
-            Some(first) if limit > 0 && limit <= first => limit,
-            _ => all,
-        },
-        Operation::Difference => match sets.first().map(len).unwrap_or(0) {
-            0 => 0,
-            first => first.saturating_mul(sets.len() as u64).min(all.saturating_mul(2)),
-        },
-    }
+/// About how many members are looked at. A key that is not a set counts as a missing one.
+fn cost(view: View<'_>, operation: Operation, keys: &[&[u8]], limit: usize) -> u64 {
+    let size = |key: &&[u8]| view.set(Key::new(key)).ok().flatten().map_or(0, |set| set.len());
+    operation.cost(&keys.iter().map(size).collect::<Vec<_>>(), limit)
 }
 
 fn intersection<'a>(
@@ -111,10 +89,8 @@ fn difference<'a>(
 ) -> ControlFlow<()> {
     let Some((Some(first), others)) = sets.split_first() else { return Continue(()) };
     let others: Vec<SetRef<'a>> = others.iter().flatten().copied().collect();
-    let asked = first.len().saturating_mul(others.len());
-    let walked = first.len() + others.iter().map(|set| set.len()).sum::<usize>();
-    // Many small sets against one: what they take away is gathered first, as far as it is in it.
-    let gone = (asked > walked * 2).then(|| {
+    let sizes: Vec<usize> = others.iter().map(|set| set.len()).collect();
+    let gone = (!asks(first.len(), &sizes)).then(|| {
         let mut gone = ElementSet::default();
         for other in &others {
             // It never breaks off.
@@ -146,12 +122,6 @@ fn listed<'a>(view: View<'a>, call: &Call<'a>, operation: Operation) -> Result<R
     Ok(members.finish())
 }
 
-fn listed_cost(view: View<'_>, call: &Call<'_>, operation: Operation) -> u64 {
-    let keys = call.args()[1..].iter();
-    let sets: Vec<_> = keys.map(|key| view.set(Key::new(key)).ok().flatten()).collect();
-    looks(operation, &sets, 0)
-}
-
 fn stored<'a>(
     tx: &mut Tx<'_>,
     call: &Call<'a>,
@@ -177,7 +147,7 @@ fn stored<'a>(
 struct Counted<'a> {
     keys: &'a [&'a [u8]],
     /// Where counting ends; 0: nowhere.
-    limit: u64,
+    limit: usize,
 }
 
 impl<'a> Counted<'a> {
@@ -192,7 +162,7 @@ impl<'a> Counted<'a> {
             if !call.is(n, "LIMIT") || n + 1 >= call.len() {
                 return Err(Error::Syntax);
             }
-            limit = natural(call.arg(n + 1)).ok_or(NEGATIVE)? as u64;
+            limit = natural(call.arg(n + 1)).ok_or(NEGATIVE)?;
             n += 2;
         }
         Ok(Counted { keys: &call.args()[2..end], limit })
@@ -207,13 +177,12 @@ fn counted<'a>(view: View<'a>, call: &Call<'a>, operation: Operation) -> Result<
         found += 1;
         if found == limit { Break(()) } else { Continue(()) }
     });
-    Ok(Reply::Int(found.cast_signed()))
+    Ok(Reply::Int(found as i64))
 }
 
 fn counted_cost(view: View<'_>, call: &Call<'_>, operation: Operation) -> u64 {
     let Ok(Counted { keys, limit }) = Counted::parse(call) else { return 0 };
-    let sets: Vec<_> = keys.iter().map(|key| view.set(Key::new(key)).ok().flatten()).collect();
-    looks(operation, &sets, limit)
+    cost(view, operation, keys, limit)
 }
 
 pub(super) const SINTER: Command = Command {
@@ -234,7 +203,7 @@ pub(super) const SINTER: Command = Command {
     keys: &[Keys::From(1, 1, Access::Read)],
     tips: &["nondeterministic_output_order"],
     handler: Handler::Read(|view, call| listed(view, call, Operation::Intersection)),
-    cost: Some(|view, call| listed_cost(view, call, Operation::Intersection)),
+    cost: Some(|view, call| cost(view, Operation::Intersection, &call.args()[1..], 0)),
     ..SET
 };
 
@@ -256,7 +225,7 @@ pub(super) const SUNION: Command = Command {
     keys: &[Keys::From(1, 1, Access::Read)],
     tips: &["nondeterministic_output_order"],
     handler: Handler::Read(|view, call| listed(view, call, Operation::Union)),
-    cost: Some(|view, call| listed_cost(view, call, Operation::Union)),
+    cost: Some(|view, call| cost(view, Operation::Union, &call.args()[1..], 0)),
     ..SET
 };
 
@@ -277,7 +246,7 @@ pub(super) const SDIFF: Command = Command {
     keys: &[Keys::From(1, 1, Access::Read)],
     tips: &["nondeterministic_output_order"],
     handler: Handler::Read(|view, call| listed(view, call, Operation::Difference)),
-    cost: Some(|view, call| listed_cost(view, call, Operation::Difference)),
+    cost: Some(|view, call| cost(view, Operation::Difference, &call.args()[1..], 0)),
     ..SET
 };
 
