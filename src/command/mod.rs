@@ -40,6 +40,7 @@ mod bitmap;
 mod cluster;
 mod connection;
 mod element;
+mod expiry;
 mod geo;
 mod hash;
 mod hyperloglog;
@@ -341,16 +342,10 @@ pub enum Flag {
     NoAsyncLoading,
     /// Not in a transaction.
     NoMulti,
-    /// Not shown to MONITOR.
-    SkipMonitor,
-    /// Not in the slow log.
-    SkipSlowlog,
     /// Key positions are a guess.
     MovableKeys,
     /// Reads keys in a way no key spec shows.
     MayReplicate,
-    /// Touches all keys: ACL category `keyspace` dangers.
-    TouchesArbitraryKeys,
     /// Is a control that writes data or reads it by way of an action (`write`/`readonly` for
     /// COMMAND INFO).
     Write,

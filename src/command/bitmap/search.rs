@@ -1,7 +1,7 @@
 //! BITCOUNT and BITPOS: bits counted and found in a range.
 
-use super::{BITMAP, cost};
-use crate::command::string::range_of;
+use super::BITMAP;
+use crate::command::string::{range_of, whole_cost};
 use crate::command::{Access, Call, Command, Error, Handler, Keys, Result};
 use crate::keyspace::View;
 use crate::resp::Reply;
@@ -26,7 +26,7 @@ pub(super) const BITCOUNT: Command = Command {
     complexity: "O(N)",
     keys: &[Keys::One(1, Access::Read)],
     handler: Handler::Read(bitcount),
-    cost: Some(cost),
+    cost: Some(whole_cost),
     ..BITMAP
 };
 
@@ -58,7 +58,7 @@ pub(super) const BITPOS: Command = Command {
     complexity: "O(N)",
     keys: &[Keys::One(1, Access::Read)],
     handler: Handler::Read(bitpos),
-    cost: Some(cost),
+    cost: Some(whole_cost),
     ..BITMAP
 };
 

@@ -37,15 +37,11 @@ impl Change for Push<'_> {
     }
 
     fn write(&self, bytes: &mut Vec<u8>) {
-        let mut record = Record::begin(bytes, 2 + self.values.len());
-        record.bulk(match self.side {
+        let name = match self.side {
             Side::Left => b"LPUSH",
             Side::Right => b"RPUSH",
-        });
-        record.bulk(self.key.bytes);
-        for value in self.values {
-            record.bulk(value);
-        }
+        };
+        Record::list(bytes, name, self.key, self.values);
     }
 }
 

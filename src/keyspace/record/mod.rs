@@ -11,7 +11,7 @@
 //!
 //! | file | changes | written as |
 //! |---|---|---|
-//! | `string` | [`SetString`], [`SetMany`], [`IncrBy`], [`IncrByFloat`], [`IncrEx`], [`RestoreString`], [`Append`], [`SetRange`] | SET, MSET, INCRBY, APPEND, SETRANGE |
+//! | `string` | [`SetString`], [`SetComputed`], [`SetMany`], [`IncrBy`], [`IncrByFloat`], [`IncrEx`], [`RestoreString`], [`Append`], [`SetRange`] | SET, MSET, INCRBY, APPEND, SETRANGE |
 //! | `generic` | [`Delete`], [`DeleteMany`], [`ExpireAt`], [`Persist`], [`Rename`], [`Move`], [`Copy`], [`Restore`] | DEL, DEL, PEXPIREAT, PERSIST, RENAME, MOVE, COPY, RESTORE |
 //! | `set` | [`AddMembers`], [`RemoveMembers`], [`MoveMember`] | SADD, SREM, SMOVE |
 //! | `zset` | [`AddScored`], [`RemoveScored`], [`RemoveRanks`] | ZADD, ZREM, ZREMRANGEBYRANK |
@@ -44,7 +44,8 @@ pub use stream::{
     DestroyGroup, SeeConsumer, SetGroupId, SetStreamId, TrimStream,
 };
 pub use string::{
-    Append, IncrBy, IncrByFloat, IncrEx, RestoreString, SetExpiry, SetMany, SetRange, SetString,
+    Append, IncrBy, IncrByFloat, IncrEx, RestoreString, SetComputed, SetExpiry, SetMany, SetRange,
+    SetString,
 };
 pub use whole::{FlushAll, FlushDb, SwapDb};
 pub use zset::{AddScored, RemoveRanks, RemoveScored, Scored};
@@ -153,6 +154,14 @@ impl<'a> Record<'a> {
     pub fn with_head(bytes: &'a mut Vec<u8>, head: &'static [u8]) -> Self {
         bytes.extend_from_slice(head);
         Record { bytes }
+    }
+
+    /// Writes a whole record: a name, a key, and what the command takes behind it.
+    pub fn list(bytes: &mut Vec<u8>, name: &[u8], key: Key<'_>, arguments: &[&[u8]]) {
+        let mut record = Record::begin(bytes, 2 + arguments.len());
+        record.bulk(name);
+        record.bulk(key.bytes);
+        arguments.iter().for_each(|argument| record.bulk(argument));
     }
 
     /// Appends one argument.
