@@ -3,7 +3,7 @@
 
 use super::{Call, Error, Result};
 use crate::base::number;
-use crate::keyspace::{Key, Tx, View, WrongType};
+use crate::keyspace::{Db, Key, Tx, View, WrongType};
 use std::ops::Range;
 
 /// A number of things: none is fine, fewer are not.
@@ -33,6 +33,16 @@ pub(super) fn signed(call: &Call<'_>, at: usize) -> Result<i64> {
         i64::MIN => Err(LOWEST),
         number => Ok(number),
     }
+}
+
+/// The argument at a position as the number of one of so many databases.
+pub(super) fn database(call: &Call<'_>, at: usize, databases: usize) -> Result<Db> {
+    const NO_INT: Error =
+        Error::text("ERR value is out of range, value must between -2147483648 and 2147483647");
+    // Redis reads it as a C int, and tells numbers beyond it from databases that there are not.
+    let number = i32::try_from(call.int(at)?).map_err(|_| NO_INT)?;
+    let db = u16::try_from(number).ok().filter(|db| usize::from(*db) < databases);
+    db.map(Db).ok_or(Error::text("ERR DB index is out of range"))
 }
 
 /// The places, among `len`, from one index to another, both included and counted from the end if

@@ -44,13 +44,7 @@ pub(super) fn moment(call: &Call<'_>, now: UnixMs, unit: Unit, text: &[u8]) -> R
 }
 
 /// `lowest`: the lowest number that may be given.
-fn absolute(
-    call: &Call<'_>,
-    now: UnixMs,
-    unit: Unit,
-    text: &[u8],
-    lowest: u64,
-) -> Result<u64> {
+fn absolute(call: &Call<'_>, now: UnixMs, unit: Unit, text: &[u8], lowest: u64) -> Result<u64> {
     let number = number::parse_i64(text).ok_or(Error::NotInteger)?;
     let time = u64::try_from(number).ok().filter(|time| *time >= lowest);
     let time = time.and_then(|time| match unit {

@@ -80,8 +80,8 @@ pub(super) fn draw(
             break;
         }
         let bytes = drawn.encoded_len() as u64;
-        let hopeless =
-            n == SAMPLED && bytes.saturating_mul(times / SAMPLED) > DRAWN_BYTES_MAX.saturating_mul(2);
+        let hopeless = n == SAMPLED
+            && bytes.saturating_mul(times / SAMPLED) > DRAWN_BYTES_MAX.saturating_mul(2);
         if bytes > DRAWN_BYTES_MAX || hopeless {
             return Err(TOO_LONG);
         }
@@ -117,6 +117,9 @@ mod tests {
     #[test]
     fn nothing_to_draw_from_is_an_empty_reply() {
         let reply = draw(9, BulksKind::Array, |_| false);
-        assert_eq!(reply.map(|reply| matches!(reply, Reply::Bulks(bulks) if bulks.is_empty())), Ok(true));
+        assert_eq!(
+            reply.map(|reply| matches!(reply, Reply::Bulks(bulks) if bulks.is_empty())),
+            Ok(true)
+        );
     }
 }

@@ -5,8 +5,8 @@
 
 use super::HASH;
 use super::arguments::{NUMFIELDS, fields_at, fields_only, position_of_fields};
-use crate::command::keys::expire::Conditions;
 use crate::command::expiry::{Unit, is_past, moment};
+use crate::command::keys::expire::Conditions;
 use crate::command::{Access, Call, Command, Flag, Handler, Keys, Result};
 use crate::keyspace::Tx;
 use crate::keyspace::record::{ExpireFields, PersistFields, RemoveFields};

@@ -90,7 +90,9 @@ fn sort<'a>(tx: &mut Tx<'_>, call: &Call<'a>) -> Result<Reply<'a>> {
     let options = Options::parse(call, true)?;
     let found = options.run(tx.view(), call.key(1))?;
     let Some(destination) = options.store else {
-        return Ok(Reply::Array(found.into_iter().map(|found| found.map_or(Reply::Null, kept)).collect()));
+        return Ok(Reply::Array(
+            found.into_iter().map(|found| found.map_or(Reply::Null, kept)).collect(),
+        ));
     };
     // What a pattern does not find is stored as an empty string.
     let text = |element: &Option<Element<'_>>| element.map_or(Vec::new(), |one| one.to_vec());

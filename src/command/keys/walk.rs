@@ -128,7 +128,8 @@ const TYPE_NAMES: [&str; 6] = ["string", "list", "set", "zset", "hash", "stream"
 
 impl<'a> ScanOptions<'a> {
     fn parse(call: &Call<'a>) -> Result<Self> {
-        let mut options = ScanOptions { pattern: Pattern::All, count: DEFAULT_COUNT, type_name: None };
+        let mut options =
+            ScanOptions { pattern: Pattern::All, count: DEFAULT_COUNT, type_name: None };
         let mut n = 2;
         while n < call.len() {
             let value = call.get(n + 1);

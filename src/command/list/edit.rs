@@ -139,8 +139,10 @@ fn ltrim<'a>(tx: &mut Tx<'_>, call: &Call<'a>) -> Result<Reply<'a>> {
     let key = call.key(1);
     let (start, stop) = (call.int(2)?, call.int(3)?);
     if let Some(list) = tx.view().list(key)? {
-        let kept = range(start, stop, list.len());
-        tx.emit(Trim { key, start: kept.start, end: kept.end });
+        let (len, kept) = (list.len(), range(start, stop, list.len()));
+        if kept.len() < len {
+            tx.emit(Trim { key, start: kept.start, end: kept.end });
+        }
     }
     Ok(Reply::Ok)
 }

@@ -330,11 +330,8 @@ fn cost(view: View<'_>, call: &Call<'_>, operation: Operation) -> u64 {
 }
 
 /// What ZUNION, ZINTER and ZDIFF have in common.
-const RETURNING: Command = Command {
-    since: "6.2.0",
-    keys: &[Keys::Counted(1, 1, Access::Read)],
-    ..ZSET
-};
+const RETURNING: Command =
+    Command { since: "6.2.0", keys: &[Keys::Counted(1, 1, Access::Read)], ..ZSET };
 
 /// What the STORE forms have in common.
 const STORING: Command = Command {

@@ -8,8 +8,8 @@
 //! has looked: a change that names expired fields acts on them too.
 
 use super::{Change, Effect, Record, Touched, emptied};
-use crate::keyspace::{Db, Key, Keyspace};
 use crate::keyspace::value::Object;
+use crate::keyspace::{Db, Key, Keyspace};
 use crate::types::hash::{Expiry, HashValue};
 use crate::types::long::Long;
 

@@ -205,7 +205,7 @@ impl Change for RemoveValue<'_> {
     }
 }
 
-/// Keeps a range of a list; an emptied list's key goes.
+/// Keeps a range of a list, not all of it; an emptied list's key goes.
 #[derive(Debug, Clone, Copy)]
 pub struct Trim<'a> {
     /// The key: a list.

@@ -2,8 +2,8 @@
 
 use std::ops::{Bound, Range};
 
-use super::range::{self, Items, LexBound};
 use super::Zset;
+use super::range::{self, Items, LexBound};
 use crate::types::choice;
 use crate::types::packed::{self, Element, PackedRef};
 
