@@ -53,6 +53,10 @@ mod server;
 mod set;
 mod stream;
 mod string;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
 mod timeout;
 mod zset;
 

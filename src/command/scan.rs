@@ -160,8 +160,8 @@ pub(super) fn cost(call: &Call<'_>, len: u64) -> u64 {
         return len;
     }
     let options = call.args().windows(2).skip(2);
-    let counts = options.filter(|pair| pair[0].eq_ignore_ascii_case(b"COUNT"));
-    let count = counts.last().and_then(|pair| crate::base::number::parse_i64(pair[1]));
+    let mut counts = options.filter(|pair| pair[0].eq_ignore_ascii_case(b"COUNT"));
+    let count = counts.next_back().and_then(|pair| crate::base::number::parse_i64(pair[1]));
     len.min(count.map_or(DEFAULT_COUNT, i64::unsigned_abs))
 }
 

@@ -16,6 +16,10 @@ use crate::base::limits::{
     BULK_BYTES_MAX, INLINE_BYTES_MAX, UNAUTHENTICATED_ARGUMENTS_MAX, UNAUTHENTICATED_BULK_BYTES_MAX,
 };
 
+/// The longest argument in bytes, where `proto-max-bulk-len` is not set.
+#[allow(clippy::as_conversions, reason = "512 MiB are an index on any machine")]
+const BULK_MAX: usize = BULK_BYTES_MAX as usize;
+
 /// Finds the frame at the beginning of `buffer` and appends its arguments to `args`.
 ///
 /// On anything but [`Parsed::Frame`], `args` is as it was. The buffer is written to only where an
@@ -118,7 +122,7 @@ impl Limits {
 
     /// The limits before authentication: 10 arguments of 16,384 bytes each.
     pub const fn unauthenticated() -> Self {
-        Limits { authenticated: false, ..Self::client(BULK_BYTES_MAX as usize) }
+        Limits { authenticated: false, ..Self::client(BULK_MAX) }
     }
 
     /// The limits of our own log and of the link to a primary, where `proto-max-bulk-len` does not
@@ -153,7 +157,7 @@ impl Limits {
 impl Default for Limits {
     /// A client's, with 512 MiB arguments.
     fn default() -> Self {
-        Self::client(BULK_BYTES_MAX as usize)
+        Self::client(BULK_MAX)
     }
 }
 

@@ -55,7 +55,14 @@ pub(super) fn run<'a>(
 pub(super) fn cost(view: View<'_>, call: &Call<'_>, form: Form) -> u64 {
     /// Where a search may end early, so many members are tried to see whether it does.
     const TRIED: usize = 1000;
+    /// It is quicker to search a small set than to find out how little there is to do.
+    const LITTLE: usize = 5000;
     let Ok(Some(zset)) = view.zset(call.key(form.source())) else { return 0 };
+    // A polygon has no more edges than the call has words.
+    let most = zset.len().saturating_mul(call.len());
+    if most <= LITTLE {
+        return most as u64;
+    }
     let Ok(query) = Query::parse(call, form, Some(zset)) else { return 0 };
     let (Some(center), Some(shape)) = (query.center, &query.shape) else { return 0 };
     let edges = if let Shape::Polygon(corners) = shape { corners.len() } else { 1 };

@@ -174,7 +174,7 @@ fn debug_tells_the_chunks_of_a_large_list() {
     tx.emit(Push { key: Key::new(b"small"), side, values: &[b"a"], event });
     tx.emit(Push { key: Key::new(b"large"), side, values: &[&[b'x'; 1000][..]; 40], event });
     drop(tx);
-    assert!(server.line("DEBUG OBJECT small").ends_with("lru_seconds_idle:0"));
+    assert!(!server.line("DEBUG OBJECT small").contains("ql_"));
     // As Valkey 9.1.2 answers: eight elements fit a node of 8 KiB.
     let nodes = " ql_nodes:5 ql_avg_node:8.00 ql_listpack_max:-2 ql_compressed:0";
     let object = server.line("DEBUG OBJECT large");

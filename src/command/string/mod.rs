@@ -90,13 +90,13 @@ fn kept(value: StringRef<'_>) -> Reply<'static> {
 }
 
 /// What it costs to read so many bytes of a long string: a cache line counts as one element.
-fn cost_of(bytes: usize) -> u64 {
+pub(in crate::command) fn cost_of(bytes: usize) -> u64 {
     const LINE_BYTES: usize = 64;
     (bytes / LINE_BYTES) as u64
 }
 
 /// What it costs to read all of the string under the call's first key.
-pub(in crate::command) fn whole_cost<'a>(view: View<'a>, call: &Call<'a>) -> u64 {
+fn whole_cost<'a>(view: View<'a>, call: &Call<'a>) -> u64 {
     match view.string(call.key(1)) {
         Ok(Some(StringRef::Shared(bytes))) => cost_of(bytes.len()),
         _ => 1,

@@ -273,13 +273,14 @@ impl Change for MoveElement<'_> {
                 Side::Right => list.len().saturating_sub(1),
             };
             let element = list.as_ref().get(at)?.to_vec();
-            list.remove_range(at..at + 1, &context.limits);
+            let cut = list.remove_range(at..at + 1, &context.limits);
             if is_same {
                 list.push(self.to_side, &[&element], &context.limits);
             }
-            Some(element)
+            Some((element, cut))
         });
-        let Some(element) = moved else { return Effect::of(0, ()) };
+        let Some((element, cut)) = moved else { return Effect::of(0, ()) };
+        free(keyspace, cut);
         if !is_same {
             keyspace.edit(db, self.to, |list: &mut ListValue, context| {
                 list.push(self.to_side, &[&element], &context.limits);

@@ -6,6 +6,9 @@ use super::super::choice;
 use super::super::packed::{Element, PackedRef};
 use super::{Hash, found};
 
+/// The time of the first expiry is only asked of hashes with so many fields: in larger ones it
+/// takes longer to find than a field does.
+const DATED_MAX: usize = 20_000;
 /// After this many expired fields in a row a random choice looks at all fields instead.
 const RANDOM_TRIES: usize = 64;
 
@@ -52,13 +55,13 @@ impl<'a> HashRef<'a> {
         self.len() == 0
     }
 
-    /// Whether a field may have expired: where none can have, nobody need look. Quick, and without a
-    /// look at any field.
+    /// Whether a field may have expired: where none can have, nobody need look for one. O(1).
     #[inline]
     pub fn may_have_expired(self, now_ms: u64) -> bool {
         match self {
             HashRef::Packed(_) => false,
-            HashRef::Table(hash) => hash.expiring() > 0 && hash.0.earliest_expiry() < now_ms,
+            HashRef::Table(hash) if hash.expiring() == 0 => false,
+            HashRef::Table(hash) => hash.len() > DATED_MAX || hash.0.earliest_expiry() < now_ms,
         }
     }
 
@@ -165,7 +168,7 @@ impl<'a> HashRef<'a> {
             {
                 let mut draws = self.draws(now_ms);
                 let choose = || draws.next(rng);
-                choice::distinct(count, choose, |field| field.name.to_vec())
+                choice::distinct(count, choose, |field| field.name.cow())
             }
             _ => choice::shuffled(self.fields(now_ms), count, rng),
         }
