@@ -174,8 +174,8 @@ pub fn make_dense(bytes: &mut Vec<u8>) -> Result<bool, Corrupt> {
 }
 
 /// Raises the registers of `bytes` to `registers`, in which they are merged already (how many grew
-/// is not counted), after making them dense if `make_it_dense`. What was said of `sparse_bytes_max` at [`add`] goes here
-/// too.
+/// is not counted), after making them dense if `make_it_dense`. What was said of `sparse_bytes_max`
+/// at [`add`] goes here too.
 pub fn merge(
     bytes: &mut Vec<u8>,
     registers: &Registers,
