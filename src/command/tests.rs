@@ -144,6 +144,28 @@ fn a_search_that_ends_early_is_a_cheap_one() {
 }
 
 #[test]
+fn sorting() {
+    let mut store = Store::new();
+    store.run(&format!("RPUSH list{}", numbered("", 5000)));
+    store.run(&format!("SADD set{}", numbered("m", 5000)));
+    check(
+        &store,
+        &[
+            ("SORT_RO list", 5000),
+            ("SORT_RO list LIMIT 0 10", 5000),
+            ("SORT_RO list LIMIT 0 10 GET # GET x*", 5020),
+            ("SORT_RO list BY w*", 10_000),
+            ("SORT_RO list BY nosort LIMIT 20 10", 10),
+            ("SORT_RO missing", 0),
+        ],
+    );
+    let some = store.run("SORT_RO set BY nosort LIMIT 100 10");
+    let all = store.run("SORT_RO set BY nosort");
+    assert_eq!(some.lines().count(), 21);
+    assert!(all.contains(some.split_once("\r\n").unwrap().1));
+}
+
+#[test]
 fn bits_are_looked_for_in_their_range_only() {
     let mut store = Store::new();
     store.run("SETBIT late 6399999 1");

@@ -18,7 +18,7 @@ use crate::types::list::Side;
 use crate::types::packed::Element;
 use std::borrow::Cow;
 use std::cmp::Ordering;
-use std::ops::Range;
+use std::ops::{ControlFlow, Range};
 
 pub(super) const SORT: Command = Command {
     name: "sort",
@@ -110,10 +110,17 @@ fn sort_ro<'a>(view: View<'a>, call: &Call<'a>) -> Result<Reply<'a>> {
     Ok(Reply::Array(found.into_iter().map(|found| found.map_or(Reply::Null, borrowed)).collect()))
 }
 
-/// How many elements are looked at.
+/// How many elements and keys are looked at.
 fn cost<'a>(view: View<'a>, call: &Call<'a>) -> u64 {
     let Some(entry) = view.entry(call.key(1)) else { return 0 };
-    length(&entry).unwrap_or(0) as u64
+    let (Some(len), Ok(options)) = (length(&entry), Options::parse(call, false)) else { return 0 };
+    let found = options.limit(len).len();
+    let sorted = match (options.unsorted, &options.by) {
+        (true, _) => found,
+        (false, None) => len,
+        (false, Some(_)) => len.saturating_mul(2),
+    };
+    sorted.saturating_add(found.saturating_mul(options.get.len())) as u64
 }
 
 /// Elements under a key; none if it is of a type that cannot be sorted.
@@ -286,9 +293,19 @@ fn gather<'v>(entry: &Entry<'v>, indexes: Range<usize>) -> Vec<Element<'v>> {
     if let Some(list) = entry.list() {
         list.range(indexes).collect()
     } else if let Some(set) = entry.set() {
-        let mut members = set.members();
-        members.truncate(indexes.end);
-        members.split_off(indexes.start.min(members.len()))
+        let (mut members, mut at) = (Vec::with_capacity(indexes.len()), 0);
+        // Whether it was broken off is of no interest here.
+        let _whole = set.each(|member| {
+            if at >= indexes.end {
+                return ControlFlow::Break(());
+            }
+            if at >= indexes.start {
+                members.push(member);
+            }
+            at += 1;
+            ControlFlow::Continue(())
+        });
+        members
     } else if let Some(zset) = entry.zset() {
         zset.range(indexes).map(|(member, _)| member).collect()
     } else {

@@ -59,6 +59,33 @@ fn records_of_large_lists_replay() {
 }
 
 #[test]
+fn a_move_of_many_is_pushed_in_pieces() {
+    for (sides, order, reversed) in [
+        ("LEFT RIGHT", "BULK", false),
+        ("LEFT LEFT", "BULK", false),
+        ("LEFT LEFT", "OBO", true),
+        ("RIGHT LEFT", "OBO", false),
+    ] {
+        let mut local = Local::default();
+        fill(&mut local, "a", 12_000);
+        let before = run(&mut local, "LRANGE a 0 -1");
+        let records = local.records().len();
+        let moved = run(&mut local, &format!("LMOVEM a b {sides} COUNT 20000 {order}"));
+        assert_eq!(run(&mut local, "LRANGE b 0 -1"), moved);
+        let (OwnedReply::Array(mut before), OwnedReply::Array(moved)) = (before, moved) else {
+            panic!("two arrays");
+        };
+        if reversed {
+            before.reverse();
+        }
+        assert!(moved == before, "{sides} {order}");
+        let written = String::from_utf8_lossy(&local.records()[records..]).into_owned();
+        assert_eq!(written.matches("PUSH\r\n$1\r\nb").count(), 2, "{sides} {order}");
+        check_laws(&local);
+    }
+}
+
+#[test]
 fn long_replies_are_the_same_as_short_ones() {
     let mut local = Local::default();
     fill(&mut local, "a", 2500);
