@@ -6,8 +6,8 @@
 //! same order gives the same keyspace.
 //!
 //! **The fixed-point law**: write a change as a command, run that command through the command table
-//! on the same state, and it emits exactly that record again. Every transcript, and every example in
-//! the command table, is checked for it (`engine::check::check_laws`).
+//! on the same state, and it emits exactly that record again. Every transcript, and every example
+//! in the command table, is checked for it (`engine::check::check_laws`).
 //!
 //! | file | changes | written as |
 //! |---|---|---|
