@@ -258,3 +258,42 @@ fn counted(record: &mut Record<'_>, fields: usize) {
     record.bulk(b"FIELDS");
     record.int(fields as i64);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::clock::UnixMs;
+    use crate::keyspace::{Batch, Reclaimer, Tx};
+
+    /// Waits for the reclaimer to have freed so many values.
+    fn freed(keyspace: &Keyspace, values: u64) -> bool {
+        const TRIES: usize = 10_000_000;
+        (0..TRIES).any(|_| {
+            std::thread::yield_now();
+            keyspace.reclaimer.freed_objects() >= values
+        })
+    }
+
+    #[test]
+    fn long_values_are_freed_elsewhere() {
+        let mut keyspace = Keyspace::new(1, Reclaimer::start().unwrap());
+        let (key, long) = (Key::new(b"hash"), vec![b'x'; 1 << 20]);
+        let emit = |keyspace: &mut Keyspace, value: Option<&[u8]>| {
+            let mut batch = Batch::default();
+            let mut tx = Tx::begin(keyspace, &mut batch, Db(0), UnixMs(1000));
+            match value {
+                Some(value) => {
+                    let pairs: &[&[u8]] = &[b"long", value, b"short", b"y"];
+                    tx.emit(SetFields { key, pairs, expiry: FieldExpiry::Clear, events: &["hset"] })
+                }
+                None => tx.emit(RemoveFields { key, fields: &[b"long"], events: &["hdel"] }),
+            }
+        };
+        assert_eq!(emit(&mut keyspace, Some(&long)), 2);
+        assert_eq!(emit(&mut keyspace, Some(b"overwritten")), 0);
+        assert!(freed(&keyspace, 1));
+        assert_eq!(emit(&mut keyspace, Some(&long)), 0);
+        assert_eq!(emit(&mut keyspace, None), 1);
+        assert!(freed(&keyspace, 2));
+    }
+}
