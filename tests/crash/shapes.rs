@@ -162,7 +162,8 @@ impl Shape {
             }
         };
         expect(numbers.is_sorted_by(|a, b| a < b), "numbers do not rise");
-        let most = if self == Shape::Set { 2 * KEPT } else { KEPT + 1 };
+        // Each kill in a row may come between a write and what tidies up behind it.
+        let most = if self == Shape::Set { 2 * KEPT } else { KEPT + 5 };
         expect(numbers.len() as u64 <= most, "more than was kept");
         (numbers, wrong)
     }
