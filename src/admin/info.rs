@@ -215,6 +215,9 @@ fn memory(source: &Source<'_>, lines: &mut Lines) {
 fn persistence(source: &Source<'_>, lines: &mut Lines) {
     let facts = &source.admin.facts;
     lines.flag("loading", facts.loading);
+    lines.flag("async_loading", false);
+    let done = facts.save_keys_done as f64 * 100.0 / facts.save_keys_total.max(1) as f64;
+    lines.text(format_args!("current_fork_perc:{:.2}", if facts.saving { done } else { 0.0 }));
     if facts.saving {
         lines.field("current_save_keys_processed", facts.save_keys_done);
         lines.field("current_save_keys_total", facts.save_keys_total);
@@ -235,18 +238,25 @@ fn persistence(source: &Source<'_>, lines: &mut Lines) {
     lines.seconds("aof_current_rewrite_time_sec", facts.rewriting_seconds);
     lines.status("aof_last_bgrewrite_status", facts.last_rewrite_ok);
     lines.field("aof_rewrites", facts.rewrites);
+    lines.field("aof_rewrites_consecutive_failures", facts.rewrite_failures);
     lines.status("aof_last_write_status", facts.log_failure.is_none());
+    lines.flag("module_fork_in_progress", false);
+    lines.field("module_fork_last_cow_size", 0);
+    lines.flag("slot_migration_fork_in_progress", false);
     if facts.log_enabled {
         lines.field("aof_current_size", facts.log_bytes);
         lines.field("aof_base_size", facts.log_base_bytes);
         lines.flag("aof_pending_rewrite", facts.rewrite_scheduled);
         lines.field("aof_buffer_length", facts.log_pending_bytes);
+        lines.flag("aof_pending_bio_fsync", facts.log_syncing);
         lines.field("aof_delayed_fsync", facts.log_delayed_syncs);
+        lines.field("log_segments", facts.log_segments);
     }
     if let Some(failure) = &facts.log_failure {
         lines.field("log_failure", failure.replace(['\r', '\n'], " "));
     }
     lines.field("log_lsn_first", facts.lsn_first);
+    lines.field("log_window_bytes", facts.lsn_emitted - facts.lsn_first.min(facts.lsn_emitted));
     lines.field("log_lsn_emitted", facts.lsn_emitted);
     lines.field("log_lsn_written", facts.lsn_written);
     lines.field("log_lsn_synced", facts.lsn_synced);

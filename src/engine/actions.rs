@@ -62,10 +62,7 @@ pub(super) fn act(
             return Done::now(Flow::Close);
         }
         Action::RewriteConfig => rewrite_config(engine),
-        Action::ConfigChanged(names) => {
-            config_changed(engine, &names);
-            Reply::Ok
-        }
+        Action::ConfigChanged(names) => return config_changed(engine, client, &names, out),
     };
     engine.reply(client, &reply, out)
 }
@@ -98,7 +95,11 @@ fn bgsave(engine: &mut Engine, schedule: bool) -> Reply<'static> {
     if engine.snapshots.save.is_some() {
         return error("ERR Background save already in progress");
     }
-    if engine.snapshots.rewrite.is_some() && !schedule {
+    if engine.snapshots.rewrite.is_some() {
+        if schedule {
+            engine.snapshots.save_scheduled = true;
+            return Reply::Simple("Background saving scheduled");
+        }
         return error(
             "ERR Another child process is active (AOF?): can't BGSAVE right now. Use BGSAVE SCHEDULE in order to \
              schedule a BGSAVE whenever possible.",
@@ -113,17 +114,24 @@ fn bgsave(engine: &mut Engine, schedule: bool) -> Reply<'static> {
 fn bgsave_cancel(engine: &mut Engine) -> Reply<'static> {
     if engine.cancel_save() {
         Reply::Simple("Background saving cancelled")
+    } else if std::mem::take(&mut engine.snapshots.save_scheduled) {
+        Reply::Simple("Scheduled background saving cancelled")
     } else {
         error("ERR Background saving is currently not in progress or scheduled")
     }
 }
 
+/// BGREWRITEAOF. As in Redis it follows a save that runs, so that the two do not share the disk.
 fn rewrite(engine: &mut Engine) -> Reply<'static> {
     if !engine.admin.config.appendonly() {
         return error("ERR the log is not on disk (appendonly no)");
     }
     if engine.snapshots.rewrite.is_some() {
         return error("ERR Background append only file rewriting already in progress");
+    }
+    if engine.snapshots.save.is_some() || engine.snapshots.sealing.is_some() {
+        engine.snapshots.rewrite_scheduled = true;
+        return Reply::Simple("Background append only file rewriting scheduled");
     }
     match engine.begin_rewrite() {
         Ok(()) => Reply::Simple("Background append only file rewriting started"),
@@ -210,7 +218,7 @@ fn load_log(engine: &mut Engine) -> Result<(), ReplayError> {
     const WRITTEN_WITHIN: Duration = Duration::from_secs(30);
     engine.commit();
     let Some(log) = engine.journal.log().cloned() else { return Err("there is no log".into()) };
-    if !engine.admin.config.appendonly() {
+    if !log.has_files() {
         return Err("the log is not on disk (appendonly no)".into());
     }
     let begun = clock::monotonic();
@@ -223,9 +231,10 @@ fn load_log(engine: &mut Engine) -> Result<(), ReplayError> {
     let disk = engine.disk.clone();
     engine.replay_db = Db(0);
     // The running log's own settings: the configuration may have another folder by now.
+    let settings = log::Settings { appendonly: true, ..log.settings().clone() };
     let loaded = load_aside(engine, |engine| {
         let mut replay = replay::Recovering { engine };
-        match log::recover(disk, log.settings(), &mut replay)?.source {
+        match log::recover(disk, &settings, &mut replay)?.source {
             Source::Log => Ok(()),
             _ => Err("the log's files are not where they were".into()),
         }
@@ -273,19 +282,27 @@ fn kill(
     Done::now(flow)
 }
 
-/// Makes the engine follow settings that were changed.
-pub(super) fn config_changed(engine: &mut Engine, names: &[&'static str]) {
-    for name in names {
-        if *name == "appendfsync" {
-            let on_disk = engine.admin.config.appendonly();
-            let fsync = super::start::fsync(&engine.admin.config);
-            engine.journal.set_fsync(fsync, on_disk, engine.batch.len());
-            engine.follow_touched();
-        }
-        if !Config::has_effect(name) {
-            tracing::warn!("CONFIG SET {name}: it has no effect (yet)");
-        }
+/// Makes the engine follow settings that were changed, and replies.
+fn config_changed(
+    engine: &mut Engine,
+    client: ClientId,
+    names: &[&'static str],
+    out: &mut Out,
+) -> Done {
+    for name in names.iter().filter(|name| !Config::has_effect(name)) {
+        tracing::warn!("CONFIG SET {name}: it has no effect (yet)");
     }
     engine.keyspace.set_limits(engine.admin.config.limits());
+    let is_changed = |name| names.contains(&name);
+    if is_changed("appendfsync") {
+        engine.follow_fsync();
+    }
+    let mut waits = false;
+    if is_changed("appendonly") {
+        let protocol = engine.admin.clients.session(client).protocol;
+        let asker = (engine.address(client), protocol);
+        waits = engine.follow_appendonly(asker);
+    }
     engine.refresh_gate();
+    if waits { Done::now(Flow::Wait) } else { engine.reply(client, &Reply::Ok, out) }
 }

@@ -14,7 +14,8 @@
 //! | `blocked` | calls that wait for keys (BLPOP), or for the disk (WAITAOF) |
 //! | `pause` | CLIENT PAUSE, and the timer for all deadlines |
 //! | `expire` | the active expiry cycle, of keys and of hashes' fields |
-//! | `snapshot` | RDB files from a frozen keyspace, automatic saves, new bases for the log |
+//! | `snapshot` | RDB files from a frozen keyspace, automatic saves |
+//! | `rewrite` | new bases for the log, its files begun and sealed at run time |
 //! | `flushing` | a large file that is flushed while it is written |
 //! | `migrate` | MIGRATE: what goes to another server, and its removal |
 //! | `start` | from a data folder to a running engine: recovery, taking over foreign files |
@@ -44,7 +45,10 @@ mod info;
 mod journal;
 mod migrate;
 mod pause;
+#[cfg(test)]
+mod persistence_tests;
 mod replay;
+mod rewrite;
 mod snapshot;
 #[cfg(test)]
 mod tests;

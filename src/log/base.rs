@@ -85,11 +85,14 @@ impl Shared {
         self.sync_snapshot(temporary)?;
         let mut writer = self.writer.lock();
         let mut catalog = self.catalog.lock().clone();
+        let earlier =
+            if self.has_file.load(Ordering::Acquire) { Vec::new() } else { self.earlier_files()? };
         if let Some(latched) = self.failure() {
             self.cut_failed_segment(&mut catalog, latched.good)?;
         }
         let database = self.tail.lock().database_at(at);
-        let dropped = self.begin_files(&mut writer, catalog, temporary, (at, database))?;
+        let mut dropped = self.begin_files(&mut writer, catalog, temporary, (at, database))?;
+        dropped.extend(earlier);
         let mut tail = self.tail.lock();
         tail.covered(at, self.settings.backlog_bytes);
         self.progress.cover(at);
@@ -102,6 +105,27 @@ impl Shared {
         drop(writer);
         self.remove_files(dropped);
         Ok(())
+    }
+
+    /// Bases and segments of an earlier time, when the log had files, or of an earlier process: the
+    /// manifest on disk lists them until the next one is there, so their numbers are not given again
+    /// and they are removed only then.
+    fn earlier_files(&self) -> Result<Vec<String>, LogError> {
+        let names = self.disk.list(&self.folder.path).map_err(LogError::io(&self.folder.path))?;
+        let mut earlier = Vec::new();
+        for name in names {
+            let (base, segment) = (self.folder.base_seq(&name), self.folder.segment_seq(&name));
+            if let Some(seq) = base {
+                self.base_seq_floor.fetch_max(seq.saturating_add(1), Ordering::AcqRel);
+            }
+            if let Some(seq) = segment {
+                self.segment_seq_floor.fetch_max(seq.saturating_add(1), Ordering::AcqRel);
+            }
+            if base.is_some() || segment.is_some() {
+                earlier.push(name);
+            }
+        }
+        Ok(earlier)
     }
 
     /// See [`super::Log::adopt`]: everything begins anew at `at` under another history.

@@ -188,6 +188,7 @@ impl Shared {
             has_file: false.into(),
             fsync: (fsync as u8).into(),
             delayed_fsyncs: 0.into(),
+            observer: Default::default(),
             segment_seq_floor: 0.into(),
             base_seq_floor: 0.into(),
         })

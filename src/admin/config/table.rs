@@ -327,7 +327,6 @@ const PARAMETERS: &[Parameter] = &[
         name: "appendonly",
         kind: Kind::Bool(at!(appendonly)),
         default: "yes",
-        mutability: Immutable,
         doc: "Keeps the log on disk.",
         ..DEFAULT
     },
