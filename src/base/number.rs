@@ -1,7 +1,8 @@
 //! Numbers as Redis reads and prints them. Clients compare these texts byte by byte, so every
 //! function here follows the C function named in its documentation, corners included.
 //!
-//! Doubles are printed by [`super::double`]; INCRBYFLOAT's 80-bit arithmetic is [`super::long_double`].
+//! Doubles are printed by [`super::double`]; INCRBYFLOAT's 80-bit arithmetic is
+//! [`super::long_double`].
 
 use super::long_double::parse_hex;
 
