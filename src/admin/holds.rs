@@ -36,6 +36,16 @@ impl Cause {
             Cause::Timer => "timer",
         }
     }
+
+    /// The latency monitor's name for a hold that takes long, where it is no command's.
+    pub fn event(self) -> Option<&'static str> {
+        match self {
+            Cause::Expiry => Some("expire-cycle"),
+            Cause::Evacuation => Some("active-defrag-cycle"),
+            Cause::Snapshot => Some("snapshot"),
+            Cause::Turn | Cause::Cron | Cause::Timer => None,
+        }
+    }
 }
 
 /// Buckets: below 1 µs, below 2 µs, … below 2^31 µs, and the rest.

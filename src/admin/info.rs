@@ -46,6 +46,7 @@ const SECTIONS: &[Section] = &[
     section("Modules", |_, _| {}),
     Section { title: "Commandstats", by_default: false, write: command_stats },
     section("Errorstats", error_stats),
+    Section { title: "Latencystats", by_default: false, write: latency_stats },
     section("Locks", locks),
     section("Cluster", cluster),
     section("Keyspace", keyspace),
@@ -304,9 +305,11 @@ fn command_stats(source: &Source<'_>, lines: &mut Lines) {
     for (index, command) in source.admin.stats.commands.iter().enumerate() {
         if command.calls + command.rejected + command.failed > 0 {
             lines.text(format_args!(
-                "cmdstat_{}:calls={},rejected_calls={},failed_calls={}",
+                "cmdstat_{}:calls={},usec={},usec_per_call={:.2},rejected_calls={},failed_calls={}",
                 (source.command_name)(index),
                 command.calls,
+                command.nanoseconds / 1000,
+                command.nanoseconds as f64 / 1000.0 / command.calls.max(1) as f64,
                 command.rejected,
                 command.failed
             ));
@@ -317,6 +320,21 @@ fn command_stats(source: &Source<'_>, lines: &mut Lines) {
 fn error_stats(source: &Source<'_>, lines: &mut Lines) {
     for (code, count) in &source.admin.stats.errors {
         lines.text(format_args!("errorstat_{code}:count={count}"));
+    }
+}
+
+/// `latency-tracking-info-percentiles` of each command's times, µs.
+fn latency_stats(source: &Source<'_>, lines: &mut Lines) {
+    let percentiles = source.admin.config.latency_percentiles();
+    for (index, command) in source.admin.stats.commands.iter().enumerate() {
+        if let Some(times) = command.times.as_ref().filter(|_| !percentiles.is_empty()) {
+            let figure = |percent: &f64| {
+                format!("p{percent}={:.3}", times.percentile_ns(*percent) as f64 / 1000.0)
+            };
+            let figures: Vec<String> = percentiles.iter().map(figure).collect();
+            let name = (source.command_name)(index);
+            lines.field(&format!("latency_percentiles_usec_{name}"), figures.join(","));
+        }
     }
 }
 

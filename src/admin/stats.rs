@@ -1,5 +1,6 @@
 //! Counters since the start, or since CONFIG RESETSTAT.
 
+use super::histogram::Histogram;
 use std::collections::BTreeMap;
 
 /// What INFO stats, commandstats and errorstats show.
@@ -49,7 +50,7 @@ pub struct Stats {
 pub const ERROR_CODES_MAX: usize = 128;
 
 /// One command's counters.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct CommandStats {
     /// Times it ran.
     pub calls: u64,
@@ -57,6 +58,10 @@ pub struct CommandStats {
     pub rejected: u64,
     /// Times it ran and answered an error.
     pub failed: u64,
+    /// How long its calls took in all, ns.
+    pub nanoseconds: u64,
+    /// How long each took, if `latency-tracking` was on and it has run.
+    pub times: Option<Histogram>,
 }
 
 impl Stats {

@@ -292,7 +292,9 @@ fn config_changed(
     for name in names.iter().filter(|name| !Config::has_effect(name)) {
         tracing::warn!("CONFIG SET {name}: it has no effect (yet)");
     }
-    engine.keyspace.set_limits(engine.admin.config.limits());
+    let config = &engine.admin.config;
+    engine.keyspace.set_limits(config.limits());
+    engine.admin.latency.set_threshold_ms(config.latency_monitor_threshold());
     let is_changed = |name| names.contains(&name);
     if is_changed("appendfsync") {
         engine.follow_fsync();

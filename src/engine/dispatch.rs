@@ -12,12 +12,13 @@
 //! ```
 
 use super::outbox::Address;
+use super::pace::Pace;
 use super::round::{Group, Outcome, Replies, Request, Round};
 use super::{Engine, actions};
 use crate::admin::ClientId;
-use crate::base::clock::{self, Monotonic, UnixMs};
+use crate::base::clock::{self, UnixMs};
 use crate::command::error::{unknown_command, unknown_subcommand};
-use crate::command::table::{Found, Resolved};
+use crate::command::table::{self, Found, Resolved};
 use crate::command::{
     Access, Answer, Call, Control, ControlFn, Error, Flag, Handler, Keys, ReadFn, WriteFn,
 };
@@ -26,7 +27,9 @@ use crate::keyspace::{Db, Key, Tx};
 use crate::log::Lsn;
 use crate::resp::{Out, Reply, encode};
 use crate::session::Replies as Wanted;
-use std::time::Duration;
+
+/// A request of more arguments than this may take long whatever its command.
+const QUICK_ARGUMENTS: usize = 8;
 
 /// What happens to a connection after one of its requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,9 +53,13 @@ impl Engine {
         self.begin_round(now);
         self.do_due();
         self.prefetch(round);
+        self.pace = Pace::begin(clock::monotonic(), self.admin.latency.is_on());
         for group in &round.groups {
             let outcome = self.run_group(round, group, &mut replies.out);
             replies.outcomes.push(outcome);
+        }
+        if self.pace.is_owed_a_look() {
+            self.look();
         }
         self.commit();
         self.admin.stats.turns += 1;
@@ -62,7 +69,7 @@ impl Engine {
     pub(super) fn begin_round(&mut self, now: UnixMs) {
         self.now = now;
         self.keyspace.set_clock(lru_clock(now.0));
-        self.round = Pace::begin(self.rng.u64());
+        self.seed = self.rng.u64();
         self.refresh_gate();
     }
 
@@ -101,7 +108,7 @@ impl Engine {
         let mut end = begin;
         if !session.closing {
             for request in requests_of(round, group) {
-                if self.round.is_over() {
+                if self.pace.is_over() {
                     break;
                 }
                 let first = request.first as usize;
@@ -160,7 +167,12 @@ impl Engine {
         }
         let command = match self.admit(client, found, arguments) {
             Ok(command) => command,
-            Err(error) => return self.refuse(client, &error, out),
+            Err(error) => {
+                if self.pace.ran(None, true) {
+                    self.look();
+                }
+                return self.refuse(client, &error, out);
+            }
         };
         if command.handler.writes() && !self.journal.has_room() || self.is_paused(command) {
             return Done::now(Flow::Park);
@@ -169,11 +181,15 @@ impl Engine {
         session.commands += 1;
         session.last_command = command.full_name;
         let db = session.db;
+        let is_quick = command.is_quick && arguments.len() <= QUICK_ARGUMENTS;
+        if self.pace.looks_before(is_quick) {
+            self.look();
+        }
         let mark = out.mark();
         self.admin.stats.commands_processed += 1;
         self.admin.stats.commands[command.index].calls += 1;
         let call = Call::hashed(command, arguments, command.first_key, hash)
-            .with_seed(self.round.seed ^ self.admin.stats.commands_processed);
+            .with_seed(self.seed ^ self.admin.stats.commands_processed);
         let mut done = match command.handler {
             Handler::Read(read) => self.run_read(client, db, &call, read, out),
             Handler::Write(write) => self.run_write(client, db, &call, write, out),
@@ -190,7 +206,29 @@ impl Engine {
                 done.flow = Flow::WaitSilently;
             }
         }
+        if self.pace.ran(Some(command.index), is_quick) {
+            self.look();
+        }
         done
+    }
+
+    /// Looks at the clock, and takes note of how long the requests since the last look took.
+    fn look(&mut self) {
+        let look = self.pace.look(clock::monotonic());
+        let tracks = self.admin.config.latency_tracking();
+        let nanoseconds = u64::try_from(look.each.as_nanos()).unwrap_or(u64::MAX);
+        for index in look.commands() {
+            let command = &mut self.admin.stats.commands[index];
+            command.nanoseconds += nanoseconds;
+            if tracks {
+                command.times.get_or_insert_default().record(nanoseconds);
+            }
+            if self.admin.latency.is_on() {
+                let is_fast = || table::by_index(index)?.flags.contains(&Flag::Fast).then_some(());
+                let event = if is_fast().is_some() { "fast-command" } else { "command" };
+                self.admin.latency.note(event, look.each, || self.now.seconds());
+            }
+        }
     }
 
     #[inline]
@@ -363,8 +401,11 @@ impl Engine {
             self.admin.stats.commands[command.index].rejected += 1;
             return Err(Error::Arity(command.full_name.into()));
         }
+        // PING too, as in Redis: whoever looks after servers is to see it.
         if let Some(gate) = &self.gate
-            && (command.handler.writes() || command.flags.contains(&Flag::Write))
+            && (command.handler.writes()
+                || command.flags.contains(&Flag::Write)
+                || command.name == "ping")
         {
             self.admin.stats.commands[command.index].rejected += 1;
             return Err(gate.clone());
@@ -499,54 +540,6 @@ impl Engine {
         self.admin.stats.expired_keys += self.batch.expired();
         self.admin.stats.expired_fields += self.batch.expired_fields();
         self.batch.clear();
-    }
-}
-
-/// A round's seed, and how long it may go on.
-#[derive(Debug, Default)]
-pub(super) struct Pace {
-    /// Mixed with a counter, the seed of each call's chance.
-    pub seed: u64,
-    begun: Monotonic,
-    looked: Monotonic,
-    /// Requests until the next look at the clock, and between it and the one after it.
-    left: u32,
-    step: u32,
-    /// The answer stays: every group of the round asks.
-    over: bool,
-}
-
-impl Pace {
-    /// A round may hold the lock about this long; then the rest of its requests make another one.
-    /// Only a round right after a snapshot comes near it, since its writes copy directory nodes.
-    const MOST: Duration = Duration::from_micros(150);
-    /// Most requests between two looks at the clock.
-    const STEP_MOST: u32 = 8;
-    /// A request that takes longer than this is not an ordinary one: look after each.
-    const ORDINARY: Duration = Duration::from_micros(10);
-
-    fn begin(seed: u64) -> Self {
-        let now = clock::monotonic();
-        Pace { seed, begun: now, looked: now, left: 1, step: 1, over: false }
-    }
-
-    /// Whether the next request must wait for another round. The first one never must.
-    #[inline]
-    fn is_over(&mut self) -> bool {
-        if self.left > 0 || self.over {
-            self.left = self.left.saturating_sub(1);
-            return self.over;
-        }
-        let now = clock::monotonic();
-        let slow = now.since(self.looked) > Self::ORDINARY * self.step;
-        self.step = if slow { 1 } else { (self.step * 2).min(Self::STEP_MOST) };
-        self.left = self.step - 1;
-        self.looked = now;
-        self.over = now.since(self.begun) > Self::MOST;
-        if self.over {
-            self.left = 0;
-        }
-        self.over
     }
 }
 

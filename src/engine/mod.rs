@@ -8,7 +8,7 @@
 //! | file | says |
 //! |---|---|
 //! | `round` | what a worker hands in, and what it gets back |
-//! | `dispatch` | how a request runs |
+//! | `dispatch`, `pace` | how a request runs, and how long a round may |
 //! | `actions` | what control commands ask for: saves, shutdown, kills, reloads |
 //! | `journal` | the log, on disk or not, and which replies must wait for it |
 //! | `blocked` | calls that wait for keys (BLPOP), or for the disk (WAITAOF) |
@@ -44,6 +44,7 @@ mod flushing;
 mod info;
 mod journal;
 mod migrate;
+mod pace;
 mod pause;
 #[cfg(test)]
 mod persistence_tests;
@@ -58,7 +59,7 @@ pub use outbox::{Address, Inbox, Message, NOTHING, Outbox};
 pub use round::{Group, Outcome, Replies, Request, Round, WorkerSettings};
 
 use crate::admin::{Admin, ClientId};
-use crate::base::clock::UnixMs;
+use crate::base::clock::{self, UnixMs};
 use crate::base::disk::Disk;
 use crate::base::rng::Rng;
 use crate::command::Error;
@@ -97,10 +98,16 @@ impl Shared {
     /// Takes the lock for `work`, and counts how long it was held.
     pub fn hold<R>(&self, cause: crate::admin::Cause, work: impl FnOnce(&mut Engine) -> R) -> R {
         let mut engine = self.engine.lock();
-        let begun = crate::base::clock::thread_cpu_ns();
+        let watched = cause.event().filter(|_| engine.admin.latency.is_on());
+        let watched = watched.map(|event| (event, clock::monotonic()));
+        let begun = clock::thread_cpu_ns();
         let result = work(&mut engine);
-        let held = crate::base::clock::thread_cpu_ns().saturating_sub(begun);
+        let held = clock::thread_cpu_ns().saturating_sub(begun);
         engine.admin.holds.record(cause, held);
+        if let Some((event, begun)) = watched {
+            let time = clock::monotonic().since(begun);
+            engine.admin.latency.note(event, time, || clock::now().seconds());
+        }
         result
     }
 }
@@ -122,8 +129,10 @@ pub struct Engine {
     /// Connections that were accepted and that no worker has registered yet.
     arriving: usize,
     rng: Rng,
-    /// The current round's seed and time.
-    round: dispatch::Pace,
+    /// Mixed with a counter, the seed of each call's chance in the current round.
+    seed: u64,
+    /// The current round's pace.
+    pace: pace::Pace,
     /// The instant of the current round.
     now: UnixMs,
     /// Why writes are refused, if they are.
@@ -207,7 +216,8 @@ impl Engine {
             outboxes: Outboxes::default(),
             arriving: 0,
             rng: Rng::from_seed(seed),
-            round: dispatch::Pace::default(),
+            seed: 0,
+            pace: pace::Pace::default(),
             now: UnixMs::ZERO,
             gate: None,
             tidy_cursor: crate::keyspace::TidyCursor::default(),

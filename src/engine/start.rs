@@ -8,7 +8,7 @@ use crate::base::clock;
 use crate::base::disk::{Disk, RealDisk};
 use crate::base::rng;
 use crate::keyspace::{Keyspace, Reclaimer};
-use crate::log::{self, Fsync, Lsn, News, Settings, Source, Start};
+use crate::log::{self, DiskWork, Fsync, Lsn, News, Settings, Source, Start};
 use crate::resp::{Protocol, Reply};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -85,7 +85,21 @@ pub(super) fn open_on(config: Config, disk: Arc<dyn Disk>) -> Result<Arc<Shared>
 /// for.
 fn wake_on_progress(shared: &Arc<Shared>, log: &log::Log) {
     let outboxes = shared.outboxes.clone();
-    let bell = shared.lock().timer.bell().clone();
+    let (bell, latency) = {
+        let engine = shared.lock();
+        (engine.timer.bell().clone(), engine.admin.latency.clone())
+    };
+    log.observe(Box::new(move |work, time| {
+        let note = |event| latency.note(event, time, || clock::now().seconds());
+        match work {
+            DiskWork::Write { while_syncing } => {
+                note("aof-write");
+                note(if while_syncing { "aof-write-pending-fsync" } else { "aof-write-alone" });
+            }
+            DiskWork::Sync { policy: Fsync::Always } => note("aof-fsync-always"),
+            DiskWork::Sync { .. } => note("aof-fsync"),
+        }
+    }));
     log.subscribe(Arc::new(move |positions, news| {
         bell.progress(positions.synced);
         let reached = if news == News::Latched { Lsn(u64::MAX) } else { positions.synced };

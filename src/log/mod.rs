@@ -199,7 +199,10 @@ pub enum DiskWork {
         while_syncing: bool,
     },
     /// A sync of a segment.
-    Sync,
+    Sync {
+        /// The policy under which it was made.
+        policy: Fsync,
+    },
 }
 
 /// Told of each write and sync of a segment and how long it took, on the thread that did it: it must

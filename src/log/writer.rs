@@ -231,7 +231,7 @@ impl Shared {
                 error: io::Error::other("an earlier write or sync of it failed"),
             });
         }
-        let result = self.observed(DiskWork::Sync, || file.sync_data());
+        let result = self.observed(DiskWork::Sync { policy: self.fsync() }, || file.sync_data());
         if self.settings.planted.retry_fsync && result.is_err() {
             return file.sync_data().map_err(trouble("sync", path));
         }

@@ -86,6 +86,9 @@ struct Values {
     active_expire_effort: u64,
     enable_debug_command: usize,
     enable_protected_configs: usize,
+    latency_monitor_threshold: u64,
+    latency_tracking: bool,
+    latency_percentiles: Vec<String>,
     loglevel: usize,
     logfile: String,
     hash_max_entries: u64,
@@ -329,6 +332,16 @@ impl Values {
                        it would acknowledge writes that are not on the disk";
             return Err(("no-appendfsync-on-rewrite", why.to_owned()));
         }
+        for word in &self.latency_percentiles {
+            let why = match word.parse::<f64>() {
+                Ok(percent) if (0.0..=100.0).contains(&percent) => continue,
+                Ok(_) => {
+                    "latency-tracking-info-percentiles parameters should sit between [0.0,100.0]"
+                }
+                Err(_) => "Invalid latency-tracking-info-percentiles parameters",
+            };
+            return Err(("latency-tracking-info-percentiles", why.to_owned()));
+        }
         Ok(())
     }
 }
@@ -547,6 +560,22 @@ impl Config {
     /// Who may set the protected parameters.
     pub fn enable_protected_configs(&self) -> Guard {
         GUARDS[self.values.enable_protected_configs]
+    }
+
+    /// What the latency monitor keeps, ms; 0: nothing.
+    pub fn latency_monitor_threshold(&self) -> u64 {
+        self.values.latency_monitor_threshold
+    }
+
+    /// Whether each command's times are kept.
+    pub fn latency_tracking(&self) -> bool {
+        self.values.latency_tracking
+    }
+
+    /// Which percentiles INFO shows of them, in percent.
+    pub fn latency_percentiles(&self) -> Vec<f64> {
+        // `check` has seen that they are numbers.
+        self.values.latency_percentiles.iter().filter_map(|word| word.parse().ok()).collect()
     }
 
     /// What is logged.

@@ -427,6 +427,27 @@ const PARAMETERS: &[Parameter] = &[
         ..DEFAULT
     },
     Parameter {
+        name: "latency-monitor-threshold",
+        kind: Kind::Int { at: at!(latency_monitor_threshold), min: 0, max: LONG_MAX },
+        default: "0",
+        doc: "What the latency monitor keeps: events of so many ms or more; 0 keeps none.",
+        ..DEFAULT
+    },
+    Parameter {
+        name: "latency-tracking",
+        kind: Kind::Bool(at!(latency_tracking)),
+        default: "yes",
+        doc: "Keeps a histogram of each command's times.",
+        ..DEFAULT
+    },
+    Parameter {
+        name: "latency-tracking-info-percentiles",
+        kind: Kind::Words(at!(latency_percentiles)),
+        default: "50 99 99.9",
+        doc: "What INFO latencystats shows of them, percent.",
+        ..DEFAULT
+    },
+    Parameter {
         name: "loglevel",
         kind: Kind::Choice { at: at!(loglevel), words: LOG_LEVELS },
         default: "notice",
