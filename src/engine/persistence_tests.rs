@@ -382,3 +382,80 @@ fn saves_and_rewrites_follow_each_other() {
 fn pair(a: &str, b: &str) -> (String, String) {
     (a.to_owned(), b.to_owned())
 }
+
+/// The refusal of writes after a failed save, word for word.
+const SAVE_FAILED: &str = "-MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. \
+Commands that may modify the data set are disabled, because this instance is configured to report errors during writes if RDB \
+snapshotting fails (stop-writes-on-bgsave-error option). Please check the Redis logs for details about the RDB error.\r\n";
+
+#[test]
+fn save_points_save_what_is_due_and_a_save_that_fails_refuses_writes() {
+    let disk = empty_disk();
+    let settings = ["--appendonly", "no", "--save", "900", "1", "--save", "60", "3"];
+    let running = Running::start(Arc::new(disk.clone()), &settings).unwrap();
+    let saves = |running: &Running| {
+        wait_until("no save runs", || running.info("rdb_bgsave_in_progress") == "0");
+        running.info("rdb_saves")
+    };
+    running.let_time_pass(10_000);
+    assert_eq!(saves(&running), "0", "nothing has changed");
+    assert_eq!(running.call("SET a 1"), OK);
+    assert_eq!(running.call("SET a 2"), OK);
+    running.let_time_pass(800);
+    assert_eq!(saves(&running), "0");
+    assert_eq!(running.call("SET a 3"), OK);
+    running.let_time_pass(59);
+    assert_eq!(saves(&running), "0");
+    running.let_time_pass(62);
+    assert_eq!(saves(&running), "1");
+    assert_eq!(running.call("SET a 4"), OK);
+    running.let_time_pass(902);
+    assert_eq!((saves(&running), running.info("rdb_changes_since_last_save")), pair("2", "0"));
+    assert_eq!(running.call("CONFIG SET save "), OK);
+    assert_eq!(running.call("SET a 5"), OK);
+    running.let_time_pass(10_000);
+    assert_eq!(saves(&running), "2", "there are no save points");
+    // One that fails, and the next one, which comes by itself.
+    running.shared.lock().admin.config.set(&[(b"save", b"60 1 900 5")], true).unwrap();
+    disk.fail(1, Failure::Error(ENOSPC), true);
+    running.let_time_pass(62);
+    assert_eq!((saves(&running), running.info("rdb_last_bgsave_status")), pair("2", "err"));
+    assert_eq!(running.call("SET a 6"), SAVE_FAILED);
+    assert_eq!(running.call("PING"), SAVE_FAILED);
+    assert_eq!(running.call("GET a"), "$1\r\n5\r\n");
+    assert_eq!(running.call("CONFIG SET stop-writes-on-bgsave-error no"), OK);
+    assert_eq!(running.call("SET a 6"), OK);
+    assert_eq!(running.call("CONFIG SET stop-writes-on-bgsave-error yes"), OK);
+    disk.repair();
+    running.let_time_pass(62);
+    assert_eq!((saves(&running), running.info("rdb_last_bgsave_status")), pair("3", "ok"));
+    assert_eq!(running.call("SET a 7"), OK);
+    let files: Vec<_> = disk.all_files().into_keys().collect();
+    assert_eq!(files.len(), 1, "no unfinished file stays: {files:?}");
+}
+
+#[test]
+fn a_log_that_has_grown_gets_a_new_base() {
+    let settings = [ON, &["--auto-aof-rewrite-min-size", "20kb"]].concat();
+    let running = Running::start(Arc::new(empty_disk()), &settings).unwrap();
+    let rewrites = |running: &Running| {
+        running.let_time_pass(1);
+        wait_until("no rewrite runs", || running.info("aof_rewrite_in_progress") == "0");
+        running.info("aof_rewrites")
+    };
+    let write = |bytes: usize| {
+        assert_eq!(running.call(&format!("SET key {}", "x".repeat(bytes))), OK);
+    };
+    write(15_000);
+    assert_eq!(rewrites(&running), "0", "it is not large enough");
+    write(15_000);
+    assert_eq!(rewrites(&running), "1");
+    write(100);
+    assert_eq!(rewrites(&running), "1", "it is not much larger than its base");
+    assert_eq!(running.call("CONFIG SET auto-aof-rewrite-percentage 0"), OK);
+    write(100_000);
+    assert_eq!(rewrites(&running), "1");
+    assert_eq!(running.call("CONFIG SET auto-aof-rewrite-percentage 100"), OK);
+    assert_eq!(rewrites(&running), "2");
+    assert_eq!(running.info("aof_last_bgrewrite_status"), "ok");
+}
