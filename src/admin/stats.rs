@@ -2,6 +2,7 @@
 
 use super::histogram::Histogram;
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// What INFO stats, commandstats and errorstats show.
 #[derive(Debug, Clone, Default)]
@@ -62,6 +63,18 @@ pub struct CommandStats {
     pub nanoseconds: u64,
     /// How long each took, if `latency-tracking` was on and it has run.
     pub times: Option<Histogram>,
+}
+
+impl CommandStats {
+    /// Counts how long a call took, and keeps it in the histogram if that is wanted.
+    #[inline]
+    pub fn took(&mut self, time: Duration, tracks: bool) {
+        let nanoseconds = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        self.nanoseconds += nanoseconds;
+        if tracks {
+            self.times.get_or_insert_default().record(nanoseconds);
+        }
+    }
 }
 
 impl Stats {

@@ -273,9 +273,7 @@ fn kill(
         let to = engine.address(*victim);
         engine.forget_blocked(*victim);
         engine.admin.clients.session(*victim).closing = true;
-        if let Some(outbox) = engine.outbox(to.worker) {
-            outbox.send(Message::Close(to));
-        }
+        engine.post(to.worker, Message::Close(to));
     }
     let reply = if count { Reply::Int(victims.len() as i64) } else { Reply::Ok };
     engine.reply(client, &reply, out);

@@ -49,6 +49,7 @@ fn tidy(shared: &Shared) {
 
 impl super::Engine {
     fn slow_tick(&mut self, now: UnixMs, monotonic: Monotonic, allocator: [u64; 3]) {
+        self.take_tails();
         if self.blocked.has_ready() {
             // Writes were refused when they became ready.
             self.on_timer(now);
@@ -79,9 +80,7 @@ impl super::Engine {
         let idle = self.admin.clients.iter().map(|(_, session)| session);
         for session in idle.filter(|session| session.idle_seconds(now) > timeout) {
             let Session { worker, token, id, .. } = *session;
-            if let Some(outbox) = self.outbox(worker) {
-                outbox.send(Message::CloseIdle(Address { worker, token, id }));
-            }
+            self.post(worker, Message::CloseIdle(Address { worker, token, id }));
         }
     }
 }

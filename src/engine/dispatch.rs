@@ -13,6 +13,7 @@
 
 use super::outbox::Address;
 use super::pace::Pace;
+use super::reads::{ReadTail, Tail};
 use super::round::{Group, Outcome, Replies, Request, Round};
 use super::{Engine, actions};
 use crate::admin::ClientId;
@@ -22,11 +23,11 @@ use crate::command::table::{self, Found, Resolved};
 use crate::command::{
     Access, Answer, Call, Control, ControlFn, Error, Flag, Handler, Keys, ReadFn, WriteFn,
 };
-use crate::keyspace::value::lru_clock;
 use crate::keyspace::{Db, Key, Tx};
 use crate::log::Lsn;
 use crate::resp::{Out, Reply, encode};
 use crate::session::Replies as Wanted;
+use std::time::Duration;
 
 /// A request of more arguments than this may take long whatever its command.
 const QUICK_ARGUMENTS: usize = 8;
@@ -51,6 +52,7 @@ impl Engine {
     /// Executes a round at `now`, and gives its records to the log.
     pub fn execute(&mut self, round: &Round<'_>, now: UnixMs, replies: &mut Replies) {
         self.begin_round(now);
+        self.take_tails();
         self.do_due();
         self.prefetch(round);
         self.pace = Pace::begin(clock::monotonic(), self.admin.latency.is_on());
@@ -67,8 +69,7 @@ impl Engine {
 
     /// Reads the clock into everything that needs it. A round sees one instant.
     pub(super) fn begin_round(&mut self, now: UnixMs) {
-        self.now = now;
-        self.keyspace.set_clock(lru_clock(now.0));
+        self.set_now(now);
         self.seed = self.rng.u64();
         self.refresh_gate();
     }
@@ -206,7 +207,9 @@ impl Engine {
                 done.flow = Flow::WaitSilently;
             }
         }
-        if self.pace.ran(Some(command.index), is_quick) {
+        // What waits has not run.
+        let has_run = !matches!(done.flow, Flow::Wait | Flow::WaitSilently);
+        if self.pace.ran(has_run.then_some(command.index), is_quick) {
             self.look();
         }
         done
@@ -216,13 +219,8 @@ impl Engine {
     fn look(&mut self) {
         let look = self.pace.look(clock::monotonic());
         let tracks = self.admin.config.latency_tracking();
-        let nanoseconds = u64::try_from(look.each.as_nanos()).unwrap_or(u64::MAX);
         for index in look.commands() {
-            let command = &mut self.admin.stats.commands[index];
-            command.nanoseconds += nanoseconds;
-            if tracks {
-                command.times.get_or_insert_default().record(nanoseconds);
-            }
+            self.admin.stats.commands[index].took(look.each, tracks);
             if self.admin.latency.is_on() {
                 let is_fast = || table::by_index(index)?.flags.contains(&Flag::Fast).then_some(());
                 let event = if is_fast().is_some() { "fast-command" } else { "command" };
@@ -297,16 +295,17 @@ impl Engine {
         let session = self.admin.clients.session(client);
         let (protocol, touches) = (session.protocol, !session.no_touch);
         let view = self.keyspace.view(db, self.now).counted();
-        match read(view, call) {
-            Ok(reply) => encode(&reply, protocol, out),
-            Err(error) => {
-                let reply = self.failed(call.command, &error);
+        let error = match read(view, call) {
+            Ok(reply) => {
                 encode(&reply, protocol, out);
+                None
             }
-        }
-        if self.keyspace.has_noticed() {
-            self.remove_noticed(db);
-        }
+            Err(error) => {
+                encode(&Reply::Error(error.to_string().into()), protocol, out);
+                Some(error)
+            }
+        };
+        self.after_read(call.command, db, error.as_ref());
         if touches {
             self.touch_keys(db, call);
         }
@@ -328,21 +327,40 @@ impl Engine {
             return None;
         }
         let (protocol, now, command) = (session.protocol, self.now, call.command);
+        if !session.no_touch {
+            // Before the keyspace is frozen, so that no page is copied for it.
+            self.touch_keys(db, call);
+        }
         let arguments: Vec<Vec<u8>> =
             call.args().iter().map(|argument| argument.to_vec()).collect();
         let frozen = self.keyspace.freeze();
         let seed = call.seed();
         self.admin.stats.slow_reads += 1;
+        let tails = self.tails.sender();
         let work = Box::new(move |out: &mut Out| {
+            let begun = clock::monotonic();
             let arguments: Vec<&[u8]> = arguments.iter().map(Vec::as_slice).collect();
             let call = Call::new(command, &arguments).with_seed(seed);
-            let view = frozen.keyspace().view(db, now);
-            let reply =
-                read(view, &call).unwrap_or_else(|error| Reply::Error(error.to_string().into()));
-            encode(&reply, protocol, out);
+            let error = match read(frozen.keyspace().view(db, now).counted(), &call) {
+                Ok(reply) => {
+                    encode(&reply, protocol, out);
+                    None
+                }
+                Err(error) => {
+                    encode(&Reply::Error(error.to_string().into()), protocol, out);
+                    Some(error)
+                }
+            };
+            let time = clock::monotonic().since(begun);
+            let findings = frozen.into_findings();
+            let tail = ReadTail { command, db, findings, error, time };
+            // Nobody is there any more: the process ends.
+            let _unheard = tails.send(Tail::Read(Box::new(tail)));
         });
         let hold = self.journal.hold_of_read(call, db);
-        Some(self.later(client, work, hold, out))
+        let done = self.later(client, work, hold, out);
+        self.take_tails();
+        Some(done)
     }
 
     /// Runs `work` on the read pool while the connection waits; on the spot if the pool is full.
@@ -354,8 +372,9 @@ impl Engine {
         out: &mut Out,
     ) -> Done {
         let to = self.address(client);
-        let outcome = match self.outbox(to.worker) {
-            Some(outbox) => self.pool.submit(work, to, hold, outbox),
+        let outbox = self.outboxes.read().get(to.worker).cloned();
+        let outcome = match outbox {
+            Some(outbox) => self.pool.submit(work, to, hold, outbox, self.tails.sender()),
             None => Err(work),
         };
         match outcome {
@@ -429,9 +448,14 @@ impl Engine {
     #[cold]
     pub(super) fn failed(&mut self, command: &Resolved, error: &Error) -> Reply<'static> {
         let text = error.to_string();
-        self.admin.stats.error(&text);
-        self.admin.stats.commands[command.index].failed += 1;
+        self.count_failure(command, &text);
         Reply::Error(text.into())
+    }
+
+    #[cold]
+    pub(super) fn count_failure(&mut self, command: &Resolved, text: &str) {
+        self.admin.stats.error(text);
+        self.admin.stats.commands[command.index].failed += 1;
     }
 
     pub(super) fn reply(&mut self, client: ClientId, reply: &Reply<'_>, out: &mut Out) -> Done {
@@ -528,6 +552,12 @@ impl Engine {
             // It changed nothing: what it saw is what it depends on.
             self.journal.hold_of_idle_write(call, db)
         }
+    }
+
+    /// Takes note of how long a call took that ran elsewhere.
+    pub(super) fn count_time(&mut self, index: usize, time: Duration) {
+        let tracks = self.admin.config.latency_tracking();
+        self.admin.stats.commands[index].took(time, tracks);
     }
 
     /// Gives the batch to the log as one group.

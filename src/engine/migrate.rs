@@ -11,7 +11,7 @@
 //! that names it. Both servers have it then, as after an error of the connection.
 
 use super::dispatch::{Done, Flow};
-use super::{Address, Engine, Message, Shared};
+use super::{Address, Engine, Shared};
 use crate::admin::{Cause, ClientId};
 use crate::base::clock::{self, UnixMs};
 use crate::command::{Error, Migrate, table};
@@ -170,11 +170,9 @@ impl Engine {
             Ok(()) => Reply::Ok,
             Err(error) => self.migration_failed(error),
         };
-        if let Some(outbox) = self.outbox(migration.to.worker) {
-            let mut out = Box::new(Out::default());
-            encode(&reply, migration.protocol, &mut out);
-            outbox.send(Message::Reply { to: migration.to, out, hold });
-        }
+        let mut out = Box::new(Out::default());
+        encode(&reply, migration.protocol, &mut out);
+        self.post_reply(migration.to, out, hold);
         true
     }
 

@@ -22,7 +22,7 @@
 //! | `replay` | records and RDB entries into the keyspace |
 //! | `cron` | periodic work |
 //! | `info` | the facts that INFO shows |
-//! | `pool`, `outbox` | slow reads, and messages to connections |
+//! | `pool`, `reads`, `outbox` | slow reads, what is left to do of any read, and messages to connections |
 //! | `check`, `fuzzing` | the test of commands by transcripts, and by a fuzzer |
 
 pub mod check;
@@ -48,6 +48,7 @@ mod pace;
 mod pause;
 #[cfg(test)]
 mod persistence_tests;
+mod reads;
 mod replay;
 mod rewrite;
 mod snapshot;
@@ -64,6 +65,8 @@ use crate::base::disk::Disk;
 use crate::base::rng::Rng;
 use crate::command::Error;
 use crate::keyspace::{Batch, Db, Keyspace, Tx};
+use crate::log::Lsn;
+use crate::resp::Out;
 use crate::session::Session;
 use journal::{Journal, Watch};
 use parking_lot::{Mutex, MutexGuard, RwLock};
@@ -125,6 +128,8 @@ pub struct Engine {
     pause: pause::Pause,
     timer: pause::Timer,
     pool: Pool,
+    /// What the pool's jobs leave behind.
+    tails: reads::Tails,
     outboxes: Outboxes,
     /// Connections that were accepted and that no worker has registered yet.
     arriving: usize,
@@ -201,6 +206,7 @@ impl Engine {
         disk: Arc<dyn Disk>,
     ) -> Engine {
         keyspace.set_limits(admin.config.limits());
+        let tails = reads::Tails::default();
         admin.stats.commands.resize(crate::command::table::indexes(), Default::default());
         Engine {
             keyspace,
@@ -213,6 +219,7 @@ impl Engine {
             pause: pause::Pause::default(),
             timer: pause::Timer::default(),
             pool,
+            tails,
             outboxes: Outboxes::default(),
             arriving: 0,
             rng: Rng::from_seed(seed),
@@ -284,9 +291,27 @@ impl Engine {
         (0..self.keyspace.databases()).map(|n| self.keyspace.table(Db(n as u16)).len()).sum()
     }
 
-    /// A worker's outbox.
-    fn outbox(&self, worker: usize) -> Option<Outbox> {
-        self.outboxes.read().get(worker).cloned()
+    /// Sends a message to a worker, if there is such a one (there is none around tests and tools).
+    fn post(&self, worker: usize, message: Message) {
+        if let Some(outbox) = self.outboxes.read().get(worker) {
+            outbox.send(message);
+        }
+    }
+
+    /// Sends a connection the reply that it waits for.
+    fn post_reply(&mut self, to: Address, out: Box<Out>, hold: Lsn) {
+        self.admin.stats.net_output_bytes += out.total_bytes() as u64;
+        self.post(to.worker, Message::Reply { to, out, hold });
+    }
+
+    /// Moves the engine's clock. It does not go back by a little: whoever read the clock before
+    /// waiting for the lock comes late. A clock that was set is followed.
+    fn set_now(&mut self, now: UnixMs) {
+        const LATE_MS: u64 = 1000;
+        if now > self.now || self.now.since_ms(now) > LATE_MS {
+            self.now = now;
+            self.keyspace.set_clock(crate::keyspace::value::lru_clock(now.0));
+        }
     }
 
     /// Removes keys by records, outside any command (expiry).

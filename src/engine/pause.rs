@@ -14,7 +14,6 @@ use super::blocked::SyncBell;
 use crate::base::clock::UnixMs;
 use crate::command::Flag;
 use crate::command::table::Resolved;
-use crate::keyspace::value::lru_clock;
 use crate::log::Lsn;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst, fence};
@@ -136,8 +135,8 @@ impl Engine {
 
     /// Does what is due at `now`, and returns when it wants to be called next.
     pub fn on_timer(&mut self, now: UnixMs) -> Option<UnixMs> {
-        self.now = now;
-        self.keyspace.set_clock(lru_clock(now.0));
+        self.set_now(now);
+        self.take_tails();
         self.refresh_gate();
         self.do_due_now();
         self.commit();

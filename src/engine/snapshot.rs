@@ -4,7 +4,7 @@
 //! one operation: commit the batch, note the LSN, freeze, write elsewhere. What differs is where the
 //! file goes, and who is told.
 
-use super::outbox::{Address, Message};
+use super::outbox::Address;
 use super::{Engine, Shared, flushing, replay, rewrite};
 use crate::admin::{Cause, Config};
 use crate::base::clock::{self, Monotonic, UnixMs};
@@ -323,17 +323,15 @@ impl Engine {
     }
 
     /// Sends a waiting connection its reply.
-    pub(super) fn tell(&self, to: Address, protocol: Protocol, reply: &Reply<'_>) {
-        if let Some(outbox) = self.outbox(to.worker) {
-            let mut out = Box::new(Out::default());
-            encode(reply, protocol, &mut out);
-            outbox.send(Message::Reply { to, out, hold: Lsn::default() });
-        }
+    pub(super) fn tell(&mut self, to: Address, protocol: Protocol, reply: &Reply<'_>) {
+        let mut out = Box::new(Out::default());
+        encode(reply, protocol, &mut out);
+        self.post_reply(to, out, Lsn::default());
     }
 
     /// Begins what is due: automatic saves, and what the log needs.
     fn begin_due(&mut self, now: UnixMs, monotonic: Monotonic) {
-        self.now = now;
+        self.set_now(now);
         if self.save_is_due(now, monotonic) {
             self.begin_or_log(|engine| engine.begin_save(None));
         }

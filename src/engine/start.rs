@@ -202,7 +202,7 @@ pub fn close(shared: &Shared, request: ShutdownRequest) -> bool {
     let mut engine = shared.lock();
     let pending = engine.take_shutdown();
     let request = pending.map_or(request, |pending| request.and(pending));
-    engine.now = clock::now();
+    engine.set_now(clock::now());
     engine.commit();
     let outcome = save_and_seal(&mut engine, &request);
     if let Err(error) = &outcome {

@@ -1,6 +1,5 @@
 //! Server commands: what a transcript cannot show.
 
-use super::COMMANDS;
 use crate::admin::{Admin, ClientId, Config};
 use crate::base::clock::UnixMs;
 use crate::command::table::{self, Found};
