@@ -459,3 +459,29 @@ fn a_log_that_has_grown_gets_a_new_base() {
     assert_eq!(rewrites(&running), "2");
     assert_eq!(running.info("aof_last_bgrewrite_status"), "ok");
 }
+
+/// A file that has a key twice is not what it was when it was written: it is refused, with the
+/// key's name.
+#[test]
+fn an_rdb_file_that_has_a_key_twice_is_refused() {
+    use crate::rdb::{Writer, WriterOptions};
+    let of = |keys: &[(u64, &str)]| {
+        let mut writer = Writer::begin(Vec::new(), &WriterOptions::default(), &[]).unwrap();
+        let mut present = None;
+        for (db, key) in keys {
+            if present.replace(*db) != Some(*db) {
+                writer.select_db(*db, 1, 0).unwrap();
+            }
+            let value = crate::rdb::StringValue::Bytes(b"value");
+            writer.string(key.as_bytes(), value, None, crate::rdb::Hint::None).unwrap();
+        }
+        let disk = empty_disk();
+        let dump = config(&[]).rdb_path();
+        disk.put(&dump, &writer.finish().unwrap().out);
+        Running::start(Arc::new(disk), OFF).map(|running| running.info("rdb_last_load_keys_loaded"))
+    };
+    assert_eq!(of(&[(0, "a"), (0, "b"), (1, "a"), (0, "c")]).unwrap(), "4");
+    let refused = of(&[(0, "a"), (3, "a"), (3, "twice"), (0, "b"), (3, "twice")]).unwrap_err();
+    let text = refused.to_string();
+    assert!(text.contains("RDB has duplicated key 'twice' in DB 3"), "{text}");
+}
