@@ -4,7 +4,7 @@ use super::dispatch::{Done, Flow};
 use super::outbox::Message;
 use super::{Engine, ShutdownRequest, replay};
 use crate::admin::{ClientId, Config};
-use crate::base::clock;
+use crate::base::{clock, logging};
 use crate::command::Action;
 use crate::keyspace::load::Loader;
 use crate::keyspace::tx::TouchedKey;
@@ -293,6 +293,11 @@ fn config_changed(
     let config = &engine.admin.config;
     engine.keyspace.set_limits(config.limits());
     engine.admin.latency.set_threshold_ms(config.latency_monitor_threshold());
+    logging::set_level(config.loglevel().up_to());
+    if let Some(log) = engine.journal.log() {
+        log.set_retention(config.log_retention_bytes(), config.log_retention_seconds());
+    }
+    engine.follow_snapshots();
     let is_changed = |name| names.contains(&name);
     if is_changed("appendfsync") {
         engine.follow_fsync();

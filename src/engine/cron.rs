@@ -10,9 +10,9 @@ use std::time::Duration;
 /// server.
 pub const TICK: Duration = Duration::from_millis(10);
 
-/// Ticks between the slower jobs: statistics, save points, housekeeping (100 ms, as Redis' default
-/// `hz` of 10).
-const SLOW_EVERY: u64 = 10;
+/// Ticks a second: `hz` times a second the slower jobs are done, statistics, save points and what the
+/// log needs.
+const TICKS_A_SECOND: u64 = 100;
 
 /// Ticks between looks for connections that are idle or do not read: a second, the unit of their
 /// settings.
@@ -25,7 +25,8 @@ const PAGES_A_TIDY: usize = 32;
 pub fn tick(shared: &std::sync::Arc<Shared>, n: u64) {
     let (now, monotonic) = (clock::now(), clock::monotonic());
     expire::run(shared, now);
-    if n.is_multiple_of(SLOW_EVERY) {
+    let hz = shared.lock().admin.config.hz();
+    if n.is_multiple_of((TICKS_A_SECOND / hz).max(1)) {
         // Asking the allocator takes long; not under the lock.
         let allocator = super::info::allocator();
         shared.hold(Cause::Cron, |engine| engine.slow_tick(now, monotonic, allocator));

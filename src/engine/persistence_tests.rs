@@ -485,3 +485,24 @@ fn an_rdb_file_that_has_a_key_twice_is_refused() {
     let text = refused.to_string();
     assert!(text.contains("RDB has duplicated key 'twice' in DB 3"), "{text}");
 }
+
+/// `no-appendfsync-on-rewrite`: no sync between the beginning and the end of a save.
+#[test]
+fn syncs_pause_while_a_snapshot_is_written() {
+    let disk = GatedDisk::over(Arc::new(empty_disk()));
+    let settings = ["--save", "", "--appendonly", "yes", "--no-appendfsync-on-rewrite", "yes"];
+    let running = Running::start(Arc::new(disk.clone()), &settings).unwrap();
+    let log = running.log();
+    wait_until("all is synced", || log.positions().synced == log.positions().emitted);
+    disk.gate().close();
+    assert_eq!(running.call("BGSAVE"), "+Background saving started\r\n");
+    wait_until("the save's own sync hangs", || disk.gate().waiting() == 1);
+    assert_eq!(running.call("SET key 1"), OK);
+    wait_until("it is written", || log.positions().written == log.positions().emitted);
+    // Asked for, as at the end of each second.
+    log.set_fsync(crate::log::Fsync::Everysec, Lsn(0));
+    assert_eq!(running.call("PING"), "+PONG\r\n");
+    assert_eq!(disk.gate().waiting(), 1, "nobody but the save syncs");
+    disk.gate().open();
+    wait_until("it is synced", || log.positions().synced == log.positions().emitted);
+}

@@ -71,6 +71,7 @@ impl Engine {
         let (job, running) = self.prepare(true);
         self.snapshots.last_rewrite_try = Some(running.begun);
         self.snapshots.rewrite = Some(running);
+        self.follow_snapshots();
         let shared = self.shared.clone();
         let begun = spawn("rewrite", {
             let log = log.clone();
@@ -83,6 +84,7 @@ impl Engine {
         });
         if begun.is_err() {
             self.snapshots.rewrite = None;
+            self.follow_snapshots();
             self.rewrite_failed(purpose);
         }
         begun
@@ -90,6 +92,7 @@ impl Engine {
 
     fn rewrite_done(&mut self, purpose: Purpose, outcome: Result<(), RewriteError>) {
         let Some(running) = self.snapshots.rewrite.take() else { return };
+        self.follow_snapshots();
         let time = clock::monotonic().since(running.begun);
         match outcome {
             Ok(()) => {
@@ -200,6 +203,14 @@ impl Engine {
         let on_disk = has_files && self.admin.config.appendonly();
         self.journal.set_fsync(fsync, on_disk, self.batch.len());
         self.follow_touched();
+    }
+
+    /// Follows `no-appendfsync-on-rewrite`: whether a snapshot is being written has changed.
+    pub(super) fn follow_snapshots(&self) {
+        if let Some(log) = self.journal.log() {
+            let writes = self.snapshots.save.is_some() || self.snapshots.rewrite.is_some();
+            log.pause_syncs(writes && self.admin.config.no_appendfsync_on_rewrite());
+        }
     }
 
     /// The cron's part: a log that has failed is healed, one whose files could not be begun or ended

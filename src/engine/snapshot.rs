@@ -259,6 +259,7 @@ impl Engine {
         let path = self.admin.config.rdb_path();
         self.snapshots.last_try = Some(running.begun);
         self.snapshots.save = Some(running);
+        self.follow_snapshots();
         let shared = self.shared.clone();
         spawn("save", move || {
             // Giving back the blocks of the file that was replaced takes long: not before the
@@ -269,11 +270,15 @@ impl Engine {
                 shared.hold(Cause::Snapshot, |engine| engine.save_done(outcome));
             }
         })
-        .inspect_err(|_| self.snapshots.save = None)
+        .inspect_err(|_| {
+            self.snapshots.save = None;
+            self.follow_snapshots();
+        })
     }
 
     fn save_done(&mut self, outcome: io::Result<u64>) {
         let Some(running) = self.snapshots.save.take() else { return };
+        self.follow_snapshots();
         let time = clock::monotonic().since(running.begun);
         self.snapshots.last_save_time = Some(time);
         let reply = match &outcome {

@@ -33,7 +33,7 @@ impl Shared {
         for segment in &mut catalog.segments {
             segment.retained = segment.first < at;
         }
-        let dropped = retention::expire(&mut catalog, &self.settings, (self.clock)());
+        let dropped = retention::expire(&mut catalog, *self.kept.lock(), (self.clock)());
         if let Err(failure) = self.write_manifest(&catalog) {
             // Whether the old or the new manifest is on disk is not known: both are right as long
             // as nothing is removed, and no further one may be trusted to the folder.
@@ -195,7 +195,7 @@ impl Shared {
             segment.retained = true;
         }
         let next = self.create_segment(&mut catalog, at, database).map_err(failed)?;
-        let dropped = retention::expire(&mut catalog, &self.settings, (self.clock)());
+        let dropped = retention::expire(&mut catalog, *self.kept.lock(), (self.clock)());
         self.publish(writer, catalog, next).map_err(failed)?;
         let dropped = dropped.into_iter().map(|segment| segment.entry.name);
         Ok(dropped.chain(old).collect())

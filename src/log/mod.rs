@@ -244,6 +244,9 @@ struct Shared {
     fsync: AtomicU8,
     delayed_fsyncs: AtomicU64,
     observer: RwLock<Option<Observer>>,
+    kept: Mutex<retention::Kept>,
+    /// `everysec` does not sync for now.
+    syncs_paused: AtomicBool,
     /// Sequence numbers below these are not given again.
     segment_seq_floor: AtomicU64,
     base_seq_floor: AtomicU64,
@@ -324,6 +327,17 @@ impl Log {
     /// Has `observer` told of what is done with the disk, in place of an earlier one.
     pub fn observe(&self, observer: Observer) {
         *self.shared.observer.write() = Some(observer);
+    }
+
+    /// Changes how much is kept past the base: bytes, and seconds (0: no limit). Followed when a
+    /// segment ends.
+    pub fn set_retention(&self, bytes: u64, seconds: u64) {
+        *self.shared.kept.lock() = retention::Kept { bytes, seconds };
+    }
+
+    /// Whether `everysec` goes without its syncs for now (`no-appendfsync-on-rewrite`).
+    pub fn pause_syncs(&self, paused: bool) {
+        self.shared.syncs_paused.store(paused, Ordering::Release);
     }
 
     /// Whether there are files that appended bytes go to: not while the log lies in memory, and not

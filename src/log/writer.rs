@@ -296,7 +296,7 @@ impl Shared {
         let database = current.database;
         let mut catalog = self.catalog.lock().clone();
         let next = self.create_segment(&mut catalog, at, database)?;
-        let dropped = retention::expire(&mut catalog, &self.settings, (self.clock)());
+        let dropped = retention::expire(&mut catalog, *self.kept.lock(), (self.clock)());
         self.publish(writer, catalog, next)?;
         self.remove_segments(&dropped);
         Ok(())

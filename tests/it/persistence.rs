@@ -283,6 +283,20 @@ fn the_latency_monitor_shows_what_was_slow() {
     assert_eq!(connection.call("LATENCY HISTORY command"), "*0\r\n");
 }
 
+#[test]
+fn the_log_level_follows_config_set() {
+    let (_dir, server) = coolcache(&["--loglevel", "warning"]);
+    let mut connection = server.connect();
+    assert!(!server.log().contains("Ready to accept connections"));
+    for (level, is_said) in [("notice", true), ("nothing", false), ("verbose", true)] {
+        assert_eq!(connection.call(&format!("CONFIG SET loglevel {level}")), "+OK\r\n");
+        let before = server.log().matches("DB saved on disk").count();
+        assert_eq!(connection.call("SAVE"), "+OK\r\n");
+        let after = server.log().matches("DB saved on disk").count();
+        assert_eq!(after > before, is_said, "{level}");
+    }
+}
+
 /// A folder that cannot be used, here one whose place a file has.
 #[test]
 fn a_save_that_fails_says_so_and_stops_writes_if_configured() {

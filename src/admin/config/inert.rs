@@ -120,6 +120,12 @@ pub(super) const PARAMETERS: &[Parameter] = &[
     inert("maxmemory-eviction-tenacity", Int(0, 100), "10", "How hard eviction works."),
     inert("lfu-log-factor", Int(0, INT), "10", "How slowly counters of use grow."),
     inert("lfu-decay-time", Int(0, INT), "1", "How fast they fall, minutes."),
+    inert(
+        "active-expire-effort",
+        Int(1, 10),
+        "1",
+        "How hard expiry works; ours leaves nothing due.",
+    ),
     inert("activerehashing", Bool, "yes", "Grows tables in idle time; ours have no need of it."),
     inert("activedefrag", Bool, "no", "Moves values together; sparse pages always are."),
     inert("jemalloc-bg-thread", Bool, "yes", "Lets the allocator purge on a thread of its own."),

@@ -83,7 +83,6 @@ struct Values {
     client_output_buffer_limit: BufferLimits,
     slow_read_elements: u64,
     hll_sparse_max_bytes: u64,
-    active_expire_effort: u64,
     enable_debug_command: usize,
     enable_protected_configs: usize,
     latency_monitor_threshold: u64,
@@ -179,6 +178,18 @@ pub enum LogLevel {
     Warning,
     /// Nothing.
     Nothing,
+}
+
+impl LogLevel {
+    /// The level of the log's lines up to which they are logged; none: nothing is.
+    pub fn up_to(self) -> Option<tracing::Level> {
+        match self {
+            LogLevel::Debug => Some(tracing::Level::DEBUG),
+            LogLevel::Verbose | LogLevel::Notice => Some(tracing::Level::INFO),
+            LogLevel::Warning => Some(tracing::Level::WARN),
+            LogLevel::Nothing => None,
+        }
+    }
 }
 
 /// How much one class of clients may leave unread before it is disconnected. 0 is no limit.
@@ -527,11 +538,6 @@ impl Config {
     /// Elements or bytes above which a read runs on the read pool.
     pub fn slow_read_elements(&self) -> u64 {
         self.values.slow_read_elements
-    }
-
-    /// How hard the expiry cycle works, 1 to 10.
-    pub fn active_expire_effort(&self) -> u64 {
-        self.values.active_expire_effort
     }
 
     /// When small collections become large ones.
