@@ -191,7 +191,7 @@ impl Journal {
     }
 
     /// The newest LSN that is not synced; 0: none.
-    fn hold_of_everything(&mut self) -> Lsn {
+    pub(super) fn hold_of_everything(&mut self) -> Lsn {
         if !self.holds {
             return Lsn::default();
         }

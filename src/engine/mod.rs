@@ -55,7 +55,7 @@ mod snapshot;
 #[cfg(test)]
 mod tests;
 
-pub use migrate::{MigratedKey, Migration, Sender};
+pub use migrate::{Migration, Sendable, Sender};
 pub use outbox::{Address, Inbox, Message, NOTHING, Outbox};
 pub use round::{Group, Outcome, Replies, Request, Round, WorkerSettings};
 

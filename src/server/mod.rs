@@ -55,7 +55,8 @@ async fn run(shared: Arc<Shared>) -> Result<(), Error> {
     let notify = stop.clone();
     shared.lock().on_shutdown(Box::new(move || notify.notify_one()));
     let migrating = Arc::downgrade(&shared);
-    let send = move |migration| migrate::begin(&migrating, migration);
+    let senders = Arc::new(migrate::Senders::default());
+    let send = move |migration| senders.begin(&migrating, migration);
     shared.lock().on_migrate(Box::new(send));
     let accepting: Vec<_> = listeners
         .into_iter()
