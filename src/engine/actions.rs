@@ -4,6 +4,7 @@ use super::dispatch::{Done, Flow};
 use super::outbox::Message;
 use super::{Engine, ShutdownRequest, replay};
 use crate::admin::{ClientId, Config};
+use crate::base::disk::{self, Disk};
 use crate::base::{clock, logging};
 use crate::command::Action;
 use crate::keyspace::load::Loader;
@@ -11,6 +12,8 @@ use crate::keyspace::tx::TouchedKey;
 use crate::keyspace::{Db, Keyspace, TidyCursor, digest};
 use crate::log::{self, Lsn, ReplayError, Source};
 use crate::resp::{Out, Reply, encode};
+use std::io;
+use std::path::Path;
 use std::time::Duration;
 
 /// Does an action, and writes its reply unless it comes later. `hold` is the LSN that a reply that
@@ -61,7 +64,7 @@ pub(super) fn act(
             engine.reply(client, &Reply::Ok, out);
             return Done::now(Flow::Close);
         }
-        Action::RewriteConfig => rewrite_config(engine),
+        Action::RewriteConfig => return rewrite_config(engine, client, out),
         Action::ConfigChanged(names) => return config_changed(engine, client, &names, out),
     };
     engine.reply(client, &reply, out)
@@ -139,25 +142,42 @@ fn rewrite(engine: &mut Engine) -> Reply<'static> {
     }
 }
 
-/// CONFIG REWRITE: the new text takes the file's place at once, so that a crash leaves the one or
-/// the other.
-fn rewrite_config(engine: &mut Engine) -> Reply<'static> {
-    let config = &engine.admin.config;
-    let Some(path) = config.file() else {
-        return error("ERR The server is running without a config file");
+/// CONFIG REWRITE, on the read pool: nobody else waits for the disk. The new text takes the file's
+/// place at once, so that a crash leaves the one or the other.
+fn rewrite_config(engine: &mut Engine, client: ClientId, out: &mut Out) -> Done {
+    let config = engine.admin.config.clone();
+    let Some(path) = config.file().map(Path::to_owned) else {
+        return engine.reply(
+            client,
+            &error("ERR The server is running without a config file"),
+            out,
+        );
     };
-    let written = std::fs::read_to_string(path).and_then(|present| {
-        let temporary = path.with_added_extension("tmp");
-        let text = config.rewritten(&present);
-        crate::base::disk::replace(&*engine.disk, &temporary, path, text.as_bytes())
+    engine.config_rewrites += 1;
+    let (number, last) = (engine.config_rewrites, engine.config_rewritten.clone());
+    let (disk, protocol) = (engine.disk.clone(), engine.admin.clients.session(client).protocol);
+    let work = Box::new(move |out: &mut Out| {
+        let mut last = last.lock();
+        // A later one may have been faster: its settings are the newer ones.
+        let outcome = if *last > number { Ok(()) } else { rewrite_file(&config, &*disk, &path) };
+        *last = number.max(*last);
+        let reply = match outcome {
+            Ok(()) => Reply::Ok,
+            Err(failed) => {
+                tracing::error!(path = %path.display(), error = %failed, "CONFIG REWRITE failed");
+                Reply::Error(format!("ERR Rewriting config file: {failed}").into())
+            }
+        };
+        encode(&reply, protocol, out);
     });
-    match written {
-        Ok(()) => Reply::Ok,
-        Err(failed) => {
-            tracing::error!(path = %path.display(), error = %failed, "CONFIG REWRITE failed");
-            Reply::Error(format!("ERR Rewriting config file: {failed}").into())
-        }
-    }
+    engine.later(client, work, Lsn::default(), out)
+}
+
+fn rewrite_file(config: &Config, disk: &dyn Disk, path: &Path) -> io::Result<()> {
+    let present = disk.map(path)?;
+    let text = std::str::from_utf8(&present).map_err(io::Error::other)?;
+    let temporary = path.with_added_extension("tmp");
+    disk::replace(disk, &temporary, path, config.rewritten(text).as_bytes())
 }
 
 /// Runs `load` with an empty keyspace in place of the present one, and returns what it has loaded.

@@ -55,8 +55,9 @@ mod snapshot;
 #[cfg(test)]
 mod tests;
 
+pub use journal::Watch;
 pub use migrate::{Migration, Sendable, Sender};
-pub use outbox::{Address, Inbox, Message, NOTHING, Outbox};
+pub use outbox::{Address, Inbox, Message, Outbox};
 pub use round::{Group, Outcome, Replies, Request, Round, WorkerSettings};
 
 use crate::admin::{Admin, ClientId};
@@ -68,7 +69,7 @@ use crate::keyspace::{Batch, Db, Keyspace, Tx};
 use crate::log::Lsn;
 use crate::resp::Out;
 use crate::session::Session;
-use journal::{Journal, Watch};
+use journal::Journal;
 use parking_lot::{Mutex, MutexGuard, RwLock};
 use pool::Pool;
 use std::sync::{Arc, Weak};
@@ -149,6 +150,9 @@ pub struct Engine {
     shutdown: Shutdown,
     /// Sends MIGRATE's keys.
     sender: Option<Sender>,
+    /// How often CONFIG REWRITE was asked for, and which of them has written last.
+    config_rewrites: u64,
+    config_rewritten: Arc<Mutex<u64>>,
     disk: Arc<dyn Disk>,
     shared: Weak<Shared>,
 }
@@ -231,6 +235,8 @@ impl Engine {
             replay_db: Db(0),
             shutdown: Shutdown::default(),
             sender: None,
+            config_rewrites: 0,
+            config_rewritten: Arc::default(),
             disk,
             shared: Weak::new(),
         }

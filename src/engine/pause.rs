@@ -112,7 +112,7 @@ impl Engine {
     /// be served before.
     #[inline]
     pub(super) fn do_due(&mut self) {
-        if self.timer.armed.is_some() || self.blocked.has_ready() {
+        if self.timer.armed.is_some_and(|at| at <= self.now) || self.blocked.has_ready() {
             self.do_due_now();
         }
     }

@@ -101,7 +101,7 @@ impl Shared {
         self.has_file.store(true, Ordering::Release);
         drop(tail);
         self.wake.notify_all();
-        self.progress.wake(News::Synced);
+        self.progress.wake(News::Moved);
         drop(writer);
         self.remove_files(dropped);
         Ok(())
@@ -168,7 +168,7 @@ impl Shared {
         self.on_disk.store(on_disk, Ordering::Release);
         self.has_file.store(on_disk, Ordering::Release);
         drop(tail);
-        self.progress.wake(News::Synced);
+        self.progress.wake(News::Moved);
         drop(writer);
         self.remove_files(dropped);
         Ok(())
@@ -265,7 +265,7 @@ impl Shared {
         self.progress.emit_in_memory(tail.end());
         self.clear_latch();
         drop(tail);
-        self.progress.wake(News::Synced);
+        self.progress.wake(News::Moved);
         Ok(())
     }
 

@@ -17,8 +17,6 @@ mod socket;
 mod turn;
 mod worker;
 
-pub use connections::Progress;
-
 use crate::admin::{Cause, Config};
 use crate::base::clock;
 use crate::engine::{Shared, ShutdownRequest, cron, start};
@@ -130,18 +128,11 @@ fn by_signal(name: &str) -> ShutdownRequest {
 /// Starts `io-threads` workers; each gets connections through its hand.
 fn start_workers(shared: &Arc<Shared>) -> Result<Vec<listen::Hand>, Error> {
     let count = shared.lock().admin.config.io_threads();
-    let progress: worker::ProgressFn = {
-        let watch = shared.lock().watch();
-        Arc::new(move || Progress {
-            synced: watch.synced(),
-            goes_on: watch.goes_on(),
-            failure: watch.failure(),
-        })
-    };
+    let watch = shared.lock().watch();
     let mut hands = Vec::new();
     for index in 0..count {
         let (hand, accepted) = crossbeam_channel::unbounded();
-        let (worker, outbox) = Worker::new(index, shared.clone(), accepted, progress.clone())?;
+        let (worker, outbox) = Worker::new(index, shared.clone(), accepted, watch.clone())?;
         shared.lock().add_worker(outbox.clone());
         hands.push(listen::Hand { connections: hand, outbox });
         std::thread::Builder::new().name(format!("io-{index}")).spawn(move || {

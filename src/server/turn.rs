@@ -285,7 +285,7 @@ impl Worker {
 
     /// Step 4: hands each connection its replies, and follows what the engine said about it.
     fn send_replies(&mut self) {
-        let synced = (self.progress)().synced;
+        let synced = self.watch.synced();
         let replies = std::mem::take(&mut self.scratch.replies);
         let parcels = std::mem::take(&mut self.scratch.parcels);
         let mut from = Mark::default();
