@@ -1,4 +1,5 @@
-//! The latency monitor: what has taken `latency-monitor-threshold` milliseconds or longer, by event.
+//! The latency monitor: what has taken `latency-monitor-threshold` milliseconds or longer, by
+//! event.
 //!
 //! | event | is |
 //! |---|---|

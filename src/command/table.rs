@@ -45,8 +45,8 @@ pub struct Resolved {
     pub first_key: usize,
     /// Dense number for statistics.
     pub index: usize,
-    /// Whether a call with few arguments takes about as long as any other: those share their looks at
-    /// the clock.
+    /// Whether a call with few arguments takes about as long as any other: those share their looks
+    /// at the clock.
     pub is_quick: bool,
     /// A container's subcommands.
     pub subcommands: Vec<Resolved>,

@@ -10,8 +10,8 @@ use std::time::Duration;
 /// server.
 pub const TICK: Duration = Duration::from_millis(10);
 
-/// Ticks a second: `hz` times a second the slower jobs are done, statistics, save points and what the
-/// log needs.
+/// Ticks a second: `hz` times a second the slower jobs are done, statistics, save points and what
+/// the log needs.
 const TICKS_A_SECOND: u64 = 100;
 
 /// Ticks between looks for connections that are idle or do not read: a second, the unit of their

@@ -6,10 +6,10 @@
 //! reply ◄── DEL of what has arrived and is as it was ◄── end_migration ◄──────────────┘
 //! ```
 //!
-//! Values are encoded by that thread, from the frozen keyspace, so nobody waits for a large one. In
-//! Redis nobody can change a key meanwhile, since MIGRATE stops the whole server. Here somebody can:
-//! a key whose value or expiry is not the one that was sent stays, and the reply is an error that
-//! names it. Both servers have it then, as after an error of the connection.
+//! Values are encoded by that thread, from the frozen keyspace, so nobody waits for a large one.
+//! In Redis nobody can change a key meanwhile, since MIGRATE stops the whole server. Here somebody
+//! can: a key whose value or expiry is not the one that was sent stays, and the reply is an error
+//! that names it. Both servers have it then, as after an error of the connection.
 
 use super::dispatch::{Done, Flow};
 use super::{Address, Engine, Shared};

@@ -1,5 +1,5 @@
-//! The pace of a round: when the clock is looked at, how long its requests took, and when it has held
-//! the lock for long enough.
+//! The pace of a round: when the clock is looked at, how long its requests took, and when it has
+//! held the lock for long enough.
 //!
 //! Looking at the clock costs a good part of what an ordinary request costs, so several of those
 //! share a look, and the time since the one before is spread over them. A request that may take

@@ -1,5 +1,5 @@
-//! Persistence at run time, on simulated disks: files begun and sealed, policies changed, disks that
-//! hang or fail.
+//! Persistence at run time, on simulated disks: files begun and sealed, policies changed, disks
+//! that hang or fail.
 
 use super::outbox::{Inbox, Message};
 use super::{Group, Outbox, Replies, Round, Shared, snapshot, start};

@@ -1,5 +1,5 @@
-//! The log's files at run time: new bases (BGREWRITEAOF, a log that has grown, one that has failed),
-//! and `appendonly` switched on or off.
+//! The log's files at run time: new bases (BGREWRITEAOF, a log that has grown, one that has
+//! failed), and `appendonly` switched on or off.
 //!
 //! ```text
 //!               appendonly yes                        a first base is there
@@ -144,8 +144,8 @@ impl Engine {
         }
     }
 
-    /// Follows `appendonly`, which has just been set. Returns whether the reply comes when the files
-    /// are sealed, which `asker` is then told.
+    /// Follows `appendonly`, which has just been set. Returns whether the reply comes when the
+    /// files are sealed, which `asker` is then told.
     pub(super) fn follow_appendonly(&mut self, asker: (Address, Protocol)) -> bool {
         if self.admin.config.appendonly() {
             self.snapshots.last_heal = Some(clock::monotonic());
@@ -213,8 +213,8 @@ impl Engine {
         }
     }
 
-    /// The cron's part: a log that has failed is healed, one whose files could not be begun or ended
-    /// is tried again, and one that has grown gets a new base.
+    /// The cron's part: a log that has failed is healed, one whose files could not be begun or
+    /// ended is tried again, and one that has grown gets a new base.
     pub(super) fn begin_due_rewrite(&mut self, now: Monotonic) {
         let Some(log) = self.journal.log().cloned() else { return };
         let appendonly = self.admin.config.appendonly();

@@ -1,8 +1,8 @@
 //! Snapshots: a frozen keyspace, written as an RDB file by a thread of its own while writes go on.
 //!
-//! SAVE, BGSAVE, the automatic saves, a new base for the log (`rewrite`) and the save at shutdown are
-//! one operation: commit the batch, note the LSN, freeze, write elsewhere. What differs is where the
-//! file goes, and who is told.
+//! SAVE, BGSAVE, the automatic saves, a new base for the log (`rewrite`) and the save at shutdown
+//! are one operation: commit the batch, note the LSN, freeze, write elsewhere. What differs is
+//! where the file goes, and who is told.
 
 use super::outbox::Address;
 use super::{Engine, Shared, flushing, replay, rewrite};

@@ -155,8 +155,8 @@ fn keep_foreign(disk: &dyn Disk, dump: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Gives a file a second name beside it, its own with `suffix` behind: whatever takes its first name
-/// later, its content stays. Nothing happens if there is such a name already.
+/// Gives a file a second name beside it, its own with `suffix` behind: whatever takes its first
+/// name later, its content stays. Nothing happens if there is such a name already.
 fn keep(disk: &dyn Disk, path: &Path, suffix: &str) -> io::Result<PathBuf> {
     let mut kept = path.as_os_str().to_owned();
     kept.push(suffix);

@@ -1,6 +1,7 @@
 //! Every example in the command table and every transcript, run; and the laws they imply.
 
 use super::check::{BEGINNING, Local, check, parsed};
+use crate::admin::Config;
 use crate::command::table;
 use std::path::Path;
 
@@ -114,4 +115,22 @@ fn slow_reads_end_as_all_reads_do() {
     assert_eq!((records, expired), (vec![vec![b"DEL".to_vec(), b"gone".to_vec()]], 1));
     assert_eq!(idle, b":0\r\n");
     assert_eq!(run("0"), run("10000"));
+}
+
+#[test]
+fn config_rewrite_writes_what_is_set() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("coolcache.conf");
+    std::fs::write(&file, "# mine\ntimeout 5\n").unwrap();
+    let mut local = Local::new(Config::from_args(&[file.display().to_string()]).unwrap());
+    for timeout in ["1001", "1002"] {
+        assert_eq!(local.run(&[b"CONFIG", b"SET", b"timeout", timeout.as_bytes()]), b"+OK\r\n");
+        assert_eq!(local.run(&[b"CONFIG", b"REWRITE"]), b"+OK\r\n");
+        let text = std::fs::read_to_string(&file).unwrap();
+        assert_eq!(text, format!("# mine\ntimeout {timeout}\n"));
+    }
+    std::fs::remove_file(&file).unwrap();
+    let refused = local.run(&[b"CONFIG", b"REWRITE"]);
+    assert!(refused.starts_with(b"-ERR Rewriting config file: "));
+    assert!(!file.exists());
 }

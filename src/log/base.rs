@@ -107,9 +107,9 @@ impl Shared {
         Ok(())
     }
 
-    /// Bases and segments of an earlier time, when the log had files, or of an earlier process: the
-    /// manifest on disk lists them until the next one is there, so their numbers are not given again
-    /// and they are removed only then.
+    /// Bases and segments of an earlier time, when the log had files, or of an earlier process:
+    /// the manifest on disk lists them until the next one is there, so their numbers are not given
+    /// again and they are removed only then.
     fn earlier_files(&self) -> Result<Vec<String>, LogError> {
         let names = self.disk.list(&self.folder.path).map_err(LogError::io(&self.folder.path))?;
         let mut earlier = Vec::new();

@@ -205,8 +205,8 @@ pub enum DiskWork {
     },
 }
 
-/// Told of each write and sync of a segment and how long it took, on the thread that did it: it must
-/// be quick and must not wait.
+/// Told of each write and sync of a segment and how long it took, on the thread that did it: it
+/// must be quick and must not wait.
 pub type Observer = Box<dyn Fn(DiskWork, Duration) + Send + Sync>;
 
 /// What the threads, the appenders and the readers share. Fields say who changes them.

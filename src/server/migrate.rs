@@ -1,4 +1,5 @@
-//! MIGRATE's way to the other server: one connection for each call, at most [`SENDING_MAX`] at once.
+//! MIGRATE's way to the other server: one connection for each call, at most [`SENDING_MAX`] at
+//! once.
 //!
 //! The handshake is answered before the first key goes out: where Redis sends all at once, keys
 //! land in database 0 of a server that refuses the SELECT. Keys go in windows, each of which is

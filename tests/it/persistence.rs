@@ -410,7 +410,8 @@ fn a_full_disk_refuses_writes_and_heals() {
         reader.call("PING").starts_with("-MISCONF Errors writing to the AOF file: No space left")
     );
     assert_eq!(reader.info("aof_last_write_status"), "err");
-    // Without the log there is nothing that could be refused; with it again, there is no place for it.
+    // Without the log there is nothing that could be refused; with it again, there is no place for
+    // it.
     assert_eq!(reader.call("CONFIG SET appendonly no"), "+OK\r\n");
     assert_eq!(reader.call("SET memory only"), "+OK\r\n");
     assert_eq!(reader.call("PING"), "+PONG\r\n");

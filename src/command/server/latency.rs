@@ -200,10 +200,10 @@ fn report(events: &[(&'static str, Series)], now: UnixMs) -> String {
         let since =
             series.samples.front().map_or(0, |first| now.seconds().saturating_sub(first.at));
         let period = (since as f64 / samples as f64).max(1.0);
-        let line = write!(
+        let line = writeln!(
             text,
             "{n}. {event}: {samples} latency spikes (average {average}ms, mean deviation {deviation}ms, \
-             period {period:.2} sec). Worst all time event {}ms.\n",
+             period {period:.2} sec). Worst all time event {}ms.",
             series.longest_ms
         );
         line.expect("a String takes everything");
@@ -260,26 +260,6 @@ fn times_of(times: &Histogram) -> Reply<'static> {
 const HELP: Command = Command {
     name: "help",
     summary: "Returns how the subcommands are used.",
-    example: r#"
-        > LATENCY HELP
-         1) LATENCY <subcommand> [<arg> [value] [opt] ...]. Subcommands are:
-         2) DOCTOR
-         3)     Return a human readable latency analysis report.
-         4) GRAPH <event>
-         5)     Return an ASCII latency graph for the <event> class.
-         6) HISTORY <event>
-         7)     Return time-latency samples for the <event> class.
-         8) LATEST
-         9)     Return the latest latency samples for all events.
-        10) RESET [<event> ...]
-        11)     Reset latency data of one or more <event> classes.
-        12)     (default: reset all data for all event classes)
-        13) HISTOGRAM [COMMAND ...]
-        14)     Return a cumulative distribution of latencies in the format of a histogram for the specified command names.
-        15)     If no commands are specified then all histograms are replied.
-        16) HELP
-        17)     Print this help.
-    "#,
     since: "2.8.13",
     flags: &[Flag::Loading, Flag::Stale],
     handler: Handler::Control(help),
