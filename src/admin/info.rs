@@ -5,7 +5,7 @@
 //! Ours are `coolcache_version`, the `log_` fields of `persistence`, and the section `locks`: the
 //! histogram of lock holds by cause.
 
-use super::{Admin, Cause};
+use super::{Admin, Hold};
 use crate::base::clock::UnixMs;
 use crate::base::number::human_bytes;
 use crate::keyspace::{Db, Keyspace, value};
@@ -283,7 +283,7 @@ fn stats(source: &Source<'_>, lines: &mut Lines) {
     lines.field("total_reads_processed", stats.reads_processed);
     lines.field("total_writes_processed", stats.writes_processed);
     lines.field("slow_reads_processed", stats.slow_reads);
-    lines.field("eventloop_cycles", stats.turns);
+    lines.field("eventloop_cycles", stats.rounds);
 }
 
 fn replication(source: &Source<'_>, lines: &mut Lines) {
@@ -341,7 +341,7 @@ fn latency_stats(source: &Source<'_>, lines: &mut Lines) {
 /// Per cause: how many holds, an upper bound of their percentiles and the longest one, in µs of CPU
 /// time.
 fn locks(source: &Source<'_>, lines: &mut Lines) {
-    for cause in Cause::ALL {
+    for cause in Hold::ALL {
         let holds = source.admin.holds.of(cause);
         lines.text(format_args!(
             "lock_hold_{}:count={},p50={},p99={},p99.9={},longest={},total={}",

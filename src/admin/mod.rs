@@ -25,7 +25,7 @@ pub mod stats;
 pub use clients::{ClientId, Clients};
 pub use config::Config;
 pub use facts::Facts;
-pub use holds::{Cause, Holds};
+pub use holds::{Hold, Holds};
 pub use stats::Stats;
 
 /// Everything above, behind the engine's lock.

@@ -38,8 +38,8 @@ pub struct Stats {
     pub output_limit_disconnections: u64,
     /// Reads that ran on the read pool.
     pub slow_reads: u64,
-    /// Turns of the workers that ran commands.
-    pub turns: u64,
+    /// Rounds of commands.
+    pub rounds: u64,
     /// Per command, by [`crate::command::table::Resolved::index`].
     pub commands: Vec<CommandStats>,
     /// Samples of the rates, sixteen at 100 ms.

@@ -1,7 +1,7 @@
 //! Periodic work, driven by the server's timer.
 
 use super::{Address, Message, Shared, expire, snapshot};
-use crate::admin::Cause;
+use crate::admin::Hold;
 use crate::base::clock::{self, Monotonic, UnixMs};
 use crate::session::Session;
 use std::time::Duration;
@@ -29,11 +29,11 @@ pub fn tick(shared: &std::sync::Arc<Shared>, n: u64) {
     if n.is_multiple_of((TICKS_A_SECOND / hz).max(1)) {
         // Asking the allocator takes long; not under the lock.
         let allocator = super::info::allocator();
-        shared.hold(Cause::Cron, |engine| engine.slow_tick(now, monotonic, allocator));
+        shared.hold(Hold::Cron, |engine| engine.slow_tick(now, monotonic, allocator));
         snapshot::save_if_due(shared, now, monotonic);
     }
     if n.is_multiple_of(IDLE_EVERY) {
-        shared.hold(Cause::Cron, |engine| {
+        shared.hold(Hold::Cron, |engine| {
             engine.close_idle(now);
             engine.limit_output();
         });
@@ -43,7 +43,7 @@ pub fn tick(shared: &std::sync::Arc<Shared>, n: u64) {
 
 /// A little housekeeping each tick. How much there is follows from how sparse the page heap is.
 fn tidy(shared: &Shared) {
-    shared.hold(Cause::Evacuation, |engine| {
+    shared.hold(Hold::Evacuation, |engine| {
         engine.keyspace.tidy(&mut engine.tidy_cursor, PAGES_A_TIDY);
     });
 }

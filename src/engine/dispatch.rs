@@ -64,7 +64,7 @@ impl Engine {
             self.look();
         }
         self.commit();
-        self.admin.stats.turns += 1;
+        self.admin.stats.rounds += 1;
     }
 
     /// Reads the clock into everything that needs it. A round sees one instant.

@@ -8,7 +8,7 @@
 //! fields a step removes a part.
 
 use super::{Engine, Shared};
-use crate::admin::Cause;
+use crate::admin::Hold;
 use crate::base::clock::{self, UnixMs};
 use crate::keyspace::record::RemoveFields;
 use crate::keyspace::{Db, Key};
@@ -38,7 +38,7 @@ pub fn run(shared: &Shared, now: UnixMs) -> bool {
     let mut removed = false;
     loop {
         let begun = clock::thread_cpu_ns();
-        let step = shared.hold(Cause::Expiry, |engine| {
+        let step = shared.hold(Hold::Expiry, |engine| {
             let step = engine.expire_step(now);
             let spent = clock::thread_cpu_ns().saturating_sub(begun);
             engine.admin.stats.expire_cycle_ns += spent;

@@ -13,7 +13,7 @@
 
 use super::dispatch::{Done, Flow};
 use super::{Address, Engine, Shared};
-use crate::admin::{Cause, ClientId};
+use crate::admin::{ClientId, Hold};
 use crate::base::clock::{self, UnixMs};
 use crate::command::{Error, Migrate, table};
 use crate::keyspace::record::DeleteMany;
@@ -89,7 +89,7 @@ fn is_as_sent(entry: &Entry<'_>, sent: &Entry<'_>) -> bool {
 impl Shared {
     /// Takes the keyspace as it is now for what is sent.
     pub fn freeze_for(&self, migration: &mut Migration) {
-        self.hold(Cause::Snapshot, |engine| {
+        self.hold(Hold::Snapshot, |engine| {
             migration.frozen = Some(engine.keyspace.freeze());
             migration.hold = migration.hold.max(engine.journal.hold_of_everything());
         });
@@ -100,7 +100,7 @@ impl Shared {
     pub fn end_migration(&self, migration: &Migration, outcome: &Result<(), Error>) {
         const AGAIN_AFTER: Duration = Duration::from_millis(10);
         let end = |engine: &mut Engine| engine.end_migration(clock::now(), migration, outcome);
-        while !self.hold(Cause::Turn, end) {
+        while !self.hold(Hold::Round, end) {
             clock::pause(AGAIN_AFTER);
         }
     }

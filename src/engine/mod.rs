@@ -100,14 +100,14 @@ impl Shared {
     }
 
     /// Takes the lock for `work`, and counts how long it was held.
-    pub fn hold<R>(&self, cause: crate::admin::Cause, work: impl FnOnce(&mut Engine) -> R) -> R {
+    pub fn hold<R>(&self, hold: crate::admin::Hold, work: impl FnOnce(&mut Engine) -> R) -> R {
         let mut engine = self.engine.lock();
-        let watched = cause.event().filter(|_| engine.admin.latency.is_on());
+        let watched = hold.event().filter(|_| engine.admin.latency.is_on());
         let watched = watched.map(|event| (event, clock::monotonic()));
         let begun = clock::thread_cpu_ns();
         let result = work(&mut engine);
         let held = clock::thread_cpu_ns().saturating_sub(begun);
-        engine.admin.holds.record(cause, held);
+        engine.admin.holds.record(hold, held);
         if let Some((event, begun)) = watched {
             let time = clock::monotonic().since(begun);
             engine.admin.latency.note(event, time, || clock::now().seconds());

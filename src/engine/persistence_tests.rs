@@ -506,3 +506,21 @@ fn syncs_pause_while_a_snapshot_is_written() {
     disk.gate().open();
     wait_until("it is synced", || log.positions().synced == log.positions().emitted);
 }
+
+/// The latency monitor is told of the disk's slowness by the log's threads.
+#[test]
+fn slow_syncs_are_events_of_the_latency_monitor() {
+    let disk = GatedDisk::over(Arc::new(empty_disk()));
+    let settings = [ON, &["--latency-monitor-threshold", "5"]].concat();
+    let running = Running::start(Arc::new(disk.clone()), &settings).unwrap();
+    disk.gate().close();
+    let (_, hold) = running.ask("SET key 1").unwrap();
+    wait_until("a sync hangs", || disk.gate().waiting() > 0);
+    let begun = clock::monotonic();
+    wait_until("it takes its time", || clock::monotonic().since(begun).as_millis() >= 6);
+    disk.gate().open();
+    let watch = running.shared.lock().watch();
+    wait_until("it is synced", || watch.synced() >= hold);
+    let latest = running.call("LATENCY LATEST");
+    assert!(latest.contains("aof-fsync-always"), "{latest}");
+}

@@ -15,7 +15,7 @@
 use super::outbox::Address;
 use super::snapshot::{Job, may_retry, remove_unfinished, spawn, write_file};
 use super::{Engine, start};
-use crate::admin::Cause;
+use crate::admin::Hold;
 use crate::base::clock::{self, Monotonic};
 use crate::base::disk;
 use crate::log::{Log, LogError, Lsn};
@@ -78,7 +78,7 @@ impl Engine {
             move || {
                 let outcome = rewrite(&log, job, at, purpose);
                 if let Some(shared) = shared.upgrade() {
-                    shared.hold(Cause::Snapshot, |engine| engine.rewrite_done(purpose, outcome));
+                    shared.hold(Hold::Snapshot, |engine| engine.rewrite_done(purpose, outcome));
                 }
             }
         });
@@ -178,7 +178,7 @@ impl Engine {
             // A disk that fails here leaves the log latched: then it ends as it is.
             let outcome = log.to_memory().or_else(|failed| log.to_memory().and(Err(failed)));
             if let Some(shared) = shared.upgrade() {
-                shared.hold(Cause::Snapshot, |engine| engine.files_sealed(outcome));
+                shared.hold(Hold::Snapshot, |engine| engine.files_sealed(outcome));
             }
         });
         begun.inspect_err(|_| self.snapshots.sealing = None)

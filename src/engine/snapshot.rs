@@ -6,7 +6,7 @@
 
 use super::outbox::Address;
 use super::{Engine, Shared, flushing, replay, rewrite};
-use crate::admin::{Cause, Config};
+use crate::admin::{Config, Hold};
 use crate::base::clock::{self, Monotonic, UnixMs};
 use crate::base::disk::{self, Disk};
 use crate::keyspace::value::Object;
@@ -267,7 +267,7 @@ impl Engine {
             let _replaced = job.disk.open_read(&path);
             let outcome = save_to(job, &path);
             if let Some(shared) = shared.upgrade() {
-                shared.hold(Cause::Snapshot, |engine| engine.save_done(outcome));
+                shared.hold(Hold::Snapshot, |engine| engine.save_done(outcome));
             }
         })
         .inspect_err(|_| {
@@ -363,7 +363,7 @@ pub(super) fn may_retry(last: Option<Monotonic>, now: Monotonic) -> bool {
 
 /// The cron's part: begins what is due.
 pub(super) fn save_if_due(shared: &Arc<Shared>, now: UnixMs, monotonic: Monotonic) {
-    shared.hold(Cause::Snapshot, |engine| engine.begin_due(now, monotonic));
+    shared.hold(Hold::Snapshot, |engine| engine.begin_due(now, monotonic));
 }
 
 pub(super) fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<()> {

@@ -17,7 +17,7 @@ mod socket;
 mod turn;
 mod worker;
 
-use crate::admin::{Cause, Config};
+use crate::admin::{Config, Hold};
 use crate::base::clock;
 use crate::engine::{Shared, ShutdownRequest, cron, start};
 use std::io;
@@ -106,7 +106,7 @@ async fn keep_time(shared: Arc<Shared>) {
     shared.lock().on_rearm(Arc::new(move || notify.notify_one()));
     loop {
         let now = clock::now();
-        let Some(next) = shared.hold(Cause::Timer, |engine| engine.on_timer(now)) else {
+        let Some(next) = shared.hold(Hold::Timer, |engine| engine.on_timer(now)) else {
             changed.notified().await;
             continue;
         };

@@ -274,7 +274,7 @@ fn info_shows_what_is() {
     server.admin.facts.lsn_emitted = 500;
     server.admin.facts.log_failure = Some("disk\nfull".into());
     server.admin.facts.started_at_ms = NOW.0 - 90_000_000;
-    server.admin.holds.record(crate::admin::Cause::Turn, 3000);
+    server.admin.holds.record(crate::admin::Hold::Round, 3000);
     let text = server.line("INFO all");
     for line in [
         "redis_version:7.2.4",
