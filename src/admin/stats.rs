@@ -2,7 +2,6 @@
 
 use super::histogram::Histogram;
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 /// What INFO stats, commandstats and errorstats show.
 #[derive(Debug, Clone, Default)]
@@ -66,10 +65,9 @@ pub struct CommandStats {
 }
 
 impl CommandStats {
-    /// Counts how long a call took, and keeps it in the histogram if that is wanted.
+    /// Counts how long a call took, ns, and keeps it in the histogram if that is wanted.
     #[inline]
-    pub fn took(&mut self, time: Duration, tracks: bool) {
-        let nanoseconds = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+    pub fn took(&mut self, nanoseconds: u64, tracks: bool) {
         self.nanoseconds += nanoseconds;
         if tracks {
             self.times.get_or_insert_default().record(nanoseconds);

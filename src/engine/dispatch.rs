@@ -220,11 +220,12 @@ impl Engine {
         let look = self.pace.look(clock::monotonic());
         let tracks = self.admin.config.latency_tracking();
         for index in look.commands() {
-            self.admin.stats.commands[index].took(look.each, tracks);
+            self.admin.stats.commands[index].took(look.each_ns, tracks);
             if self.admin.latency.is_on() {
                 let is_fast = || table::by_index(index)?.flags.contains(&Flag::Fast).then_some(());
                 let event = if is_fast().is_some() { "fast-command" } else { "command" };
-                self.admin.latency.note(event, look.each, || self.now.seconds());
+                let time = Duration::from_nanos(look.each_ns);
+                self.admin.latency.note(event, time, || self.now.seconds());
             }
         }
     }
@@ -557,7 +558,8 @@ impl Engine {
     /// Takes note of how long a call took that ran elsewhere.
     pub(super) fn count_time(&mut self, index: usize, time: Duration) {
         let tracks = self.admin.config.latency_tracking();
-        self.admin.stats.commands[index].took(time, tracks);
+        let nanoseconds = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        self.admin.stats.commands[index].took(nanoseconds, tracks);
     }
 
     /// Gives the batch to the log as one group.

@@ -15,7 +15,7 @@ const STEP_MOST: usize = 8;
 /// a round right after a snapshot comes near it, since its writes copy directory nodes.
 const MOST: Duration = Duration::from_micros(150);
 /// A request that takes longer than this is not an ordinary one: look after each.
-const ORDINARY: Duration = Duration::from_micros(10);
+const ORDINARY_NS: u64 = 10_000;
 
 /// Stands for a request that was refused, of no command.
 const REFUSED: u16 = u16::MAX;
@@ -38,8 +38,8 @@ pub(super) struct Pace {
 
 /// What a look has found.
 pub(super) struct Look<'a> {
-    /// How long each of them took.
-    pub each: Duration,
+    /// How long each of them took, ns.
+    pub each_ns: u64,
     ran: &'a [u16],
 }
 
@@ -86,11 +86,11 @@ impl Pace {
     /// Looks at the clock, which says `now`.
     pub fn look(&mut self, now: Monotonic) -> Look<'_> {
         let ran = std::mem::take(&mut self.count);
-        let each = now.since(self.looked) / ran.max(1) as u32;
-        self.step = if each > ORDINARY { 1 } else { (self.step * 2).min(STEP_MOST) };
+        let each_ns = now.0.saturating_sub(self.looked.0) / ran.max(1) as u64;
+        self.step = if each_ns > ORDINARY_NS { 1 } else { (self.step * 2).min(STEP_MOST) };
         self.looked = now;
         self.over |= now.since(self.begun) > MOST;
-        Look { each, ran: &self.ran[..ran] }
+        Look { each_ns, ran: &self.ran[..ran] }
     }
 }
 
@@ -143,12 +143,12 @@ mod tests {
     fn time_is_spread_over_those_that_share_a_look() {
         let mut pace = Pace::begin(at(0), false);
         assert!(pace.ran(Some(1), true));
-        assert_eq!(pace.look(at(4)).each, Duration::from_micros(4));
+        assert_eq!(pace.look(at(4)).each_ns, 4000);
         assert!(!pace.ran(Some(2), true));
         assert!(pace.looks_before(false) && !pace.looks_before(true) && pace.is_owed_a_look());
         assert!(pace.ran(None, true));
         let look = pace.look(at(10));
-        assert_eq!(look.each, Duration::from_micros(3));
+        assert_eq!(look.each_ns, 3000);
         assert_eq!(look.commands().collect::<Vec<_>>(), [2]);
         assert!(!pace.looks_before(false) && !pace.is_owed_a_look());
     }

@@ -3,6 +3,7 @@
 use crate::support::{
     Connection, DEADLINE, Kind, Server, coolcache, encoded, has, log_bytes, segments, wait_until,
 };
+use std::io::Write;
 use std::path::Path;
 use std::process::Command;
 
@@ -364,6 +365,15 @@ impl Drop for SmallDisk {
     }
 }
 
+/// Writes a file until the disk is full.
+fn fill_up(path: &Path) {
+    let mut file = std::fs::File::create(path).unwrap();
+    for piece in [1 << 16, 512] {
+        let full = std::iter::repeat_with(|| file.write_all(&vec![0; piece])).find_map(Result::err);
+        assert_eq!(full.unwrap().kind(), std::io::ErrorKind::StorageFull);
+    }
+}
+
 #[test]
 fn a_full_disk_refuses_writes_and_heals() {
     let disk = match SmallDisk::mount("64m") {
@@ -415,11 +425,18 @@ fn a_full_disk_refuses_writes_and_heals() {
     assert_eq!(reader.call("CONFIG SET appendonly no"), "+OK\r\n");
     assert_eq!(reader.call("SET memory only"), "+OK\r\n");
     assert_eq!(reader.call("PING"), "+PONG\r\n");
-    std::fs::write(disk.path().join("more"), vec![0; 1 << 20]).ok();
+    let more = disk.path().join("more");
+    fill_up(&more);
     assert_eq!(reader.call("CONFIG SET appendonly yes"), "+OK\r\n");
     assert_eq!(reader.call("SET memory too"), "+OK\r\n");
-    let started = reader.call("BGSAVE");
-    assert!(started.starts_with("+Background") || started.contains("child process"), "{started}");
+    wait_until("no base can be written", || reader.info("aof_last_bgrewrite_status") == "err");
+    wait_until("a save begins", || reader.call("BGSAVE").starts_with("+Background saving"));
+    wait_until("it fails", || reader.info("rdb_last_bgsave_status") == "err");
+    assert_eq!(
+        (reader.info("aof_enabled").as_str(), reader.info("aof_current_size").as_str()),
+        ("1", "0")
+    );
+    std::fs::remove_file(&more).unwrap();
     std::fs::remove_file(&filler).unwrap();
     wait_until("it heals", || {
         is_on_disk(&mut reader) && reader.call("SET healed yes") == "+OK\r\n"
