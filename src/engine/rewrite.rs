@@ -112,7 +112,12 @@ impl Engine {
                 tracing::info!(%error, "the rewrite was given up");
             }
             Err(error) => {
-                tracing::error!(%error, "rewriting the log failed");
+                // It is tried again every second: said once, and shown by INFO for as long.
+                if self.snapshots.rewrite_failures == 0 {
+                    tracing::error!(%error, "rewriting the log failed");
+                } else {
+                    tracing::debug!(%error, "rewriting the log failed again");
+                }
                 self.snapshots.last_rewrite_time = Some(time);
                 self.rewrite_failed(purpose);
             }
