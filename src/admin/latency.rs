@@ -97,7 +97,7 @@ impl Monitor {
         self.0.events.lock().clone()
     }
 
-    /// One event, in any case of its name.
+    /// One event, with its own name.
     pub fn event(&self, name: &[u8]) -> Option<(&'static str, Series)> {
         let events = self.0.events.lock();
         let named = |(event, _): &(&&'static str, &Series)| name == event.as_bytes();
