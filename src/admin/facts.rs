@@ -68,6 +68,8 @@ pub struct Facts {
     pub last_rewrite_seconds: Option<u64>,
     /// Rewrites since the start.
     pub rewrites: u64,
+    /// Those that have failed since the last that succeeded.
+    pub rewrite_failures: u64,
     /// The failure that latched the log, if one did.
     pub log_failure: Option<String>,
     /// The log's positions.
@@ -86,6 +88,10 @@ pub struct Facts {
     pub log_pending_bytes: u64,
     /// Times a sync was late.
     pub log_delayed_syncs: u64,
+    /// Whether a sync is under way.
+    pub log_syncing: bool,
+    /// Segments on disk, those kept past the base included.
+    pub log_segments: usize,
     /// Resident set, bytes.
     pub rss_bytes: u64,
     /// Largest [`Facts::used_bytes`] seen; see [`Facts::sample_peak`].

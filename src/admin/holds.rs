@@ -5,9 +5,9 @@
 
 /// Why the lock was held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Cause {
+pub enum Hold {
     /// A round of commands.
-    Turn,
+    Round,
     /// The active expiry cycle.
     Expiry,
     /// Moving pages out of sparse segments, taking back pages freed elsewhere.
@@ -20,20 +20,30 @@ pub enum Cause {
     Timer,
 }
 
-impl Cause {
-    /// All causes, in the order of [`Holds`].
-    pub const ALL: [Cause; 6] =
-        [Cause::Turn, Cause::Expiry, Cause::Evacuation, Cause::Snapshot, Cause::Cron, Cause::Timer];
+impl Hold {
+    /// All kinds, in the order of [`Holds`].
+    pub const ALL: [Hold; 6] =
+        [Hold::Round, Hold::Expiry, Hold::Evacuation, Hold::Snapshot, Hold::Cron, Hold::Timer];
 
     /// The name INFO gives it.
     pub fn name(self) -> &'static str {
         match self {
-            Cause::Turn => "turn",
-            Cause::Expiry => "expiry",
-            Cause::Evacuation => "evacuation",
-            Cause::Snapshot => "snapshot",
-            Cause::Cron => "cron",
-            Cause::Timer => "timer",
+            Hold::Round => "turn",
+            Hold::Expiry => "expiry",
+            Hold::Evacuation => "evacuation",
+            Hold::Snapshot => "snapshot",
+            Hold::Cron => "cron",
+            Hold::Timer => "timer",
+        }
+    }
+
+    /// The latency monitor's name for a hold that takes long, where it is no command's.
+    pub fn event(self) -> Option<&'static str> {
+        match self {
+            Hold::Expiry => Some("expire-cycle"),
+            Hold::Evacuation => Some("active-defrag-cycle"),
+            Hold::Snapshot => Some("snapshot"),
+            Hold::Round | Hold::Cron | Hold::Timer => None,
         }
     }
 }
@@ -77,20 +87,20 @@ impl Histogram {
 /// The histograms of all causes.
 #[derive(Debug, Clone)]
 pub struct Holds {
-    histograms: [Histogram; Cause::ALL.len()],
+    histograms: [Histogram; Hold::ALL.len()],
 }
 
 impl Default for Holds {
     fn default() -> Self {
-        Holds { histograms: [Histogram::EMPTY; Cause::ALL.len()] }
+        Holds { histograms: [Histogram::EMPTY; Hold::ALL.len()] }
     }
 }
 
 impl Holds {
     /// Counts one hold of `nanoseconds` of CPU time.
     #[inline]
-    pub fn record(&mut self, cause: Cause, nanoseconds: u64) {
-        let histogram = &mut self.histograms[cause as usize];
+    pub fn record(&mut self, hold: Hold, nanoseconds: u64) {
+        let histogram = &mut self.histograms[hold as usize];
         let microseconds = nanoseconds / 1000;
         let bucket = (u64::BITS - microseconds.leading_zeros()) as usize;
         histogram.buckets[bucket.min(BUCKETS - 1)] += 1;
@@ -99,8 +109,8 @@ impl Holds {
     }
 
     /// One cause's histogram.
-    pub fn of(&self, cause: Cause) -> &Histogram {
-        &self.histograms[cause as usize]
+    pub fn of(&self, hold: Hold) -> &Histogram {
+        &self.histograms[hold as usize]
     }
 
     /// Forgets everything (CONFIG RESETSTAT).
@@ -117,9 +127,9 @@ mod tests {
     fn a_hold_falls_into_the_bucket_above_it() {
         let mut holds = Holds::default();
         for microseconds in [0, 1, 3, 1000] {
-            holds.record(Cause::Turn, microseconds * 1000);
+            holds.record(Hold::Round, microseconds * 1000);
         }
-        let turn = holds.of(Cause::Turn);
+        let turn = holds.of(Hold::Round);
         assert_eq!(turn.count(), 4);
         assert_eq!(
             (turn.buckets[0], turn.buckets[1], turn.buckets[2], turn.buckets[10]),
@@ -128,6 +138,6 @@ mod tests {
         assert_eq!(turn.longest_ns, 1_000_000);
         assert_eq!(turn.percentile_us(0.5), 2);
         assert_eq!(turn.percentile_us(1.0), 1024);
-        assert_eq!(holds.of(Cause::Expiry).percentile_us(0.99), 0);
+        assert_eq!(holds.of(Hold::Expiry).percentile_us(0.99), 0);
     }
 }

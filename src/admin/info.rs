@@ -5,7 +5,7 @@
 //! Ours are `coolcache_version`, the `log_` fields of `persistence`, and the section `locks`: the
 //! histogram of lock holds by cause.
 
-use super::{Admin, Cause};
+use super::{Admin, Hold};
 use crate::base::clock::UnixMs;
 use crate::base::number::human_bytes;
 use crate::keyspace::{Db, Keyspace, value};
@@ -46,6 +46,7 @@ const SECTIONS: &[Section] = &[
     section("Modules", |_, _| {}),
     Section { title: "Commandstats", by_default: false, write: command_stats },
     section("Errorstats", error_stats),
+    Section { title: "Latencystats", by_default: false, write: latency_stats },
     section("Locks", locks),
     section("Cluster", cluster),
     section("Keyspace", keyspace),
@@ -215,6 +216,9 @@ fn memory(source: &Source<'_>, lines: &mut Lines) {
 fn persistence(source: &Source<'_>, lines: &mut Lines) {
     let facts = &source.admin.facts;
     lines.flag("loading", facts.loading);
+    lines.flag("async_loading", false);
+    let done = facts.save_keys_done as f64 * 100.0 / facts.save_keys_total.max(1) as f64;
+    lines.text(format_args!("current_fork_perc:{:.2}", if facts.saving { done } else { 0.0 }));
     if facts.saving {
         lines.field("current_save_keys_processed", facts.save_keys_done);
         lines.field("current_save_keys_total", facts.save_keys_total);
@@ -235,18 +239,25 @@ fn persistence(source: &Source<'_>, lines: &mut Lines) {
     lines.seconds("aof_current_rewrite_time_sec", facts.rewriting_seconds);
     lines.status("aof_last_bgrewrite_status", facts.last_rewrite_ok);
     lines.field("aof_rewrites", facts.rewrites);
+    lines.field("aof_rewrites_consecutive_failures", facts.rewrite_failures);
     lines.status("aof_last_write_status", facts.log_failure.is_none());
+    lines.flag("module_fork_in_progress", false);
+    lines.field("module_fork_last_cow_size", 0);
+    lines.flag("slot_migration_fork_in_progress", false);
     if facts.log_enabled {
         lines.field("aof_current_size", facts.log_bytes);
         lines.field("aof_base_size", facts.log_base_bytes);
         lines.flag("aof_pending_rewrite", facts.rewrite_scheduled);
         lines.field("aof_buffer_length", facts.log_pending_bytes);
+        lines.flag("aof_pending_bio_fsync", facts.log_syncing);
         lines.field("aof_delayed_fsync", facts.log_delayed_syncs);
+        lines.field("log_segments", facts.log_segments);
     }
     if let Some(failure) = &facts.log_failure {
         lines.field("log_failure", failure.replace(['\r', '\n'], " "));
     }
     lines.field("log_lsn_first", facts.lsn_first);
+    lines.field("log_window_bytes", facts.lsn_emitted - facts.lsn_first.min(facts.lsn_emitted));
     lines.field("log_lsn_emitted", facts.lsn_emitted);
     lines.field("log_lsn_written", facts.lsn_written);
     lines.field("log_lsn_synced", facts.lsn_synced);
@@ -272,7 +283,7 @@ fn stats(source: &Source<'_>, lines: &mut Lines) {
     lines.field("total_reads_processed", stats.reads_processed);
     lines.field("total_writes_processed", stats.writes_processed);
     lines.field("slow_reads_processed", stats.slow_reads);
-    lines.field("eventloop_cycles", stats.turns);
+    lines.field("eventloop_cycles", stats.rounds);
 }
 
 fn replication(source: &Source<'_>, lines: &mut Lines) {
@@ -294,9 +305,11 @@ fn command_stats(source: &Source<'_>, lines: &mut Lines) {
     for (index, command) in source.admin.stats.commands.iter().enumerate() {
         if command.calls + command.rejected + command.failed > 0 {
             lines.text(format_args!(
-                "cmdstat_{}:calls={},rejected_calls={},failed_calls={}",
+                "cmdstat_{}:calls={},usec={},usec_per_call={:.2},rejected_calls={},failed_calls={}",
                 (source.command_name)(index),
                 command.calls,
+                command.nanoseconds / 1000,
+                command.nanoseconds as f64 / 1000.0 / command.calls.max(1) as f64,
                 command.rejected,
                 command.failed
             ));
@@ -310,10 +323,25 @@ fn error_stats(source: &Source<'_>, lines: &mut Lines) {
     }
 }
 
+/// `latency-tracking-info-percentiles` of each command's times, µs.
+fn latency_stats(source: &Source<'_>, lines: &mut Lines) {
+    let percentiles = source.admin.config.latency_percentiles();
+    for (index, command) in source.admin.stats.commands.iter().enumerate() {
+        if let Some(times) = command.times.as_ref().filter(|_| !percentiles.is_empty()) {
+            let figure = |percent: &f64| {
+                format!("p{percent}={:.3}", times.percentile_ns(*percent) as f64 / 1000.0)
+            };
+            let figures: Vec<String> = percentiles.iter().map(figure).collect();
+            let name = (source.command_name)(index);
+            lines.field(&format!("latency_percentiles_usec_{name}"), figures.join(","));
+        }
+    }
+}
+
 /// Per cause: how many holds, an upper bound of their percentiles and the longest one, in µs of CPU
 /// time.
 fn locks(source: &Source<'_>, lines: &mut Lines) {
-    for cause in Cause::ALL {
+    for cause in Hold::ALL {
         let holds = source.admin.holds.of(cause);
         lines.text(format_args!(
             "lock_hold_{}:count={},p50={},p99={},p99.9={},longest={},total={}",

@@ -1,5 +1,6 @@
 //! Counters since the start, or since CONFIG RESETSTAT.
 
+use super::histogram::Histogram;
 use std::collections::BTreeMap;
 
 /// What INFO stats, commandstats and errorstats show.
@@ -36,8 +37,8 @@ pub struct Stats {
     pub output_limit_disconnections: u64,
     /// Reads that ran on the read pool.
     pub slow_reads: u64,
-    /// Turns of the workers that ran commands.
-    pub turns: u64,
+    /// Rounds of commands.
+    pub rounds: u64,
     /// Per command, by [`crate::command::table::Resolved::index`].
     pub commands: Vec<CommandStats>,
     /// Samples of the rates, sixteen at 100 ms.
@@ -49,7 +50,7 @@ pub struct Stats {
 pub const ERROR_CODES_MAX: usize = 128;
 
 /// One command's counters.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct CommandStats {
     /// Times it ran.
     pub calls: u64,
@@ -57,6 +58,21 @@ pub struct CommandStats {
     pub rejected: u64,
     /// Times it ran and answered an error.
     pub failed: u64,
+    /// How long its calls took in all, ns.
+    pub nanoseconds: u64,
+    /// How long each took, if `latency-tracking` was on and it has run.
+    pub times: Option<Histogram>,
+}
+
+impl CommandStats {
+    /// Counts how long a call took, ns, and keeps it in the histogram if that is wanted.
+    #[inline]
+    pub fn took(&mut self, nanoseconds: u64, tracks: bool) {
+        self.nanoseconds += nanoseconds;
+        if tracks {
+            self.times.get_or_insert_default().record(nanoseconds);
+        }
+    }
 }
 
 impl Stats {

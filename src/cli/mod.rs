@@ -7,10 +7,12 @@
 pub mod client;
 
 use crate::admin::Config;
-use crate::admin::config::LogLevel;
+use crate::base::logging;
 use crate::server;
 use std::process::ExitCode;
-use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::filter::dynamic_filter_fn;
+use tracing_subscriber::layer::{Layer, SubscriberExt};
+use tracing_subscriber::util::SubscriberInitExt;
 
 const HELP: &str = "\
 Usage: coolcache [CONFIGURATION-FILE] [--PARAMETER VALUE]...
@@ -66,18 +68,16 @@ pub fn main(arguments: Vec<String>) -> ExitCode {
 }
 
 fn start_logging(config: &Config) -> std::io::Result<()> {
-    let level = match config.loglevel() {
-        LogLevel::Debug => LevelFilter::DEBUG,
-        LogLevel::Verbose | LogLevel::Notice => LevelFilter::INFO,
-        LogLevel::Warning => LevelFilter::WARN,
-        LogLevel::Nothing => LevelFilter::OFF,
-    };
-    let subscriber = tracing_subscriber::fmt().with_max_level(level).with_target(false);
+    logging::set_level(config.loglevel().up_to());
+    // The level can be changed by CONFIG SET, so it is asked for line by line.
+    let filter = dynamic_filter_fn(|line, _| logging::is_wanted(*line.level()));
+    let lines = tracing_subscriber::fmt::layer().with_target(false).with_ansi(false);
     if config.logfile().is_empty() {
-        subscriber.with_ansi(false).init();
+        tracing_subscriber::registry().with(lines.with_filter(filter)).init();
     } else {
         let file = std::fs::OpenOptions::new().create(true).append(true).open(config.logfile())?;
-        subscriber.with_ansi(false).with_writer(std::sync::Mutex::new(file)).init();
+        let lines = lines.with_writer(std::sync::Mutex::new(file));
+        tracing_subscriber::registry().with(lines.with_filter(filter)).init();
     }
     Ok(())
 }

@@ -6,8 +6,8 @@
 //! lock. `derived` has what only COMMAND and the tests ask for.
 
 use super::{
-    Command, Handler, Keys, bitmap, cluster, connection, geo, hash, hyperloglog, introspect, keys,
-    list, server, set, stream, string, syntax, zset,
+    Command, Flag, Handler, Keys, bitmap, cluster, connection, geo, hash, hyperloglog, introspect,
+    keys, list, server, set, stream, string, syntax, zset,
 };
 use std::ops::Deref;
 use std::sync::LazyLock;
@@ -45,6 +45,9 @@ pub struct Resolved {
     pub first_key: usize,
     /// Dense number for statistics.
     pub index: usize,
+    /// Whether a call with few arguments takes about as long as any other: those share their looks
+    /// at the clock.
+    pub is_quick: bool,
     /// A container's subcommands.
     pub subcommands: Vec<Resolved>,
 }
@@ -126,6 +129,12 @@ pub fn by_full_name(name: &[u8]) -> Option<&'static Resolved> {
         None => TABLE.find(name),
         Some(bar) => TABLE.find(&name[..bar])?.subcommand(&name[bar + 1..]),
     }
+}
+
+/// The command or subcommand with this dense number.
+pub fn by_index(index: usize) -> Option<&'static Resolved> {
+    let every = all().iter().flat_map(|one| std::iter::once(one).chain(&one.subcommands));
+    every.into_iter().find(|command| command.index == index)
 }
 
 static TABLE: LazyLock<Table> = LazyLock::new(Table::build);
@@ -219,7 +228,11 @@ pub(crate) fn resolve(
         Some(Keys::One(at, _) | Keys::From(at, _, _) | Keys::Range(at, _, _, _)) => *at,
         Some(Keys::Counted(..) | Keys::Keyword(..) | Keys::Unknown(_)) | None => 0,
     };
-    Resolved { entry, full_name, parent, arity, first_key, index, subcommands }
+    let is_quick = match entry.handler {
+        Handler::Control(_) => entry.flags.contains(&Flag::Fast),
+        _ => ["O(1)", "O(log(N))"].iter().any(|cost| entry.complexity.starts_with(cost)),
+    };
+    Resolved { entry, full_name, parent, arity, first_key, index, is_quick, subcommands }
 }
 
 #[cfg(test)]

@@ -4,13 +4,16 @@ use super::dispatch::{Done, Flow};
 use super::outbox::Message;
 use super::{Engine, ShutdownRequest, replay};
 use crate::admin::{ClientId, Config};
-use crate::base::clock;
+use crate::base::disk::{self, Disk};
+use crate::base::{clock, logging};
 use crate::command::Action;
 use crate::keyspace::load::Loader;
 use crate::keyspace::tx::TouchedKey;
 use crate::keyspace::{Db, Keyspace, TidyCursor, digest};
 use crate::log::{self, Lsn, ReplayError, Source};
 use crate::resp::{Out, Reply, encode};
+use std::io;
+use std::path::Path;
 use std::time::Duration;
 
 /// Does an action, and writes its reply unless it comes later. `hold` is the LSN that a reply that
@@ -61,11 +64,8 @@ pub(super) fn act(
             engine.reply(client, &Reply::Ok, out);
             return Done::now(Flow::Close);
         }
-        Action::RewriteConfig => rewrite_config(engine),
-        Action::ConfigChanged(names) => {
-            config_changed(engine, &names);
-            Reply::Ok
-        }
+        Action::RewriteConfig => return rewrite_config(engine, client, out),
+        Action::ConfigChanged(names) => return config_changed(engine, client, &names, out),
     };
     engine.reply(client, &reply, out)
 }
@@ -98,7 +98,11 @@ fn bgsave(engine: &mut Engine, schedule: bool) -> Reply<'static> {
     if engine.snapshots.save.is_some() {
         return error("ERR Background save already in progress");
     }
-    if engine.snapshots.rewrite.is_some() && !schedule {
+    if engine.snapshots.rewrite.is_some() {
+        if schedule {
+            engine.snapshots.save_scheduled = true;
+            return Reply::Simple("Background saving scheduled");
+        }
         return error(
             "ERR Another child process is active (AOF?): can't BGSAVE right now. Use BGSAVE SCHEDULE in order to \
              schedule a BGSAVE whenever possible.",
@@ -113,11 +117,14 @@ fn bgsave(engine: &mut Engine, schedule: bool) -> Reply<'static> {
 fn bgsave_cancel(engine: &mut Engine) -> Reply<'static> {
     if engine.cancel_save() {
         Reply::Simple("Background saving cancelled")
+    } else if std::mem::take(&mut engine.snapshots.save_scheduled) {
+        Reply::Simple("Scheduled background saving cancelled")
     } else {
         error("ERR Background saving is currently not in progress or scheduled")
     }
 }
 
+/// BGREWRITEAOF. As in Redis it follows a save that runs, so that the two do not share the disk.
 fn rewrite(engine: &mut Engine) -> Reply<'static> {
     if !engine.admin.config.appendonly() {
         return error("ERR the log is not on disk (appendonly no)");
@@ -125,31 +132,52 @@ fn rewrite(engine: &mut Engine) -> Reply<'static> {
     if engine.snapshots.rewrite.is_some() {
         return error("ERR Background append only file rewriting already in progress");
     }
+    if engine.snapshots.save.is_some() || engine.snapshots.sealing.is_some() {
+        engine.snapshots.rewrite_scheduled = true;
+        return Reply::Simple("Background append only file rewriting scheduled");
+    }
     match engine.begin_rewrite() {
         Ok(()) => Reply::Simple("Background append only file rewriting started"),
         Err(failed) => Reply::Error(format!("ERR {failed}").into()),
     }
 }
 
-/// CONFIG REWRITE: the new text takes the file's place at once, so that a crash leaves the one or
-/// the other.
-fn rewrite_config(engine: &mut Engine) -> Reply<'static> {
-    let config = &engine.admin.config;
-    let Some(path) = config.file() else {
-        return error("ERR The server is running without a config file");
+/// CONFIG REWRITE, on the read pool: nobody else waits for the disk. The new text takes the file's
+/// place at once, so that a crash leaves the one or the other.
+fn rewrite_config(engine: &mut Engine, client: ClientId, out: &mut Out) -> Done {
+    let config = engine.admin.config.clone();
+    let Some(path) = config.file().map(Path::to_owned) else {
+        return engine.reply(
+            client,
+            &error("ERR The server is running without a config file"),
+            out,
+        );
     };
-    let written = std::fs::read_to_string(path).and_then(|present| {
-        let temporary = path.with_added_extension("tmp");
-        let text = config.rewritten(&present);
-        crate::base::disk::replace(&*engine.disk, &temporary, path, text.as_bytes())
+    engine.config_rewrites += 1;
+    let (number, last) = (engine.config_rewrites, engine.config_rewritten.clone());
+    let (disk, protocol) = (engine.disk.clone(), engine.admin.clients.session(client).protocol);
+    let work = Box::new(move |out: &mut Out| {
+        let mut last = last.lock();
+        // A later one may have been faster: its settings are the newer ones.
+        let outcome = if *last > number { Ok(()) } else { rewrite_file(&config, &*disk, &path) };
+        *last = number.max(*last);
+        let reply = match outcome {
+            Ok(()) => Reply::Ok,
+            Err(failed) => {
+                tracing::error!(path = %path.display(), error = %failed, "CONFIG REWRITE failed");
+                Reply::Error(format!("ERR Rewriting config file: {failed}").into())
+            }
+        };
+        encode(&reply, protocol, out);
     });
-    match written {
-        Ok(()) => Reply::Ok,
-        Err(failed) => {
-            tracing::error!(path = %path.display(), error = %failed, "CONFIG REWRITE failed");
-            Reply::Error(format!("ERR Rewriting config file: {failed}").into())
-        }
-    }
+    engine.later(client, work, Lsn::default(), out)
+}
+
+fn rewrite_file(config: &Config, disk: &dyn Disk, path: &Path) -> io::Result<()> {
+    let present = disk.map(path)?;
+    let text = std::str::from_utf8(&present).map_err(io::Error::other)?;
+    let temporary = path.with_added_extension("tmp");
+    disk::replace(disk, &temporary, path, config.rewritten(text).as_bytes())
 }
 
 /// Runs `load` with an empty keyspace in place of the present one, and returns what it has loaded.
@@ -210,7 +238,7 @@ fn load_log(engine: &mut Engine) -> Result<(), ReplayError> {
     const WRITTEN_WITHIN: Duration = Duration::from_secs(30);
     engine.commit();
     let Some(log) = engine.journal.log().cloned() else { return Err("there is no log".into()) };
-    if !engine.admin.config.appendonly() {
+    if !log.has_files() {
         return Err("the log is not on disk (appendonly no)".into());
     }
     let begun = clock::monotonic();
@@ -223,9 +251,10 @@ fn load_log(engine: &mut Engine) -> Result<(), ReplayError> {
     let disk = engine.disk.clone();
     engine.replay_db = Db(0);
     // The running log's own settings: the configuration may have another folder by now.
+    let settings = log::Settings { appendonly: true, ..log.settings().clone() };
     let loaded = load_aside(engine, |engine| {
         let mut replay = replay::Recovering { engine };
-        match log::recover(disk, log.settings(), &mut replay)?.source {
+        match log::recover(disk, &settings, &mut replay)?.source {
             Source::Log => Ok(()),
             _ => Err("the log's files are not where they were".into()),
         }
@@ -264,28 +293,41 @@ fn kill(
         let to = engine.address(*victim);
         engine.forget_blocked(*victim);
         engine.admin.clients.session(*victim).closing = true;
-        if let Some(outbox) = engine.outbox(to.worker) {
-            outbox.send(Message::Close(to));
-        }
+        engine.post(to.worker, Message::Close(to));
     }
     let reply = if count { Reply::Int(victims.len() as i64) } else { Reply::Ok };
     engine.reply(client, &reply, out);
     Done::now(flow)
 }
 
-/// Makes the engine follow settings that were changed.
-pub(super) fn config_changed(engine: &mut Engine, names: &[&'static str]) {
-    for name in names {
-        if *name == "appendfsync" {
-            let on_disk = engine.admin.config.appendonly();
-            let fsync = super::start::fsync(&engine.admin.config);
-            engine.journal.set_fsync(fsync, on_disk, engine.batch.len());
-            engine.follow_touched();
-        }
-        if !Config::has_effect(name) {
-            tracing::warn!("CONFIG SET {name}: it has no effect (yet)");
-        }
+/// Makes the engine follow settings that were changed, and replies.
+fn config_changed(
+    engine: &mut Engine,
+    client: ClientId,
+    names: &[&'static str],
+    out: &mut Out,
+) -> Done {
+    for name in names.iter().filter(|name| !Config::has_effect(name)) {
+        tracing::warn!("CONFIG SET {name}: it has no effect (yet)");
     }
-    engine.keyspace.set_limits(engine.admin.config.limits());
+    let config = &engine.admin.config;
+    engine.keyspace.set_limits(config.limits());
+    engine.admin.latency.set_threshold_ms(config.latency_monitor_threshold());
+    logging::set_level(config.loglevel().up_to());
+    if let Some(log) = engine.journal.log() {
+        log.set_retention(config.log_retention_bytes(), config.log_retention_seconds());
+    }
+    engine.follow_snapshots();
+    let is_changed = |name| names.contains(&name);
+    if is_changed("appendfsync") {
+        engine.follow_fsync();
+    }
+    let mut waits = false;
+    if is_changed("appendonly") {
+        let protocol = engine.admin.clients.session(client).protocol;
+        let asker = (engine.address(client), protocol);
+        waits = engine.follow_appendonly(asker);
+    }
     engine.refresh_gate();
+    if waits { Done::now(Flow::Wait) } else { engine.reply(client, &Reply::Ok, out) }
 }

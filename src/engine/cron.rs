@@ -1,7 +1,7 @@
 //! Periodic work, driven by the server's timer.
 
 use super::{Address, Message, Shared, expire, snapshot};
-use crate::admin::Cause;
+use crate::admin::Hold;
 use crate::base::clock::{self, Monotonic, UnixMs};
 use crate::session::Session;
 use std::time::Duration;
@@ -10,9 +10,9 @@ use std::time::Duration;
 /// server.
 pub const TICK: Duration = Duration::from_millis(10);
 
-/// Ticks between the slower jobs: statistics, save points, housekeeping (100 ms, as Redis' default
-/// `hz` of 10).
-const SLOW_EVERY: u64 = 10;
+/// Ticks a second: `hz` times a second the slower jobs are done, statistics, save points and what
+/// the log needs.
+const TICKS_A_SECOND: u64 = 100;
 
 /// Ticks between looks for connections that are idle or do not read: a second, the unit of their
 /// settings.
@@ -25,14 +25,15 @@ const PAGES_A_TIDY: usize = 32;
 pub fn tick(shared: &std::sync::Arc<Shared>, n: u64) {
     let (now, monotonic) = (clock::now(), clock::monotonic());
     expire::run(shared, now);
-    if n.is_multiple_of(SLOW_EVERY) {
+    let hz = shared.lock().admin.config.hz();
+    if n.is_multiple_of((TICKS_A_SECOND / hz).max(1)) {
         // Asking the allocator takes long; not under the lock.
         let allocator = super::info::allocator();
-        shared.hold(Cause::Cron, |engine| engine.slow_tick(now, monotonic, allocator));
+        shared.hold(Hold::Cron, |engine| engine.slow_tick(now, monotonic, allocator));
         snapshot::save_if_due(shared, now, monotonic);
     }
     if n.is_multiple_of(IDLE_EVERY) {
-        shared.hold(Cause::Cron, |engine| {
+        shared.hold(Hold::Cron, |engine| {
             engine.close_idle(now);
             engine.limit_output();
         });
@@ -42,13 +43,14 @@ pub fn tick(shared: &std::sync::Arc<Shared>, n: u64) {
 
 /// A little housekeeping each tick. How much there is follows from how sparse the page heap is.
 fn tidy(shared: &Shared) {
-    shared.hold(Cause::Evacuation, |engine| {
+    shared.hold(Hold::Evacuation, |engine| {
         engine.keyspace.tidy(&mut engine.tidy_cursor, PAGES_A_TIDY);
     });
 }
 
 impl super::Engine {
     fn slow_tick(&mut self, now: UnixMs, monotonic: Monotonic, allocator: [u64; 3]) {
+        self.take_tails();
         if self.blocked.has_ready() {
             // Writes were refused when they became ready.
             self.on_timer(now);
@@ -79,9 +81,7 @@ impl super::Engine {
         let idle = self.admin.clients.iter().map(|(_, session)| session);
         for session in idle.filter(|session| session.idle_seconds(now) > timeout) {
             let Session { worker, token, id, .. } = *session;
-            if let Some(outbox) = self.outbox(worker) {
-                outbox.send(Message::CloseIdle(Address { worker, token, id }));
-            }
+            self.post(worker, Message::CloseIdle(Address { worker, token, id }));
         }
     }
 }

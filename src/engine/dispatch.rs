@@ -12,21 +12,25 @@
 //! ```
 
 use super::outbox::Address;
+use super::pace::Pace;
+use super::reads::{ReadTail, Tail};
 use super::round::{Group, Outcome, Replies, Request, Round};
 use super::{Engine, actions};
 use crate::admin::ClientId;
-use crate::base::clock::{self, Monotonic, UnixMs};
+use crate::base::clock::{self, UnixMs};
 use crate::command::error::{unknown_command, unknown_subcommand};
-use crate::command::table::{Found, Resolved};
+use crate::command::table::{self, Found, Resolved};
 use crate::command::{
     Access, Answer, Call, Control, ControlFn, Error, Flag, Handler, Keys, ReadFn, WriteFn,
 };
-use crate::keyspace::value::lru_clock;
 use crate::keyspace::{Db, Key, Tx};
 use crate::log::Lsn;
 use crate::resp::{Out, Reply, encode};
 use crate::session::Replies as Wanted;
 use std::time::Duration;
+
+/// A request of more arguments than this may take long whatever its command.
+const QUICK_ARGUMENTS: usize = 8;
 
 /// What happens to a connection after one of its requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,21 +52,25 @@ impl Engine {
     /// Executes a round at `now`, and gives its records to the log.
     pub fn execute(&mut self, round: &Round<'_>, now: UnixMs, replies: &mut Replies) {
         self.begin_round(now);
+        self.take_tails();
         self.do_due();
         self.prefetch(round);
+        self.pace = Pace::begin(clock::monotonic(), self.admin.latency.is_on());
         for group in &round.groups {
             let outcome = self.run_group(round, group, &mut replies.out);
             replies.outcomes.push(outcome);
         }
+        if self.pace.is_owed_a_look() {
+            self.look();
+        }
         self.commit();
-        self.admin.stats.turns += 1;
+        self.admin.stats.rounds += 1;
     }
 
     /// Reads the clock into everything that needs it. A round sees one instant.
     pub(super) fn begin_round(&mut self, now: UnixMs) {
-        self.now = now;
-        self.keyspace.set_clock(lru_clock(now.0));
-        self.round = Pace::begin(self.rng.u64());
+        self.set_now(now);
+        self.seed = self.rng.u64();
         self.refresh_gate();
     }
 
@@ -101,7 +109,7 @@ impl Engine {
         let mut end = begin;
         if !session.closing {
             for request in requests_of(round, group) {
-                if self.round.is_over() {
+                if self.pace.is_over() {
                     break;
                 }
                 let first = request.first as usize;
@@ -160,7 +168,12 @@ impl Engine {
         }
         let command = match self.admit(client, found, arguments) {
             Ok(command) => command,
-            Err(error) => return self.refuse(client, &error, out),
+            Err(error) => {
+                if self.pace.ran(None, true) {
+                    self.look();
+                }
+                return self.refuse(client, &error, out);
+            }
         };
         if command.handler.writes() && !self.journal.has_room() || self.is_paused(command) {
             return Done::now(Flow::Park);
@@ -169,11 +182,15 @@ impl Engine {
         session.commands += 1;
         session.last_command = command.full_name;
         let db = session.db;
+        let is_quick = command.is_quick && arguments.len() <= QUICK_ARGUMENTS;
+        if self.pace.looks_before(is_quick) {
+            self.look();
+        }
         let mark = out.mark();
         self.admin.stats.commands_processed += 1;
         self.admin.stats.commands[command.index].calls += 1;
         let call = Call::hashed(command, arguments, command.first_key, hash)
-            .with_seed(self.round.seed ^ self.admin.stats.commands_processed);
+            .with_seed(self.seed ^ self.admin.stats.commands_processed);
         let mut done = match command.handler {
             Handler::Read(read) => self.run_read(client, db, &call, read, out),
             Handler::Write(write) => self.run_write(client, db, &call, write, out),
@@ -190,7 +207,27 @@ impl Engine {
                 done.flow = Flow::WaitSilently;
             }
         }
+        // What waits has not run.
+        let has_run = !matches!(done.flow, Flow::Wait | Flow::WaitSilently);
+        if self.pace.ran(has_run.then_some(command.index), is_quick) {
+            self.look();
+        }
         done
+    }
+
+    /// Looks at the clock, and takes note of how long the requests since the last look took.
+    fn look(&mut self) {
+        let look = self.pace.look(clock::monotonic());
+        let tracks = self.admin.config.latency_tracking();
+        for index in look.commands() {
+            self.admin.stats.commands[index].took(look.each_ns, tracks);
+            if self.admin.latency.is_on() {
+                let is_fast = || table::by_index(index)?.flags.contains(&Flag::Fast).then_some(());
+                let event = if is_fast().is_some() { "fast-command" } else { "command" };
+                let time = Duration::from_nanos(look.each_ns);
+                self.admin.latency.note(event, time, || self.now.seconds());
+            }
+        }
     }
 
     #[inline]
@@ -259,16 +296,17 @@ impl Engine {
         let session = self.admin.clients.session(client);
         let (protocol, touches) = (session.protocol, !session.no_touch);
         let view = self.keyspace.view(db, self.now).counted();
-        match read(view, call) {
-            Ok(reply) => encode(&reply, protocol, out),
-            Err(error) => {
-                let reply = self.failed(call.command, &error);
+        let error = match read(view, call) {
+            Ok(reply) => {
                 encode(&reply, protocol, out);
+                None
             }
-        }
-        if self.keyspace.has_noticed() {
-            self.remove_noticed(db);
-        }
+            Err(error) => {
+                encode(&Reply::Error(error.to_string().into()), protocol, out);
+                Some(error)
+            }
+        };
+        self.after_read(call.command, db, error.as_ref());
         if touches {
             self.touch_keys(db, call);
         }
@@ -290,21 +328,40 @@ impl Engine {
             return None;
         }
         let (protocol, now, command) = (session.protocol, self.now, call.command);
+        if !session.no_touch {
+            // Before the keyspace is frozen, so that no page is copied for it.
+            self.touch_keys(db, call);
+        }
         let arguments: Vec<Vec<u8>> =
             call.args().iter().map(|argument| argument.to_vec()).collect();
         let frozen = self.keyspace.freeze();
         let seed = call.seed();
         self.admin.stats.slow_reads += 1;
+        let tails = self.tails.sender();
         let work = Box::new(move |out: &mut Out| {
+            let begun = clock::monotonic();
             let arguments: Vec<&[u8]> = arguments.iter().map(Vec::as_slice).collect();
             let call = Call::new(command, &arguments).with_seed(seed);
-            let view = frozen.keyspace().view(db, now);
-            let reply =
-                read(view, &call).unwrap_or_else(|error| Reply::Error(error.to_string().into()));
-            encode(&reply, protocol, out);
+            let error = match read(frozen.keyspace().view(db, now).counted(), &call) {
+                Ok(reply) => {
+                    encode(&reply, protocol, out);
+                    None
+                }
+                Err(error) => {
+                    encode(&Reply::Error(error.to_string().into()), protocol, out);
+                    Some(error)
+                }
+            };
+            let time = clock::monotonic().since(begun);
+            let findings = frozen.into_findings();
+            let tail = ReadTail { command, db, findings, error, time };
+            // Nobody is there any more: the process ends.
+            let _unheard = tails.send(Tail::Read(Box::new(tail)));
         });
         let hold = self.journal.hold_of_read(call, db);
-        Some(self.later(client, work, hold, out))
+        let done = self.later(client, work, hold, out);
+        self.take_tails();
+        Some(done)
     }
 
     /// Runs `work` on the read pool while the connection waits; on the spot if the pool is full.
@@ -316,8 +373,9 @@ impl Engine {
         out: &mut Out,
     ) -> Done {
         let to = self.address(client);
-        let outcome = match self.outbox(to.worker) {
-            Some(outbox) => self.pool.submit(work, to, hold, outbox),
+        let outbox = self.outboxes.read().get(to.worker).cloned();
+        let outcome = match outbox {
+            Some(outbox) => self.pool.submit(work, to, hold, outbox, self.tails.sender()),
             None => Err(work),
         };
         match outcome {
@@ -363,8 +421,11 @@ impl Engine {
             self.admin.stats.commands[command.index].rejected += 1;
             return Err(Error::Arity(command.full_name.into()));
         }
+        // PING too, as in Redis: whoever looks after servers is to see it.
         if let Some(gate) = &self.gate
-            && (command.handler.writes() || command.flags.contains(&Flag::Write))
+            && (command.handler.writes()
+                || command.flags.contains(&Flag::Write)
+                || command.name == "ping")
         {
             self.admin.stats.commands[command.index].rejected += 1;
             return Err(gate.clone());
@@ -388,9 +449,14 @@ impl Engine {
     #[cold]
     pub(super) fn failed(&mut self, command: &Resolved, error: &Error) -> Reply<'static> {
         let text = error.to_string();
-        self.admin.stats.error(&text);
-        self.admin.stats.commands[command.index].failed += 1;
+        self.count_failure(command, &text);
         Reply::Error(text.into())
+    }
+
+    #[cold]
+    pub(super) fn count_failure(&mut self, command: &Resolved, text: &str) {
+        self.admin.stats.error(text);
+        self.admin.stats.commands[command.index].failed += 1;
     }
 
     pub(super) fn reply(&mut self, client: ClientId, reply: &Reply<'_>, out: &mut Out) -> Done {
@@ -489,6 +555,13 @@ impl Engine {
         }
     }
 
+    /// Takes note of how long a call took that ran elsewhere.
+    pub(super) fn count_time(&mut self, index: usize, time: Duration) {
+        let tracks = self.admin.config.latency_tracking();
+        let nanoseconds = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        self.admin.stats.commands[index].took(nanoseconds, tracks);
+    }
+
     /// Gives the batch to the log as one group.
     pub(super) fn commit(&mut self) {
         if self.batch.is_empty() {
@@ -499,54 +572,6 @@ impl Engine {
         self.admin.stats.expired_keys += self.batch.expired();
         self.admin.stats.expired_fields += self.batch.expired_fields();
         self.batch.clear();
-    }
-}
-
-/// A round's seed, and how long it may go on.
-#[derive(Debug, Default)]
-pub(super) struct Pace {
-    /// Mixed with a counter, the seed of each call's chance.
-    pub seed: u64,
-    begun: Monotonic,
-    looked: Monotonic,
-    /// Requests until the next look at the clock, and between it and the one after it.
-    left: u32,
-    step: u32,
-    /// The answer stays: every group of the round asks.
-    over: bool,
-}
-
-impl Pace {
-    /// A round may hold the lock about this long; then the rest of its requests make another one.
-    /// Only a round right after a snapshot comes near it, since its writes copy directory nodes.
-    const MOST: Duration = Duration::from_micros(150);
-    /// Most requests between two looks at the clock.
-    const STEP_MOST: u32 = 8;
-    /// A request that takes longer than this is not an ordinary one: look after each.
-    const ORDINARY: Duration = Duration::from_micros(10);
-
-    fn begin(seed: u64) -> Self {
-        let now = clock::monotonic();
-        Pace { seed, begun: now, looked: now, left: 1, step: 1, over: false }
-    }
-
-    /// Whether the next request must wait for another round. The first one never must.
-    #[inline]
-    fn is_over(&mut self) -> bool {
-        if self.left > 0 || self.over {
-            self.left = self.left.saturating_sub(1);
-            return self.over;
-        }
-        let now = clock::monotonic();
-        let slow = now.since(self.looked) > Self::ORDINARY * self.step;
-        self.step = if slow { 1 } else { (self.step * 2).min(Self::STEP_MOST) };
-        self.left = self.step - 1;
-        self.looked = now;
-        self.over = now.since(self.begun) > Self::MOST;
-        if self.over {
-            self.left = 0;
-        }
-        self.over
     }
 }
 

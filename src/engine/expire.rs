@@ -8,9 +8,9 @@
 //! fields a step removes a part.
 
 use super::{Engine, Shared};
-use crate::admin::Cause;
+use crate::admin::Hold;
 use crate::base::clock::{self, UnixMs};
-use crate::keyspace::record::{Cause as Why, Delete, RemoveFields};
+use crate::keyspace::record::RemoveFields;
 use crate::keyspace::{Db, Key};
 
 /// Pages looked at in one hold of the lock.
@@ -38,7 +38,7 @@ pub fn run(shared: &Shared, now: UnixMs) -> bool {
     let mut removed = false;
     loop {
         let begun = clock::thread_cpu_ns();
-        let step = shared.hold(Cause::Expiry, |engine| {
+        let step = shared.hold(Hold::Expiry, |engine| {
             let step = engine.expire_step(now);
             let spent = clock::thread_cpu_ns().saturating_sub(begun);
             engine.admin.stats.expire_cycle_ns += spent;
@@ -68,7 +68,8 @@ impl Engine {
         if stopped || self.journal.failure().is_some() || !self.journal.has_room() {
             return Step { removed: 0, done: true };
         }
-        self.now = now;
+        self.set_now(now);
+        let now = self.now;
         while self.expiry.db < self.keyspace.databases() {
             let db = Db(self.expiry.db as u16);
             let keys_are_due = || self.keyspace.table(db).earliest_expiry() < now.0;
@@ -106,9 +107,8 @@ impl Engine {
         for key in found.drain(..) {
             let key = Key::new(&key);
             // Each removal is a call of its own: nothing ties them together.
-            self.transact(db, |tx| tx.emit(Delete { key, cause: Why::Expired }));
+            self.transact(db, |tx| tx.remove_as_expired(key));
         }
-        self.admin.stats.expired_keys += removed as u64;
         self.expiry.found = found;
         self.expiry.keys_done = finished;
         removed
@@ -141,7 +141,6 @@ impl Engine {
         }
         found.clear();
         self.expiry.found = found;
-        self.admin.stats.expired_fields += removed as u64;
         if finished {
             self.next_database();
         }
@@ -154,7 +153,10 @@ impl Engine {
         if !fields.is_empty() {
             let fields: Vec<&[u8]> = fields.iter().map(Vec::as_slice).collect();
             let events = &["hexpired"];
-            self.transact(db, |tx| tx.emit(RemoveFields { key, fields: &fields, events }));
+            self.transact(db, |tx| {
+                tx.emit(RemoveFields { key, fields: &fields, events });
+                tx.count_expired_fields(fields.len());
+            });
         }
         if fields.len() < max {
             self.keyspace.settle_fields(db, key);

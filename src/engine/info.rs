@@ -37,6 +37,7 @@ impl Engine {
         facts.last_rewrite_ok = snapshots.last_rewrite_ok;
         facts.last_rewrite_seconds = snapshots.last_rewrite_time.map(|time| time.as_secs());
         facts.rewrites = snapshots.rewrites;
+        facts.rewrite_failures = snapshots.rewrite_failures;
     }
 
     fn refresh_client_facts(&mut self) {
@@ -67,6 +68,8 @@ impl Engine {
             facts.log_base_bytes = info.base_size;
             facts.log_pending_bytes = info.pending_bytes;
             facts.log_delayed_syncs = info.delayed_fsyncs;
+            facts.log_syncing = info.syncing;
+            facts.log_segments = info.segments;
         }
     }
 

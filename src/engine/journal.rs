@@ -111,7 +111,7 @@ impl Journal {
 
     /// The failure that has latched the log, as text.
     pub(super) fn failure(&self) -> Option<String> {
-        self.log().and_then(|log| log.failure()).map(|failed| failed.error.clone())
+        self.log().and_then(|log| log.failure()).map(|failed| strerror(&failed.error).to_owned())
     }
 
     /// Why writes are refused, as text: the log has failed, or the disk has no room for more than
@@ -192,7 +192,7 @@ impl Journal {
     }
 
     /// The newest LSN that is not synced; 0: none.
-    fn hold_of_everything(&mut self) -> Lsn {
+    pub(super) fn hold_of_everything(&mut self) -> Lsn {
         if !self.holds {
             return Lsn::default();
         }
@@ -224,8 +224,14 @@ impl Watch {
     /// The log's failure as an error reply for those who wait for it, if it has failed.
     pub fn failure(&self) -> Option<Vec<u8>> {
         let failed = self.log.as_ref()?.failure()?;
-        Some(format!("-MISCONF Errors writing to the AOF file: {}\r\n", failed.error).into_bytes())
+        let text = strerror(&failed.error);
+        Some(format!("-MISCONF Errors writing to the AOF file: {text}\r\n").into_bytes())
     }
+}
+
+/// The system's words for an error, without Rust's number behind them: as Redis shows them.
+fn strerror(error: &str) -> &str {
+    error.split(" (os error").next().unwrap_or(error)
 }
 
 /// The keys of records that are not synced yet.

@@ -1,22 +1,23 @@
 //! MIGRATE: what is to go to another server, and its removal once it is there.
 //!
 //! ```text
-//! MIGRATE ──► payloads of the keys ──► the server's thread: RESTORE … at the other server
-//!                (the connection waits; everybody else goes on)       │
-//! reply ◄── DEL of what has arrived and is as it was ◄── end_migration
+//! MIGRATE ──► the server's thread: connects ──► the keyspace is frozen ──► RESTORE … at the other server
+//!                (the connection waits; everybody else goes on)                       │
+//! reply ◄── DEL of what has arrived and is as it was ◄── end_migration ◄──────────────┘
 //! ```
 //!
+//! Values are encoded by that thread, from the frozen keyspace, so nobody waits for a large one.
 //! In Redis nobody can change a key meanwhile, since MIGRATE stops the whole server. Here somebody
 //! can: a key whose value or expiry is not the one that was sent stays, and the reply is an error
 //! that names it. Both servers have it then, as after an error of the connection.
 
 use super::dispatch::{Done, Flow};
-use super::{Address, Engine, Message, Shared};
-use crate::admin::{Cause, ClientId};
+use super::{Address, Engine, Shared};
+use crate::admin::{ClientId, Hold};
 use crate::base::clock::{self, UnixMs};
 use crate::command::{Error, Migrate, table};
 use crate::keyspace::record::DeleteMany;
-use crate::keyspace::{Db, Entry, Key, Tx};
+use crate::keyspace::{Db, Entry, Frozen, Key, Tx};
 use crate::log::Lsn;
 use crate::rdb;
 use crate::resp::{Out, Protocol, Reply, encode};
@@ -32,58 +33,74 @@ const NO_CONNECTION: Error = Error::text("IOERR error or timeout connecting to t
 
 /// Keys on their way to another server.
 pub struct Migration {
-    /// Where to, and how. Its keys are those that were there.
+    /// Where to, and how, and which keys: those that were there.
     pub request: Migrate,
-    /// The keys with their values.
-    pub keys: Vec<MigratedKey>,
     /// Where they are from.
     pub db: Db,
+    /// Which of the request's keys the other server has taken, by their places.
+    pub restored: Vec<usize>,
+    /// What is sent; none before [`Shared::freeze_for`].
+    frozen: Option<Frozen>,
     to: Address,
     protocol: Protocol,
     /// What the reply depends on in any case.
     hold: Lsn,
 }
 
-/// One of them.
-pub struct MigratedKey {
-    /// Its name.
-    pub key: Vec<u8>,
+/// What RESTORE needs of a key.
+pub struct Sendable {
     /// What it has left, ms; 0: it does not expire.
     pub ttl_ms: u64,
     /// Its value, as DUMP gives it.
     pub payload: Vec<u8>,
-    /// Whether the other server has taken it.
-    pub restored: bool,
-    /// Unix ms.
-    expiry: Option<u64>,
 }
 
-impl MigratedKey {
-    fn of(entry: &Entry<'_>, now: UnixMs) -> io::Result<Self> {
-        Ok(MigratedKey {
-            key: entry.key().to_vec(),
-            // 0 would mean none.
-            ttl_ms: entry.expiry().map_or(0, |at| UnixMs(at).since_ms(now).max(1)),
-            payload: rdb::entry::payload(entry)?,
-            restored: false,
-            expiry: entry.expiry(),
-        })
+impl Migration {
+    /// Key number `n` of the request as it was when the keyspace was frozen; none: it was gone, or
+    /// has expired by `now`.
+    pub fn sendable(&self, n: usize, now: UnixMs) -> io::Result<Option<Sendable>> {
+        let Some(entry) = self.entry(n) else { return Ok(None) };
+        let ttl_ms = match entry.expiry() {
+            None => 0,
+            Some(at) if at <= now.0 => return Ok(None),
+            Some(at) => UnixMs(at).since_ms(now),
+        };
+        Ok(Some(Sendable { ttl_ms, payload: rdb::entry::payload(&entry)? }))
     }
 
-    /// Whether this is still what `entry` holds.
-    fn is(&self, entry: &Entry<'_>) -> bool {
-        let is_payload = |payload: Vec<u8>| payload == self.payload;
-        entry.expiry() == self.expiry && rdb::entry::payload(entry).is_ok_and(is_payload)
+    fn entry(&self, n: usize) -> Option<Entry<'_>> {
+        let key = Key::new(self.request.keys.get(n)?);
+        self.frozen.as_ref()?.keyspace().view(self.db, UnixMs::ZERO).entry(key)
     }
+}
+
+/// Whether an entry is still what was sent. A large value that nobody has touched is the very same
+/// one, which is told at once.
+fn is_as_sent(entry: &Entry<'_>, sent: &Entry<'_>) -> bool {
+    let is_same_payload = || match (rdb::entry::payload(entry), rdb::entry::payload(sent)) {
+        (Ok(one), Ok(other)) => one == other,
+        _ => false,
+    };
+    entry.expiry() == sent.expiry()
+        && entry.value_type() == sent.value_type()
+        && entry.is_value_of(sent).unwrap_or_else(is_same_payload)
 }
 
 impl Shared {
+    /// Takes the keyspace as it is now for what is sent.
+    pub fn freeze_for(&self, migration: &mut Migration) {
+        self.hold(Hold::Snapshot, |engine| {
+            migration.frozen = Some(engine.keyspace.freeze());
+            migration.hold = migration.hold.max(engine.journal.hold_of_everything());
+        });
+    }
+
     /// Ends a migration: removes the keys that were restored, unless it is a copy, and replies.
     /// Waits, outside the lock, while writes are paused or the log has no room.
     pub fn end_migration(&self, migration: &Migration, outcome: &Result<(), Error>) {
         const AGAIN_AFTER: Duration = Duration::from_millis(10);
         let end = |engine: &mut Engine| engine.end_migration(clock::now(), migration, outcome);
-        while !self.hold(Cause::Turn, end) {
+        while !self.hold(Hold::Round, end) {
             clock::pause(AGAIN_AFTER);
         }
     }
@@ -99,28 +116,21 @@ impl Engine {
     pub(super) fn begin_migration(
         &mut self,
         client: ClientId,
-        mut request: Migrate,
+        request: Migrate,
         hold: Lsn,
         out: &mut Out,
     ) -> Done {
         let to = self.address(client);
         let session = self.admin.clients.session(client);
         let (db, protocol) = (session.db, session.protocol);
-        let view = self.keyspace.view(db, self.now);
-        let keys = std::mem::take(&mut request.keys);
-        let entries = keys.iter().filter_map(|key| view.entry(Key::new(key)));
-        let begun = match entries.map(|entry| MigratedKey::of(&entry, self.now)).collect() {
-            Err(error) => Err(Error::owned(format!("ERR {error}"))),
-            Ok(keys) => {
-                let migration = Migration { request, keys, db, to, protocol, hold };
-                match &self.sender {
-                    None => Err(NO_CONNECTION),
-                    Some(send) => send(migration).map_err(|error| {
-                        tracing::error!(%error, "MIGRATE has no thread");
-                        NO_CONNECTION
-                    }),
-                }
-            }
+        let (restored, frozen) = (Vec::new(), None);
+        let migration = Migration { request, db, restored, frozen, to, protocol, hold };
+        let begun = match &self.sender {
+            None => Err(NO_CONNECTION),
+            Some(send) => send(migration).map_err(|error| {
+                tracing::error!(%error, "MIGRATE has no thread");
+                NO_CONNECTION
+            }),
         };
         match begun {
             Ok(()) => Done::now(Flow::Wait),
@@ -139,7 +149,7 @@ impl Engine {
         outcome: &Result<(), Error>,
     ) -> bool {
         self.begin_round(now);
-        let removes = !migration.request.copy && migration.keys.iter().any(|key| key.restored);
+        let removes = !migration.request.copy && !migration.restored.is_empty();
         let waits = self.pause.is_on() || !self.journal.has_room();
         if removes && waits && self.gate.is_none() {
             return false;
@@ -170,11 +180,9 @@ impl Engine {
             Ok(()) => Reply::Ok,
             Err(error) => self.migration_failed(error),
         };
-        if let Some(outbox) = self.outbox(migration.to.worker) {
-            let mut out = Box::new(Out::default());
-            encode(&reply, migration.protocol, &mut out);
-            outbox.send(Message::Reply { to: migration.to, out, hold });
-        }
+        let mut out = Box::new(Out::default());
+        encode(&reply, migration.protocol, &mut out);
+        self.post_reply(migration.to, out, hold);
         true
     }
 
@@ -185,15 +193,16 @@ impl Engine {
         let mut removed = Vec::new();
         let mut changed = None;
         let mut seen = HashSet::new();
-        for moved in migration.keys.iter().filter(|moved| moved.restored) {
-            let key = Key::new(&moved.key);
+        for n in &migration.restored {
+            let Some(sent) = migration.entry(*n) else { continue };
+            let key = Key::new(&migration.request.keys[*n]);
             if !seen.insert(key.bytes) {
                 continue;
             }
             match tx.entry(key) {
-                Some(entry) if moved.is(&entry) => removed.push(key),
+                Some(entry) if is_as_sent(&entry, &sent) => removed.push(key),
                 // It has expired, there as here.
-                None if moved.expiry.is_some_and(|at| tx.now().0 > at) => {}
+                None if sent.expiry().is_some_and(|at| tx.now().0 > at) => {}
                 _ => changed = changed.or(Some(key.bytes)),
             }
         }

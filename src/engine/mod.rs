@@ -8,20 +8,21 @@
 //! | file | says |
 //! |---|---|
 //! | `round` | what a worker hands in, and what it gets back |
-//! | `dispatch` | how a request runs |
+//! | `dispatch`, `pace` | how a request runs, and how long a round may |
 //! | `actions` | what control commands ask for: saves, shutdown, kills, reloads |
 //! | `journal` | the log, on disk or not, and which replies must wait for it |
 //! | `blocked` | calls that wait for keys (BLPOP), or for the disk (WAITAOF) |
 //! | `pause` | CLIENT PAUSE, and the timer for all deadlines |
 //! | `expire` | the active expiry cycle, of keys and of hashes' fields |
-//! | `snapshot` | RDB files from a frozen keyspace, automatic saves, new bases for the log |
+//! | `snapshot` | RDB files from a frozen keyspace, automatic saves |
+//! | `rewrite` | new bases for the log, its files begun and sealed at run time |
 //! | `flushing` | a large file that is flushed while it is written |
 //! | `migrate` | MIGRATE: what goes to another server, and its removal |
 //! | `start` | from a data folder to a running engine: recovery, taking over foreign files |
 //! | `replay` | records and RDB entries into the keyspace |
 //! | `cron` | periodic work |
 //! | `info` | the facts that INFO shows |
-//! | `pool`, `outbox` | slow reads, and messages to connections |
+//! | `pool`, `reads`, `outbox` | slow reads, what is left to do of any read, and messages to connections |
 //! | `check`, `fuzzing` | the test of commands by transcripts, and by a fuzzer |
 
 pub mod check;
@@ -43,24 +44,32 @@ mod flushing;
 mod info;
 mod journal;
 mod migrate;
+mod pace;
 mod pause;
+#[cfg(test)]
+mod persistence_tests;
+mod reads;
 mod replay;
+mod rewrite;
 mod snapshot;
 #[cfg(test)]
 mod tests;
 
-pub use migrate::{MigratedKey, Migration, Sender};
-pub use outbox::{Address, Inbox, Message, NOTHING, Outbox};
+pub use journal::Watch;
+pub use migrate::{Migration, Sendable, Sender};
+pub use outbox::{Address, Inbox, Message, Outbox};
 pub use round::{Group, Outcome, Replies, Request, Round, WorkerSettings};
 
 use crate::admin::{Admin, ClientId};
-use crate::base::clock::UnixMs;
+use crate::base::clock::{self, UnixMs};
 use crate::base::disk::Disk;
 use crate::base::rng::Rng;
 use crate::command::Error;
 use crate::keyspace::{Batch, Db, Keyspace, Tx};
+use crate::log::Lsn;
+use crate::resp::Out;
 use crate::session::Session;
-use journal::{Journal, Watch};
+use journal::Journal;
 use parking_lot::{Mutex, MutexGuard, RwLock};
 use pool::Pool;
 use std::sync::{Arc, Weak};
@@ -91,12 +100,18 @@ impl Shared {
     }
 
     /// Takes the lock for `work`, and counts how long it was held.
-    pub fn hold<R>(&self, cause: crate::admin::Cause, work: impl FnOnce(&mut Engine) -> R) -> R {
+    pub fn hold<R>(&self, hold: crate::admin::Hold, work: impl FnOnce(&mut Engine) -> R) -> R {
         let mut engine = self.engine.lock();
-        let begun = crate::base::clock::thread_cpu_ns();
+        let watched = hold.event().filter(|_| engine.admin.latency.is_on());
+        let watched = watched.map(|event| (event, clock::monotonic()));
+        let begun = clock::thread_cpu_ns();
         let result = work(&mut engine);
-        let held = crate::base::clock::thread_cpu_ns().saturating_sub(begun);
-        engine.admin.holds.record(cause, held);
+        let held = clock::thread_cpu_ns().saturating_sub(begun);
+        engine.admin.holds.record(hold, held);
+        if let Some((event, begun)) = watched {
+            let time = clock::monotonic().since(begun);
+            engine.admin.latency.note(event, time, || clock::now().seconds());
+        }
         result
     }
 }
@@ -114,12 +129,16 @@ pub struct Engine {
     pause: pause::Pause,
     timer: pause::Timer,
     pool: Pool,
+    /// What the pool's jobs leave behind.
+    tails: reads::Tails,
     outboxes: Outboxes,
     /// Connections that were accepted and that no worker has registered yet.
     arriving: usize,
     rng: Rng,
-    /// The current round's seed and time.
-    round: dispatch::Pace,
+    /// Mixed with a counter, the seed of each call's chance in the current round.
+    seed: u64,
+    /// The current round's pace.
+    pace: pace::Pace,
     /// The instant of the current round.
     now: UnixMs,
     /// Why writes are refused, if they are.
@@ -131,6 +150,9 @@ pub struct Engine {
     shutdown: Shutdown,
     /// Sends MIGRATE's keys.
     sender: Option<Sender>,
+    /// How often CONFIG REWRITE was asked for, and which of them has written last.
+    config_rewrites: u64,
+    config_rewritten: Arc<Mutex<u64>>,
     disk: Arc<dyn Disk>,
     shared: Weak<Shared>,
 }
@@ -188,6 +210,7 @@ impl Engine {
         disk: Arc<dyn Disk>,
     ) -> Engine {
         keyspace.set_limits(admin.config.limits());
+        let tails = reads::Tails::default();
         admin.stats.commands.resize(crate::command::table::indexes(), Default::default());
         Engine {
             keyspace,
@@ -200,16 +223,20 @@ impl Engine {
             pause: pause::Pause::default(),
             timer: pause::Timer::default(),
             pool,
+            tails,
             outboxes: Outboxes::default(),
             arriving: 0,
             rng: Rng::from_seed(seed),
-            round: dispatch::Pace::default(),
+            seed: 0,
+            pace: pace::Pace::default(),
             now: UnixMs::ZERO,
             gate: None,
             tidy_cursor: crate::keyspace::TidyCursor::default(),
             replay_db: Db(0),
             shutdown: Shutdown::default(),
             sender: None,
+            config_rewrites: 0,
+            config_rewritten: Arc::default(),
             disk,
             shared: Weak::new(),
         }
@@ -270,9 +297,27 @@ impl Engine {
         (0..self.keyspace.databases()).map(|n| self.keyspace.table(Db(n as u16)).len()).sum()
     }
 
-    /// A worker's outbox.
-    fn outbox(&self, worker: usize) -> Option<Outbox> {
-        self.outboxes.read().get(worker).cloned()
+    /// Sends a message to a worker, if there is such a one (there is none around tests and tools).
+    fn post(&self, worker: usize, message: Message) {
+        if let Some(outbox) = self.outboxes.read().get(worker) {
+            outbox.send(message);
+        }
+    }
+
+    /// Sends a connection the reply that it waits for.
+    fn post_reply(&mut self, to: Address, out: Box<Out>, hold: Lsn) {
+        self.admin.stats.net_output_bytes += out.total_bytes() as u64;
+        self.post(to.worker, Message::Reply { to, out, hold });
+    }
+
+    /// Moves the engine's clock. It does not go back by a little: whoever read the clock before
+    /// waiting for the lock comes late. A clock that was set is followed.
+    fn set_now(&mut self, now: UnixMs) {
+        const LATE_MS: u64 = 1000;
+        if now > self.now || self.now.since_ms(now) > LATE_MS {
+            self.now = now;
+            self.keyspace.set_clock(crate::keyspace::value::lru_clock(now.0));
+        }
     }
 
     /// Removes keys by records, outside any command (expiry).

@@ -9,7 +9,7 @@ use crate::log::Lsn;
 use crate::resp::Out;
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
+use std::sync::atomic::{AtomicU64, Ordering::SeqCst, fence};
 
 /// Which connection, at its worker. `id` guards against the socket's place having been given to
 /// another one.
@@ -44,34 +44,61 @@ pub enum Message {
     LimitOutput,
 }
 
-/// [`Inbox::wanted`]: no connection waits for the log.
-pub const NOTHING: u64 = u64::MAX;
+/// How far somebody waits for the log to come. The log's threads, which take no lock for it, look
+/// here to know whom to wake.
+#[derive(Debug)]
+pub struct Awaited(AtomicU64);
+
+/// Nobody waits.
+const NOTHING: u64 = u64::MAX;
+
+impl Default for Awaited {
+    fn default() -> Self {
+        Awaited(AtomicU64::new(NOTHING))
+    }
+}
+
+impl Awaited {
+    /// Says what is waited for: the lowest LSN, 0 for any progress of the log, or nothing. The
+    /// caller looks at the log behind this: either it sees there what has happened, or the thread
+    /// that has just moved the log sees this (the other fence is in the log's `wake`).
+    pub fn want(&self, lsn: Option<Lsn>) {
+        self.0.store(lsn.map_or(NOTHING, |lsn| lsn.0), SeqCst);
+        fence(SeqCst);
+    }
+
+    /// Whether what is waited for has come now that the log has moved, and is synced up to
+    /// `reached`.
+    pub fn has_come(&self, reached: Lsn) -> bool {
+        let wanted = self.0.load(SeqCst);
+        wanted != NOTHING && wanted <= reached.0
+    }
+}
 
 /// The sending half: any thread.
 #[derive(Clone)]
 pub struct Outbox {
     messages: Sender<Message>,
     wake: Arc<dyn Fn() + Send + Sync>,
-    /// See [`Inbox::wanted`].
-    wanted: Arc<AtomicU64>,
+    /// See [`Inbox::awaited`].
+    awaited: Arc<Awaited>,
 }
 
 /// The receiving half: the worker's.
 pub struct Inbox {
     /// Messages in order.
     pub messages: Receiver<Message>,
-    /// Set by the worker before it sleeps: the lowest LSN that one of its connections waits for,
-    /// 0 for any progress of the log, [`NOTHING`] for none.
-    pub wanted: Arc<AtomicU64>,
+    /// Set by the worker before it sleeps: what its connections wait for.
+    pub awaited: Arc<Awaited>,
 }
 
 impl Outbox {
     /// A pair; `wake` makes the worker's poller return.
     pub fn new(wake: Arc<dyn Fn() + Send + Sync>) -> (Outbox, Inbox) {
         let (messages, receiver) = unbounded();
-        let wanted = Arc::new(AtomicU64::new(NOTHING));
-        let inbox = Inbox { messages: receiver, wanted: wanted.clone() };
-        (Outbox { messages, wake, wanted }, inbox)
+        let awaited = Arc::<Awaited>::default();
+        let inbox = Inbox { messages: receiver, awaited: awaited.clone() };
+        (Outbox { messages, wake, awaited }, inbox)
     }
 
     /// Sends a message and wakes the worker.
@@ -85,8 +112,7 @@ impl Outbox {
     /// Says that the log has moved and is synced up to `reached`: wakes the worker if one of its
     /// connections waits for that.
     pub fn progress(&self, reached: Lsn) {
-        let wanted = self.wanted.load(SeqCst);
-        if wanted != NOTHING && wanted <= reached.0 {
+        if self.awaited.has_come(reached) {
             (self.wake)();
         }
     }
@@ -94,5 +120,22 @@ impl Outbox {
     /// Wakes the worker.
     pub fn wake(&self) {
         (self.wake)();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_waited_for_has_come() {
+        let awaited = Awaited::default();
+        assert!(!awaited.has_come(Lsn(u64::MAX)));
+        awaited.want(Some(Lsn(7)));
+        assert!(!awaited.has_come(Lsn(6)) && awaited.has_come(Lsn(7)));
+        awaited.want(Some(Lsn(0)));
+        assert!(awaited.has_come(Lsn(0)));
+        awaited.want(None);
+        assert!(!awaited.has_come(Lsn(7)));
     }
 }

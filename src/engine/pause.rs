@@ -14,7 +14,6 @@ use super::blocked::SyncBell;
 use crate::base::clock::UnixMs;
 use crate::command::Flag;
 use crate::command::table::Resolved;
-use crate::keyspace::value::lru_clock;
 use crate::log::Lsn;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst, fence};
@@ -113,7 +112,7 @@ impl Engine {
     /// be served before.
     #[inline]
     pub(super) fn do_due(&mut self) {
-        if self.timer.armed.is_some() || self.blocked.has_ready() {
+        if self.timer.armed.is_some_and(|at| at <= self.now) || self.blocked.has_ready() {
             self.do_due_now();
         }
     }
@@ -136,8 +135,8 @@ impl Engine {
 
     /// Does what is due at `now`, and returns when it wants to be called next.
     pub fn on_timer(&mut self, now: UnixMs) -> Option<UnixMs> {
-        self.now = now;
-        self.keyspace.set_clock(lru_clock(now.0));
+        self.set_now(now);
+        self.take_tails();
         self.refresh_gate();
         self.do_due_now();
         self.commit();

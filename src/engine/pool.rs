@@ -8,6 +8,7 @@
 //! always does.
 
 use super::outbox::{Address, Message, Outbox};
+use super::reads::Tail;
 use crate::log::Lsn;
 use crate::resp::Out;
 use crossbeam_channel::{Sender, TrySendError, bounded};
@@ -24,6 +25,7 @@ struct Job {
     to: Address,
     hold: Lsn,
     outbox: Outbox,
+    tails: Sender<Tail>,
 }
 
 /// The handle; the threads end with it.
@@ -41,6 +43,8 @@ impl Pool {
                 for job in queue {
                     let mut out = Box::new(Out::default());
                     (job.work)(&mut out);
+                    // Nobody is there any more: the process ends.
+                    let _unheard = job.tails.send(Tail::Sent(out.total_bytes()));
                     job.outbox.send(Message::Reply { to: job.to, out, hold: job.hold });
                 }
             })?;
@@ -55,9 +59,16 @@ impl Pool {
 
     /// Gives a job to the pool. Returns the work if it cannot take it: the caller runs it on the
     /// spot.
-    pub fn submit(&self, work: Work, to: Address, hold: Lsn, outbox: Outbox) -> Result<(), Work> {
+    pub(super) fn submit(
+        &self,
+        work: Work,
+        to: Address,
+        hold: Lsn,
+        outbox: Outbox,
+        tails: Sender<Tail>,
+    ) -> Result<(), Work> {
         let Some(jobs) = &self.jobs else { return Err(work) };
-        match jobs.try_send(Job { work, to, hold, outbox }) {
+        match jobs.try_send(Job { work, to, hold, outbox, tails }) {
             Ok(()) => Ok(()),
             Err(TrySendError::Full(job) | TrySendError::Disconnected(job)) => Err(job.work),
         }

@@ -18,6 +18,7 @@ use crate::log::{BaseInfo, Lsn, Records, Replay, ReplayError};
 use crate::rdb::{self, LoadOptions, Sink, StringValue};
 use crate::types::Limits;
 use crossbeam_channel::{Receiver, Sender};
+use std::collections::HashSet;
 use std::num::NonZero;
 use std::path::Path;
 
@@ -145,9 +146,86 @@ pub(super) fn rdb(engine: &mut Engine, bytes: &[u8]) -> Result<(BaseInfo, usize)
         decoder.join()
     });
     let (summary, info) = decoded.map_err(|_| "the decoder has panicked")??;
-    loader.finish();
+    if loader.finish().is_err() {
+        let (db, key) = find_duplicate(bytes, &options)?.unwrap_or_default();
+        let key = String::from_utf8_lossy(&key);
+        return Err(format!("RDB has duplicated key '{key}' in DB {db}").into());
+    }
     engine.snapshots.loaded_keys += summary.keys;
     Ok((info, usize::try_from(summary.consumed)?))
+}
+
+/// The first key that stands in an RDB file for the second time, and its database: looked for in a
+/// file that is known to have one.
+fn find_duplicate(
+    bytes: &[u8],
+    options: &LoadOptions,
+) -> Result<Option<(u64, Vec<u8>)>, ReplayError> {
+    let mut search = Search::default();
+    match rdb::load(bytes, options, &mut search) {
+        Err(_) if search.found.is_some() => Ok(search.found),
+        Err(error) => Err(error.into()),
+        Ok(_) => Ok(None),
+    }
+}
+
+/// See [`find_duplicate`].
+#[derive(Default)]
+struct Search {
+    db: u64,
+    seen: HashSet<(u64, Vec<u8>)>,
+    found: Option<(u64, Vec<u8>)>,
+}
+
+impl Search {
+    fn see(&mut self, entry: &rdb::Entry<'_>) -> Result<(), rdb::Refused> {
+        let key = (self.db, entry.key.to_vec());
+        if self.seen.contains(&key) {
+            self.found = Some(key);
+            return Err(rdb::Refused("found".to_owned()));
+        }
+        self.seen.insert(key);
+        Ok(())
+    }
+}
+
+impl Sink for Search {
+    fn database(&mut self, number: u64) -> Result<(), rdb::Refused> {
+        self.db = number;
+        Ok(())
+    }
+
+    fn function(&mut self, _code: &[u8]) -> Result<(), rdb::Refused> {
+        Ok(())
+    }
+
+    fn string(&mut self, entry: &rdb::Entry<'_>, _: StringValue<'_>) -> Result<(), rdb::Refused> {
+        self.see(entry)
+    }
+
+    fn list(&mut self, entry: &rdb::Entry<'_>, _: rdb::List<'_>) -> Result<(), rdb::Refused> {
+        self.see(entry)
+    }
+
+    fn set(&mut self, entry: &rdb::Entry<'_>, _: rdb::Set<'_>) -> Result<(), rdb::Refused> {
+        self.see(entry)
+    }
+
+    fn hash(&mut self, entry: &rdb::Entry<'_>, _: rdb::Hash<'_>) -> Result<(), rdb::Refused> {
+        self.see(entry)
+    }
+
+    fn zset(&mut self, entry: &rdb::Entry<'_>, _: rdb::Zset<'_>) -> Result<(), rdb::Refused> {
+        self.see(entry)
+    }
+
+    fn stream(
+        &mut self,
+        entry: &rdb::Entry<'_>,
+        _: rdb::stream::Stream<'_>,
+    ) -> Result<(), rdb::Refused> {
+        self.see(entry)
+    }
 }
 
 /// Gathers an RDB file's entries into batches for the thread that puts them.

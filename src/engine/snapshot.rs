@@ -1,18 +1,17 @@
 //! Snapshots: a frozen keyspace, written as an RDB file by a thread of its own while writes go on.
 //!
-//! SAVE, BGSAVE, the automatic saves, a new base for the log, healing a failed log and the save at
-//! shutdown are one operation: commit the batch, note the LSN, freeze, write elsewhere. What
-//! differs is where the file goes, and who is told.
+//! SAVE, BGSAVE, the automatic saves, a new base for the log (`rewrite`) and the save at shutdown
+//! are one operation: commit the batch, note the LSN, freeze, write elsewhere. What differs is
+//! where the file goes, and who is told.
 
-use super::outbox::{Address, Message};
-use super::{Engine, Shared, flushing, replay};
-use crate::admin::{Cause, Config};
+use super::outbox::Address;
+use super::{Engine, Shared, flushing, replay, rewrite};
+use crate::admin::{Config, Hold};
 use crate::base::clock::{self, Monotonic, UnixMs};
 use crate::base::disk::{self, Disk};
 use crate::keyspace::value::Object;
 use crate::keyspace::{Db, Entry, Frozen, Keyspace};
-use crate::log::planted::{Bug, planted};
-use crate::log::{LogError, Lsn};
+use crate::log::Lsn;
 use crate::paged::Frozen as FrozenTable;
 use crate::rdb::{self, Format, Hint, Writer, WriterOptions};
 use crate::resp::{Out, Protocol, Reply, encode};
@@ -33,9 +32,6 @@ RDB error.";
 /// CONFIG_BGSAVE_RETRY_DELAY).
 const RETRY_AFTER: Duration = Duration::from_secs(5);
 
-/// After a failed attempt to heal the log, the next one comes this much later.
-const HEAL_AFTER: Duration = Duration::from_secs(1);
-
 /// Snapshots, running and done.
 pub(super) struct Snapshots {
     /// Changes since the start, and how many of them are in a saved file. Neither ever goes back,
@@ -46,8 +42,12 @@ pub(super) struct Snapshots {
     pub save: Option<Running>,
     /// The rewrite (new base of the log) that runs.
     pub rewrite: Option<Running>,
-    /// One more rewrite was asked for while one runs: of a later moment.
+    /// A save was asked for while a rewrite runs (BGSAVE SCHEDULE).
+    pub save_scheduled: bool,
+    /// One more rewrite was asked for while one runs, of a later moment; or one while a save runs.
     pub rewrite_scheduled: bool,
+    /// The log's files are being sealed, and who is told when they are.
+    pub sealing: Option<rewrite::Waiting>,
     /// Unix seconds of the last save that succeeded; the start counts as one.
     pub last_save: u64,
     pub last_save_ok: bool,
@@ -56,11 +56,13 @@ pub(super) struct Snapshots {
     /// Snapshots begun, of every kind.
     begun: u64,
     last_try: Option<Monotonic>,
-    last_rewrite_try: Option<Monotonic>,
+    pub last_rewrite_try: Option<Monotonic>,
     pub last_rewrite_ok: bool,
     pub last_rewrite_time: Option<Duration>,
     pub rewrites: u64,
-    last_heal: Option<Monotonic>,
+    /// Rewrites that have failed since the last that succeeded.
+    pub rewrite_failures: u64,
+    pub last_heal: Option<Monotonic>,
     /// Bytes of base and segments after the last rewrite: what `auto-aof-rewrite-percentage`
     /// compares with.
     pub rewrite_base_bytes: u64,
@@ -83,7 +85,9 @@ impl Default for Snapshots {
             changes_saved: 0,
             save: None,
             rewrite: None,
+            save_scheduled: false,
             rewrite_scheduled: false,
+            sealing: None,
             last_save: 0,
             last_save_ok: true,
             last_save_time: None,
@@ -94,6 +98,7 @@ impl Default for Snapshots {
             last_rewrite_ok: true,
             last_rewrite_time: None,
             rewrites: 0,
+            rewrite_failures: 0,
             last_heal: None,
             rewrite_base_bytes: 0,
             loaded_keys: 0,
@@ -113,7 +118,7 @@ pub(super) struct Running {
     /// SAVE waits for it.
     waiting: Vec<(Address, Protocol)>,
     /// Whether its file may still take its place.
-    claim: Arc<Claim>,
+    pub claim: Arc<Claim>,
 }
 
 impl Running {
@@ -146,21 +151,21 @@ impl Snapshots {
 }
 
 /// Everything the writing thread needs.
-struct Job {
+pub(super) struct Job {
     frozen: Frozen,
     options: WriterOptions,
     aux: Vec<(&'static str, Vec<u8>)>,
-    disk: Arc<dyn Disk>,
+    pub disk: Arc<dyn Disk>,
     keys_done: Arc<AtomicU64>,
-    claim: Arc<Claim>,
-    /// Tells its file from those of other saves.
-    number: u64,
+    pub claim: Arc<Claim>,
+    /// Tells its file from those of other snapshots.
+    pub number: u64,
 }
 
 /// Who goes first: the writing thread that puts its file in its place, or who cancels it (BGSAVE
 /// CANCEL, or a save of a later moment, which the older file must not replace).
 #[derive(Default)]
-struct Claim(AtomicU8);
+pub(super) struct Claim(AtomicU8);
 
 impl Claim {
     const OPEN: u8 = 0;
@@ -168,7 +173,7 @@ impl Claim {
     const PLACING: u8 = 2;
     const PLACED: u8 = 3;
 
-    fn is_cancelled(&self) -> bool {
+    pub fn is_cancelled(&self) -> bool {
         self.0.load(SeqCst) == Claim::CANCELLED
     }
 
@@ -178,16 +183,19 @@ impl Claim {
     }
 
     /// Cancels, or waits until the file is in its place: a rename and a sync of the folder.
-    fn settle(&self) {
+    pub fn settle(&self) {
         while !self.cancel() && self.0.load(SeqCst) == Claim::PLACING {
             clock::pause(Duration::from_millis(1));
         }
     }
 
     /// Runs `place` unless it was cancelled.
-    fn place(&self, place: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
+    pub fn place<E: From<io::Error>>(
+        &self,
+        place: impl FnOnce() -> Result<(), E>,
+    ) -> Result<(), E> {
         if self.0.compare_exchange(Claim::OPEN, Claim::PLACING, SeqCst, SeqCst).is_err() {
-            return Err(io::Error::other("cancelled"));
+            return Err(io::Error::other("cancelled").into());
         }
         let placed = place();
         self.0.store(Claim::PLACED, SeqCst);
@@ -197,7 +205,7 @@ impl Claim {
 
 impl Engine {
     /// Freezes the keyspace for a snapshot at the log's present end.
-    fn prepare(&mut self, is_base: bool) -> (Job, Running) {
+    pub(super) fn prepare(&mut self, is_base: bool) -> (Job, Running) {
         let lsn = self.journal.positions().emitted;
         let mut aux = vec![
             ("redis-ver", crate::admin::info::REDIS_VERSION.as_bytes().to_vec()),
@@ -260,6 +268,7 @@ impl Engine {
         let path = self.admin.config.rdb_path();
         self.snapshots.last_try = Some(running.begun);
         self.snapshots.save = Some(running);
+        self.follow_snapshots();
         let shared = self.shared.clone();
         let work = Box::new(move || {
             // Giving back the blocks of the file that was replaced takes long: not before the
@@ -267,14 +276,18 @@ impl Engine {
             let _replaced = job.disk.open_read(&path);
             let outcome = save_to(job, &path);
             if let Some(shared) = shared.upgrade() {
-                shared.hold(Cause::Snapshot, |engine| engine.save_done(outcome));
+                shared.hold(Hold::Snapshot, |engine| engine.save_done(outcome));
             }
         });
-        (self.snapshots.spawn)("save", work).inspect_err(|_| self.snapshots.save = None)
+        (self.snapshots.spawn)("save", work).inspect_err(|_| {
+            self.snapshots.save = None;
+            self.follow_snapshots();
+        })
     }
 
     fn save_done(&mut self, outcome: io::Result<u64>) {
         let Some(running) = self.snapshots.save.take() else { return };
+        self.follow_snapshots();
         let time = clock::monotonic().since(running.begun);
         self.snapshots.last_save_time = Some(time);
         let reply = match &outcome {
@@ -296,62 +309,15 @@ impl Engine {
         for (to, protocol) in running.waiting {
             self.tell(to, protocol, &reply);
         }
+        self.begin_scheduled();
     }
 
-    /// Cancels a running save. Returns whether there was one.
+    /// Cancels a running save. Returns whether there was one that could still be.
     pub(super) fn cancel_save(&mut self) -> bool {
         self.snapshots.save.as_ref().is_some_and(|running| running.claim.cancel())
     }
 
-    /// Begins a new base for the log; it heals the log if that has failed. While one is being
-    /// written, a further one is noted for when that is done: it would be of an earlier moment.
-    pub(super) fn begin_rewrite(&mut self) -> io::Result<()> {
-        if !planted(Bug::SnapshotHoldsNext) {
-            self.commit();
-        }
-        let Some(log) = self.journal.log().cloned() else { return Ok(()) };
-        if self.snapshots.rewrite.is_some() {
-            self.snapshots.rewrite_scheduled = true;
-            return Ok(());
-        }
-        let at = log.roll();
-        let (job, running) = self.prepare(true);
-        let path = log.snapshot_path(&format!("rewrite-{}", job.number));
-        self.snapshots.last_rewrite_try = Some(running.begun);
-        self.snapshots.rewrite = Some(running);
-        let shared = self.shared.clone();
-        let work = Box::new(move || {
-            let outcome = rewrite(&log, job, &path, at);
-            if let Some(shared) = shared.upgrade() {
-                shared.hold(Cause::Snapshot, |engine| engine.rewrite_done(outcome));
-            }
-        });
-        (self.snapshots.spawn)("rewrite", work).inspect_err(|_| {
-            self.snapshots.rewrite = None;
-            self.snapshots.last_rewrite_ok = false;
-        })
-    }
-
-    fn rewrite_done(&mut self, outcome: Result<(), RewriteError>) {
-        let Some(running) = self.snapshots.rewrite.take() else { return };
-        let time = clock::monotonic().since(running.begun);
-        self.snapshots.last_rewrite_time = Some(time);
-        self.snapshots.last_rewrite_ok = outcome.is_ok();
-        match outcome {
-            Ok(()) => {
-                self.snapshots.rewrites += 1;
-                let log = self.journal.log();
-                self.snapshots.rewrite_base_bytes = log.map_or(0, |log| log.info().current_size);
-                tracing::info!(seconds = time.as_secs_f64(), "the log has a new base");
-            }
-            Err(error) => tracing::error!(%error, "rewriting the log failed"),
-        }
-        if std::mem::take(&mut self.snapshots.rewrite_scheduled) {
-            self.begin_or_log(Engine::begin_rewrite);
-        }
-    }
-
-    fn begin_or_log(&mut self, begin: impl FnOnce(&mut Engine) -> io::Result<()>) {
+    pub(super) fn begin_or_log(&mut self, begin: impl FnOnce(&mut Engine) -> io::Result<()>) {
         if let Err(error) = begin(self) {
             tracing::error!(%error, "cannot begin a snapshot");
         }
@@ -371,37 +337,24 @@ impl Engine {
     }
 
     /// Sends a waiting connection its reply.
-    pub(super) fn tell(&self, to: Address, protocol: Protocol, reply: &Reply<'_>) {
-        if let Some(outbox) = self.outbox(to.worker) {
-            let mut out = Box::new(Out::default());
-            encode(reply, protocol, &mut out);
-            outbox.send(Message::Reply { to, out, hold: Lsn::default() });
-        }
+    pub(super) fn tell(&mut self, to: Address, protocol: Protocol, reply: &Reply<'_>) {
+        let mut out = Box::new(Out::default());
+        encode(reply, protocol, &mut out);
+        self.post_reply(to, out, Lsn::default());
     }
 
-    /// Begins what is due: automatic saves, a rewrite of a grown log, healing of a failed one.
+    /// Begins what is due: automatic saves, and what the log needs.
     fn begin_due(&mut self, now: UnixMs, monotonic: Monotonic) {
-        self.now = now;
+        self.set_now(now);
         if self.save_is_due(now, monotonic) {
             self.begin_or_log(|engine| engine.begin_save(None));
         }
-        if self.rewrite_is_due(monotonic) {
-            self.begin_or_log(Engine::begin_rewrite);
-        }
-        let healing_due =
-            |last: Option<Monotonic>| last.is_none_or(|last| monotonic.since(last) >= HEAL_AFTER);
-        if self.journal.failure().is_some()
-            && self.snapshots.rewrite.is_none()
-            && healing_due(self.snapshots.last_heal)
-        {
-            self.snapshots.last_heal = Some(monotonic);
-            self.begin_or_log(Engine::begin_rewrite);
-        }
+        self.begin_due_rewrite(monotonic);
     }
 
     fn save_is_due(&self, now: UnixMs, monotonic: Monotonic) -> bool {
         let snapshots = &self.snapshots;
-        if snapshots.save.is_some() {
+        if snapshots.save.is_some() || snapshots.rewrite.is_some() {
             return false;
         }
         let retry = snapshots.last_save_ok || may_retry(snapshots.last_try, monotonic);
@@ -411,71 +364,23 @@ impl Engine {
                 snapshots.changes_since_save() >= point.changes && since > point.seconds
             })
     }
-
-    fn rewrite_is_due(&self, monotonic: Monotonic) -> bool {
-        let config = &self.admin.config;
-        let percentage = config.auto_aof_rewrite_percentage();
-        if !config.appendonly() || percentage == 0 || self.snapshots.rewrite.is_some() {
-            return false;
-        }
-        let Some(log) = self.journal.log() else { return false };
-        let snapshots = &self.snapshots;
-        // A log that has failed is healed by a rewrite of its own.
-        if log.failure().is_some()
-            || !(snapshots.last_rewrite_ok || may_retry(snapshots.last_rewrite_try, monotonic))
-        {
-            return false;
-        }
-        let size = log.info().current_size;
-        let base = self.snapshots.rewrite_base_bytes.max(1);
-        size >= config.auto_aof_rewrite_min_size()
-            && size.saturating_sub(base).saturating_mul(100) / base >= percentage
-    }
 }
 
-fn may_retry(last: Option<Monotonic>, now: Monotonic) -> bool {
+pub(super) fn may_retry(last: Option<Monotonic>, now: Monotonic) -> bool {
     last.is_none_or(|last| now.since(last) >= RETRY_AFTER)
 }
 
 /// The cron's part: begins what is due.
 pub(super) fn save_if_due(shared: &Arc<Shared>, now: UnixMs, monotonic: Monotonic) {
-    shared.hold(Cause::Snapshot, |engine| engine.begin_due(now, monotonic));
+    shared.hold(Hold::Snapshot, |engine| engine.begin_due(now, monotonic));
 }
 
 fn spawn(name: &str, work: Work) -> io::Result<()> {
     std::thread::Builder::new().name(name.into()).spawn(work).map(drop)
 }
-
-#[derive(Debug, thiserror::Error)]
-enum RewriteError {
-    #[error("{0}")]
-    Io(#[from] io::Error),
-    #[error("{0}")]
-    Log(#[from] LogError),
-}
-
-fn rewrite(log: &crate::log::Log, job: Job, path: &Path, at: Lsn) -> Result<(), RewriteError> {
-    let healing = log.failure().is_some();
-    let at = if planted(Bug::SnapshotLacksLast) { log.roll() } else { at };
-    let disk = job.disk.clone();
-    let installed = write_file(job, path).map_err(RewriteError::from).and_then(|_| {
-        if healing {
-            log.heal(path, at)?;
-            tracing::warn!("the log is healed: writes are accepted again");
-        } else {
-            log.install_base(path, at)?;
-        }
-        Ok(())
-    });
-    if installed.is_err() {
-        remove_unfinished(&*disk, path);
-    }
-    installed
-}
-
 /// Removes what a failed snapshot has left. It may already have its name as a base, or not be there
 /// at all.
-fn remove_unfinished(disk: &dyn Disk, path: &Path) {
+pub(super) fn remove_unfinished(disk: &dyn Disk, path: &Path) {
     if disk.exists(path).unwrap_or(false)
         && let Err(error) = disk.remove(path)
     {
@@ -516,7 +421,7 @@ pub(super) fn is_temporary(name: &str) -> bool {
         .is_some_and(|(process, number)| is_number(process) && is_number(number))
 }
 
-fn write_file(job: Job, path: &Path) -> io::Result<u64> {
+pub(super) fn write_file(job: Job, path: &Path) -> io::Result<u64> {
     let file = job.disk.create(path)?;
     let claim = job.claim;
     let aux: Vec<(&str, &[u8])> =

@@ -8,10 +8,10 @@ use crate::base::clock;
 use crate::base::disk::{Disk, RealDisk};
 use crate::base::rng;
 use crate::keyspace::{Keyspace, Reclaimer};
-use crate::log::{self, Fsync, Lsn, News, Settings, Source, Start};
+use crate::log::{self, DiskWork, Fsync, Lsn, News, Settings, Source, Start};
 use crate::resp::{Protocol, Reply};
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Threads of the read pool. Two: one long read must not keep the next from starting.
@@ -30,8 +30,7 @@ pub enum OpenError {
 
 /// Opens the data folder, recovers what is in it, and begins to log.
 pub fn open(config: Config) -> Result<Arc<Shared>, OpenError> {
-    let disk: Arc<dyn Disk> = Arc::new(RealDisk);
-    disk.create_dir_all(config.dir())?;
+    RealDisk.create_dir_all(config.dir())?;
     let own = RealDisk::lock_folder(config.dir()).map_err(|error| {
         let text = format!(
             "the data folder {} is in use or cannot be locked: {error}",
@@ -41,6 +40,11 @@ pub fn open(config: Config) -> Result<Arc<Shared>, OpenError> {
     })?;
     // Two servers would write one log. Ours until the process ends.
     std::mem::forget(own);
+    open_on(config, Arc::new(RealDisk))
+}
+
+/// As [`open`], on any disk; the folder is nobody else's.
+pub(super) fn open_on(config: Config, disk: Arc<dyn Disk>) -> Result<Arc<Shared>, OpenError> {
     remove_unfinished(&*disk, config.dir())?;
     let settings = settings(&config);
     let on_disk = config.appendonly();
@@ -86,7 +90,21 @@ pub(super) fn go_on_with(engine: &mut Engine, log: Arc<log::Log>, on_disk: bool)
 /// for.
 fn wake_on_progress(shared: &Arc<Shared>, log: &log::Log) {
     let outboxes = shared.outboxes.clone();
-    let bell = shared.lock().timer.bell().clone();
+    let (bell, latency) = {
+        let engine = shared.lock();
+        (engine.timer.bell().clone(), engine.admin.latency.clone())
+    };
+    log.observe(Box::new(move |work, time| {
+        let note = |event| latency.note(event, time, || clock::now().seconds());
+        match work {
+            DiskWork::Write { while_syncing } => {
+                note("aof-write");
+                note(if while_syncing { "aof-write-pending-fsync" } else { "aof-write-alone" });
+            }
+            DiskWork::Sync { policy: Fsync::Always } => note("aof-fsync-always"),
+            DiskWork::Sync { .. } => note("aof-fsync"),
+        }
+    }));
     log.subscribe(Arc::new(move |positions, news| {
         bell.progress(positions.synced);
         let reached = if news == News::Latched { Lsn(u64::MAX) } else { positions.synced };
@@ -137,9 +155,21 @@ fn keep_foreign(disk: &dyn Disk, dump: &Path) -> io::Result<()> {
         return Ok(());
     }
     let written = disk.modified(dump)?;
-    let kept = RealDisk::keep(dump, &format!(".{written}.kept"))?;
+    let kept = keep(disk, dump, &format!(".{written}.kept"))?;
     tracing::warn!(kept = %kept.display(), "another server wrote it: kept, whatever is saved");
     Ok(())
+}
+
+/// Gives a file a second name beside it, its own with `suffix` behind: whatever takes its first
+/// name later, its content stays. Nothing happens if there is such a name already.
+fn keep(disk: &dyn Disk, path: &Path, suffix: &str) -> io::Result<PathBuf> {
+    let mut kept = path.as_os_str().to_owned();
+    kept.push(suffix);
+    let kept = PathBuf::from(kept);
+    match disk.hard_link(path, &kept) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(kept),
+        other => other.map(|()| kept),
+    }
 }
 
 /// The log's settings from the configuration.
@@ -177,7 +207,7 @@ pub fn close(shared: &Shared, request: ShutdownRequest) -> bool {
     let mut engine = shared.lock();
     let pending = engine.take_shutdown();
     let request = pending.map_or(request, |pending| request.and(pending));
-    engine.now = clock::now();
+    engine.set_now(clock::now());
     engine.commit();
     let outcome = save_and_seal(&mut engine, &request);
     if let Err(error) = &outcome {
@@ -196,6 +226,12 @@ pub fn close(shared: &Shared, request: ShutdownRequest) -> bool {
 
 /// The log is sealed last, and with `force` even if saving has failed.
 fn save_and_seal(engine: &mut Engine, request: &ShutdownRequest) -> io::Result<()> {
+    let log = engine.journal.log().cloned();
+    let has_files = log.as_ref().is_none_or(|log| log.has_files());
+    if engine.admin.config.appendonly() && !has_files && !request.force {
+        // What lies in memory would be lost: nobody has saved it yet.
+        return Err(io::Error::other("the log's first base is being written, can't exit"));
+    }
     let save = request.save.unwrap_or(!engine.admin.config.save_points().is_empty());
     let mut saved = Ok(());
     if save {
@@ -205,7 +241,7 @@ fn save_and_seal(engine: &mut Engine, request: &ShutdownRequest) -> io::Result<(
     if saved.is_err() && !request.force {
         return saved;
     }
-    match engine.journal.log() {
+    match log {
         Some(log) => log.seal_and_close().map_err(io::Error::other).and(saved),
         None => saved,
     }

@@ -1,6 +1,7 @@
 //! Every example in the command table and every transcript, run; and the laws they imply.
 
-use super::check::{Local, check};
+use super::check::{BEGINNING, Local, check, parsed};
+use crate::admin::Config;
 use crate::command::table;
 use std::path::Path;
 
@@ -85,4 +86,53 @@ fn slow_reads_choose_anew() {
     let second = local.run(&[b"SRANDMEMBER", b"urn", b"-20000"]);
     assert_eq!(local.engine.admin.stats.slow_reads, 2);
     assert_ne!(first, second);
+}
+
+/// What is left to do of a read is done wherever it has run: what has expired goes, look-ups count,
+/// and its keys have been used.
+#[test]
+fn slow_reads_end_as_all_reads_do() {
+    let run = |slow_from: &str| {
+        let mut local = Local::default();
+        for line in [
+            &format!("CONFIG SET slow-read-elements {slow_from}"),
+            "SADD big a b c",
+            "SADD gone a d",
+            "PEXPIRE gone 10",
+        ] {
+            local.run(&line.split(' ').map(str::as_bytes).collect::<Vec<_>>());
+        }
+        local.advance_to(BEGINNING.plus_ms(100_000));
+        let before = local.records().len();
+        let mut words = parsed(&local.run(&[b"SUNION", b"big", b"gone", b"none"])).remove(0);
+        words.sort();
+        let records = parsed(&local.records()[before..]);
+        let idle = local.run(&[b"OBJECT", b"IDLETIME", b"big"]);
+        let lookups = local.engine.keyspace().lookups();
+        let counts = (lookups.hits.get(), lookups.misses.get());
+        (words, records, idle, counts, local.engine.admin.stats.expired_keys)
+    };
+    let (words, records, idle, _, expired) = run("10000");
+    assert_eq!(words, [b"a", b"b", b"c"]);
+    assert_eq!((records, expired), (vec![vec![b"DEL".to_vec(), b"gone".to_vec()]], 1));
+    assert_eq!(idle, b":0\r\n");
+    assert_eq!(run("0"), run("10000"));
+}
+
+#[test]
+fn config_rewrite_writes_what_is_set() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("coolcache.conf");
+    std::fs::write(&file, "# mine\ntimeout 5\n").unwrap();
+    let mut local = Local::new(Config::from_args(&[file.display().to_string()]).unwrap());
+    for timeout in ["1001", "1002"] {
+        assert_eq!(local.run(&[b"CONFIG", b"SET", b"timeout", timeout.as_bytes()]), b"+OK\r\n");
+        assert_eq!(local.run(&[b"CONFIG", b"REWRITE"]), b"+OK\r\n");
+        let text = std::fs::read_to_string(&file).unwrap();
+        assert_eq!(text, format!("# mine\ntimeout {timeout}\n"));
+    }
+    std::fs::remove_file(&file).unwrap();
+    let refused = local.run(&[b"CONFIG", b"REWRITE"]);
+    assert!(refused.starts_with(b"-ERR Rewriting config file: "));
+    assert!(!file.exists());
 }

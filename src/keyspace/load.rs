@@ -11,6 +11,7 @@ use super::collection::{EditContext, Parts};
 use super::value::{Object, stored};
 use super::{Db, Key, Keyspace, Loaded, StringRef};
 use crate::paged::{self, Batch, Builder, NewValue};
+use std::collections::HashMap;
 
 /// Entries decoded and hashed, waiting to be put.
 #[derive(Default)]
@@ -117,12 +118,19 @@ pub struct Loader<'a> {
     threads: usize,
     /// The database that was empty when its first entry came, and what has come for it.
     building: Option<(Db, Builder<Object>)>,
+    /// Of each database that got entries: whether it was empty before, and how many they are.
+    filled: HashMap<Db, (bool, usize)>,
 }
+
+/// The snapshot has a key twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a key stands there twice")]
+pub struct Duplicated;
 
 impl<'a> Loader<'a> {
     /// Begins to fill `keyspace`. What is in it stays, unless the snapshot has the same keys.
     pub fn new(keyspace: &'a mut Keyspace) -> Self {
-        Loader { keyspace, bytes_expected: 0, threads: 1, building: None }
+        Loader { keyspace, bytes_expected: 0, threads: 1, building: None, filled: HashMap::new() }
     }
 
     /// Makes ready for some `bytes_expected` of keys and values (a hint, that costs no memory), and
@@ -165,6 +173,8 @@ impl<'a> Loader<'a> {
     }
 
     fn put_batch(&mut self, db: Db, batch: &mut Batch<Object>) {
+        let is_empty = || self.keyspace.table(db).is_empty();
+        self.filled.entry(db).or_insert_with(|| (is_empty(), 0)).1 += batch.len();
         if let Some((building, builder)) = &mut self.building
             && *building == db
         {
@@ -190,8 +200,18 @@ impl<'a> Loader<'a> {
 
     /// Brings into the keyspace what is still on its way there. Without it, as after an error in
     /// the file, that is dropped.
-    pub fn finish(mut self) {
+    ///
+    /// # Errors
+    ///
+    /// If a key came twice for a database that was empty before: no snapshot of ours has that, so
+    /// the file is not what it was. The later entry stands.
+    pub fn finish(mut self) -> Result<(), Duplicated> {
         self.build();
+        let holds = |db: Db| self.keyspace.table(db).len();
+        // Counted, not looked up: that costs nothing while millions are loaded.
+        let is_short =
+            |(db, (was_empty, count)): (&Db, &(bool, usize))| *was_empty && holds(*db) != *count;
+        if self.filled.iter().any(is_short) { Err(Duplicated) } else { Ok(()) }
     }
 }
 
@@ -246,7 +266,8 @@ mod tests {
         }
         loader.put(&mut gathered);
         if finish {
-            loader.finish();
+            let twice = numbers.len() > 3_000;
+            assert_eq!(loader.finish(), if twice { Err(Duplicated) } else { Ok(()) });
         }
     }
 

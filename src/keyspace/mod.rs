@@ -103,6 +103,13 @@ pub struct Lookups {
     pub misses: Cell<u64>,
 }
 
+/// What reads of a frozen keyspace have found: expired keys, and how many look-ups there were.
+#[derive(Default)]
+pub struct Findings {
+    noticed: Vec<(Db, Vec<u8>)>,
+    lookups: Lookups,
+}
+
 /// The keyspace as it was at one instant. It never changes, and may be read and dropped on any
 /// thread.
 pub struct Frozen(Keyspace);
@@ -111,6 +118,11 @@ impl Frozen {
     /// The keyspace, to look at.
     pub fn keyspace(&self) -> &Keyspace {
         &self.0
+    }
+
+    /// What reads of it have found, for [`Keyspace::take_findings`] of the one it was frozen from.
+    pub fn into_findings(self) -> Findings {
+        Findings { noticed: self.0.noticed.into_inner(), lookups: self.0.lookups }
     }
 
     /// Takes the databases apart, for a reader that drops each part as soon as it has read it, so
@@ -190,6 +202,15 @@ impl Keyspace {
             limits: self.limits,
             scratch: Vec::new(),
         })
+    }
+
+    /// Takes over what reads of a frozen one have found, as if they had read this one.
+    pub fn take_findings(&mut self, findings: Findings) {
+        let Findings { noticed, lookups: found } = findings;
+        self.noticed.get_mut().extend(noticed);
+        let Lookups { hits, misses } = &self.lookups;
+        hits.set(hits.get() + found.hits.get());
+        misses.set(misses.get() + found.misses.get());
     }
 
     /// Bytes of live data: pages and out-of-line values, exactly.

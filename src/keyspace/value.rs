@@ -186,6 +186,31 @@ impl<'a> Entry<'a> {
         self.0.clock
     }
 
+    /// Whether the value is the very one of another entry, as far as that is told without looking
+    /// through it; none: it may be or not.
+    pub fn is_value_of(&self, other: &Entry<'_>) -> Option<bool> {
+        use Object::{Hash, List, Packed, Set, Stream, String, Zset};
+        let is_same = match (&self.0.value, &other.0.value) {
+            (Value::Int(one), Value::Int(other)) => return Some(one == other),
+            (
+                Value::Bytes { kind, bytes },
+                Value::Bytes { kind: other_kind, bytes: other_bytes },
+            ) => return Some(kind == other_kind && bytes == other_bytes),
+            (Value::Object(one), Value::Object(other)) => match (one, other) {
+                (String(one), String(other)) => Arc::ptr_eq(one, other),
+                (Packed(one), Packed(other)) => Arc::ptr_eq(one, other),
+                (List(one), List(other)) => Arc::ptr_eq(one, other),
+                (Set(one), Set(other)) => Arc::ptr_eq(one, other),
+                (Hash(one), Hash(other)) => Arc::ptr_eq(one, other),
+                (Zset(one), Zset(other)) => Arc::ptr_eq(one, other),
+                (Stream(one), Stream(other)) => Arc::ptr_eq(one, other),
+                _ => false,
+            },
+            _ => false,
+        };
+        is_same.then_some(true)
+    }
+
     /// The Redis type.
     pub fn value_type(&self) -> Type {
         if let Some((kind, _)) = self.small() {

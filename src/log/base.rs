@@ -34,7 +34,7 @@ impl Shared {
         for segment in &mut catalog.segments {
             segment.retained = segment.first < at;
         }
-        let dropped = retention::expire(&mut catalog, &self.settings, (self.clock)());
+        let dropped = retention::expire(&mut catalog, *self.kept.lock(), (self.clock)());
         if planted(Bug::RemovedBeforeManifest) {
             self.remove_segments(&dropped);
         }
@@ -92,11 +92,14 @@ impl Shared {
         self.sync_snapshot(temporary)?;
         let mut writer = self.writer.lock();
         let mut catalog = self.catalog.lock().clone();
+        let earlier =
+            if self.has_file.load(Ordering::Acquire) { Vec::new() } else { self.earlier_files()? };
         if let Some(latched) = self.failure().filter(|_| !planted(Bug::FailedSegmentNotCut)) {
             self.cut_failed_segment(&mut catalog, latched.good)?;
         }
         let database = self.tail.lock().database_at(at);
-        let dropped = self.begin_files(&mut writer, catalog, temporary, (at, database))?;
+        let mut dropped = self.begin_files(&mut writer, catalog, temporary, (at, database))?;
+        dropped.extend(earlier);
         let mut tail = self.tail.lock();
         tail.covered(at, self.settings.backlog_bytes);
         self.progress.cover(at);
@@ -105,10 +108,31 @@ impl Shared {
         self.has_file.store(true, Ordering::Release);
         drop(tail);
         self.wake.notify_all();
-        self.progress.wake(News::Synced);
+        self.progress.wake(News::Moved);
         drop(writer);
         self.remove_files(dropped);
         Ok(())
+    }
+
+    /// Bases and segments of an earlier time, when the log had files, or of an earlier process:
+    /// the manifest on disk lists them until the next one is there, so their numbers are not given
+    /// again and they are removed only then.
+    fn earlier_files(&self) -> Result<Vec<String>, LogError> {
+        let names = self.disk.list(&self.folder.path).map_err(LogError::io(&self.folder.path))?;
+        let mut earlier = Vec::new();
+        for name in names {
+            let (base, segment) = (self.folder.base_seq(&name), self.folder.segment_seq(&name));
+            if let Some(seq) = base {
+                self.base_seq_floor.fetch_max(seq.saturating_add(1), Ordering::AcqRel);
+            }
+            if let Some(seq) = segment {
+                self.segment_seq_floor.fetch_max(seq.saturating_add(1), Ordering::AcqRel);
+            }
+            if base.is_some() || segment.is_some() {
+                earlier.push(name);
+            }
+        }
+        Ok(earlier)
     }
 
     /// See [`super::Log::adopt`]: everything begins anew at `at` under another history.
@@ -151,7 +175,7 @@ impl Shared {
         self.on_disk.store(on_disk, Ordering::Release);
         self.has_file.store(on_disk, Ordering::Release);
         drop(tail);
-        self.progress.wake(News::Synced);
+        self.progress.wake(News::Moved);
         drop(writer);
         self.remove_files(dropped);
         Ok(())
@@ -178,7 +202,7 @@ impl Shared {
             segment.retained = true;
         }
         let next = self.create_segment(&mut catalog, at, database).map_err(failed)?;
-        let dropped = retention::expire(&mut catalog, &self.settings, (self.clock)());
+        let dropped = retention::expire(&mut catalog, *self.kept.lock(), (self.clock)());
         self.publish(writer, catalog, next).map_err(failed)?;
         let dropped = dropped.into_iter().map(|segment| segment.entry.name);
         Ok(dropped.chain(old).collect())
@@ -248,7 +272,7 @@ impl Shared {
         self.progress.emit_in_memory(tail.end());
         self.clear_latch();
         drop(tail);
-        self.progress.wake(News::Synced);
+        self.progress.wake(News::Moved);
         Ok(())
     }
 

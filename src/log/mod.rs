@@ -37,8 +37,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
-use parking_lot::{Condvar, Mutex};
+use parking_lot::{Condvar, Mutex, RwLock};
 
 use crate::base::disk::Disk;
 
@@ -171,7 +172,28 @@ pub struct Info {
     pub last_write_ok: bool,
     /// Whether reserving space ahead failed: writes must be refused before the disk is full.
     pub disk_full: bool,
+    /// Whether a sync of the segment being written is under way.
+    pub syncing: bool,
 }
+
+/// What the log's threads do with the disk: who watches for slow disks is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DiskWork {
+    /// A write of a batch.
+    Write {
+        /// The segment was being synced when it began.
+        while_syncing: bool,
+    },
+    /// A sync of a segment.
+    Sync {
+        /// The policy under which it was made.
+        policy: Fsync,
+    },
+}
+
+/// Told of each write and sync of a segment and how long it took, on the thread that did it: it
+/// must be quick and must not wait.
+pub type Observer = Box<dyn Fn(DiskWork, Duration) + Send + Sync>;
 
 /// What the threads, the appenders and the readers share. Fields say who changes them.
 struct Shared {
@@ -207,6 +229,10 @@ struct Shared {
     has_file: AtomicBool,
     fsync: AtomicU8,
     delayed_fsyncs: AtomicU64,
+    observer: RwLock<Option<Observer>>,
+    kept: Mutex<retention::Kept>,
+    /// `everysec` does not sync for now.
+    syncs_paused: AtomicBool,
     /// Sequence numbers below these are not given again.
     segment_seq_floor: AtomicU64,
     base_seq_floor: AtomicU64,
@@ -282,6 +308,28 @@ impl Log {
     /// Has `waker` called after each progress, after a latch and after a heal: see [`Waker`].
     pub fn subscribe(&self, waker: Waker) {
         self.shared.progress.subscribe(waker);
+    }
+
+    /// Has `observer` told of what is done with the disk, in place of an earlier one.
+    pub fn observe(&self, observer: Observer) {
+        *self.shared.observer.write() = Some(observer);
+    }
+
+    /// Changes how much is kept past the base: bytes, and seconds (0: no limit). Followed when a
+    /// segment ends.
+    pub fn set_retention(&self, bytes: u64, seconds: u64) {
+        *self.shared.kept.lock() = retention::Kept { bytes, seconds };
+    }
+
+    /// Whether `everysec` goes without its syncs for now (`no-appendfsync-on-rewrite`).
+    pub fn pause_syncs(&self, paused: bool) {
+        self.shared.syncs_paused.store(paused, Ordering::Release);
+    }
+
+    /// Whether there are files that appended bytes go to: not while the log lies in memory, and not
+    /// yet while the first base is being written.
+    pub fn has_files(&self) -> bool {
+        self.shared.has_file.load(Ordering::Acquire)
     }
 
     /// Whether a group of so many bytes may be appended now. If not, whoever wants to write is
@@ -455,6 +503,7 @@ impl Log {
             delayed_fsyncs: self.shared.delayed_fsyncs.load(Ordering::Relaxed),
             last_write_ok: !self.shared.is_latched(),
             disk_full: self.disk_full(),
+            syncing: self.shared.syncing.is_locked(),
         }
     }
 

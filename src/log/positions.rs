@@ -22,10 +22,8 @@ pub struct Positions {
 /// What subscribers are told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum News {
-    /// `written` has moved, and nothing else: there is room for more.
-    Written,
-    /// `synced` has moved.
-    Synced,
+    /// `written` or `synced` has moved.
+    Moved,
     /// The log has latched: what is not synced will not be before it is healed.
     Latched,
 }
@@ -76,7 +74,7 @@ impl Progress {
         assert!(to.0 <= emitted, "written {to} would pass emitted {emitted}");
         let before = self.written.fetch_max(to.0, Ordering::AcqRel);
         assert!(before <= to.0, "written moved back from {before} to {to}");
-        self.wake(News::Written);
+        self.wake(News::Moved);
     }
 
     /// All up to `to` is durable. The caller holds the sync lock.
@@ -85,7 +83,7 @@ impl Progress {
         assert!(to.0 <= written, "synced {to} would pass written {written}");
         if self.synced.fetch_max(to.0, Ordering::AcqRel) < to.0 {
             self.end_at_sync.store(self.emitted.load(Ordering::Acquire), Ordering::Release);
-            self.wake(News::Synced);
+            self.wake(News::Moved);
         }
     }
 

@@ -1,12 +1,20 @@
 //! Which segments older than the base are kept: the newest `log-retention-bytes`, none older than
 //! `log-retention-seconds`.
 
-use super::Settings;
 use super::catalog::{Catalog, Segment};
+
+/// How much is kept.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Kept {
+    /// Bytes of segments past the base.
+    pub bytes: u64,
+    /// Seconds at which they go all the same; 0: no limit.
+    pub seconds: u64,
+}
 
 /// Takes the segments out of the catalog that need not be kept at `now` (Unix seconds), and returns
 /// them: their files may be removed once a manifest without them is durable.
-pub(super) fn expire(catalog: &mut Catalog, settings: &Settings, now: u64) -> Vec<Segment> {
+pub(super) fn expire(catalog: &mut Catalog, kept: Kept, now: u64) -> Vec<Segment> {
     let mut total: u64 = 0;
     let mut keep = vec![true; catalog.segments.len()];
     for (segment, keep) in catalog.segments.iter().zip(&mut keep).rev() {
@@ -15,8 +23,8 @@ pub(super) fn expire(catalog: &mut Catalog, settings: &Settings, now: u64) -> Ve
         }
         total = total.saturating_add(segment.bytes);
         let age = now.saturating_sub(segment.closed);
-        let old = settings.retention_seconds > 0 && age > settings.retention_seconds;
-        if total > settings.retention_bytes || old {
+        let old = kept.seconds > 0 && age > kept.seconds;
+        if total > kept.bytes || old {
             // Nothing older than a dropped one is of use.
             total = u64::MAX;
             *keep = false;
@@ -59,13 +67,8 @@ mod tests {
     #[test]
     fn keeps_the_newest_bytes_and_nothing_too_old() {
         let left = |bytes, seconds, now| {
-            let settings = Settings {
-                retention_bytes: bytes,
-                retention_seconds: seconds,
-                ..Settings::new("/data".into())
-            };
             let mut catalog = catalog();
-            expire(&mut catalog, &settings, now);
+            expire(&mut catalog, Kept { bytes, seconds }, now);
             catalog.segments.iter().map(|segment| segment.entry.seq).collect::<Vec<_>>()
         };
         assert_eq!(left(1000, 0, 9999), [1, 2, 3, 4]);

@@ -153,7 +153,7 @@ impl Shared {
             self.ids.lock().before.retain(|(_, last)| *last >= start);
         }
         let current = self.create_segment(&mut catalog, at, 0).map_err(failed)?;
-        let mut dropped = retention::expire(&mut catalog, &self.settings, (self.clock)());
+        let mut dropped = retention::expire(&mut catalog, *self.kept.lock(), (self.clock)());
         dropped.extend(empty);
         self.publish(&mut writer, catalog, current).map_err(failed)?;
         self.on_disk.store(true, std::sync::atomic::Ordering::Release);
@@ -172,6 +172,10 @@ impl Shared {
         clock: Clock,
     ) -> Arc<Shared> {
         let fsync = settings.fsync;
+        let kept = retention::Kept {
+            bytes: settings.retention_bytes,
+            seconds: settings.retention_seconds,
+        };
         Arc::new(Shared {
             folder: super::catalog::Folder::of(&settings),
             disk,
@@ -194,6 +198,9 @@ impl Shared {
             has_file: false.into(),
             fsync: (fsync as u8).into(),
             delayed_fsyncs: 0.into(),
+            observer: Default::default(),
+            kept: kept.into(),
+            syncs_paused: false.into(),
             segment_seq_floor: 0.into(),
             base_seq_floor: 0.into(),
         })

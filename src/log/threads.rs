@@ -81,7 +81,9 @@ fn sync_loop(shared: &Shared) {
         tail.sync_asked = false;
         drop(tail);
         // Under `always` too: what was written under an earlier policy nobody else syncs.
-        if shared.fsync() != Fsync::No || shared.progress.owes_sync() {
+        let paused = shared.syncs_paused.load(Ordering::Acquire);
+        let is_wanted = shared.fsync() != Fsync::No && !paused;
+        if is_wanted || shared.progress.owes_sync() {
             let began = (shared.clock)();
             shared.sync_step();
             if (shared.clock)().saturating_sub(began) >= DELAYED_SECONDS {

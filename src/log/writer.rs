@@ -15,7 +15,8 @@ use super::error::Failed;
 use super::planted::{Bug, planted};
 use super::segment::{self, Opener};
 use super::tail::Chunk;
-use super::{Fsync, Lsn, News, Shared, retention};
+use super::{DiskWork, Fsync, Lsn, News, Shared, retention};
+use crate::base::clock;
 use crate::base::disk::File;
 
 /// Space kept reserved beyond what is about to be written, so that a full disk is seen early.
@@ -138,7 +139,9 @@ impl Shared {
         }
         let Some((_, newest)) = ends.last() else { return Ok(()) };
         self.reserve(current, offset);
-        current.file.write_all_vectored(&parts).map_err(trouble("write", &current.path))?;
+        let work = DiskWork::Write { while_syncing: self.syncing.is_locked() };
+        let written = self.observed(work, || current.file.write_all_vectored(&parts));
+        written.map_err(trouble("write", &current.path))?;
         current.len = offset;
         current.claimed = durable;
         current.database = newest.database;
@@ -154,6 +157,16 @@ impl Shared {
         drop(catalog);
         self.progress.write(newest.last());
         Ok(())
+    }
+
+    /// Does `operation`, and tells the observer how long it took.
+    fn observed<R>(&self, work: DiskWork, operation: impl FnOnce() -> R) -> R {
+        let begun = clock::monotonic();
+        let result = operation();
+        if let Some(observer) = &*self.observer.read() {
+            observer(work, clock::monotonic().since(begun));
+        }
+        result
     }
 
     /// Keeps space reserved ahead of `end`. Failing is not yet a failed write: the log says that
@@ -222,7 +235,7 @@ impl Shared {
                 error: io::Error::other("an earlier write or sync of it failed"),
             });
         }
-        let result = file.sync_data();
+        let result = self.observed(DiskWork::Sync { policy: self.fsync() }, || file.sync_data());
         if planted(Bug::RetriedFsync) && result.is_err() {
             return file.sync_data().map_err(trouble("sync", path));
         }
@@ -287,7 +300,7 @@ impl Shared {
         let database = current.database;
         let mut catalog = self.catalog.lock().clone();
         let next = self.create_segment(&mut catalog, at, database)?;
-        let dropped = retention::expire(&mut catalog, &self.settings, (self.clock)());
+        let dropped = retention::expire(&mut catalog, *self.kept.lock(), (self.clock)());
         self.publish(writer, catalog, next)?;
         self.remove_segments(&dropped);
         Ok(())

@@ -64,6 +64,11 @@ impl Out {
         self.shared.truncate(mark.shared);
     }
 
+    /// Bytes of everything in it.
+    pub fn total_bytes(&self) -> usize {
+        self.len_between(Mark::default(), self.mark())
+    }
+
     /// Bytes to send between two marks, shared values included.
     pub fn len_between(&self, from: Mark, to: Mark) -> usize {
         self.slices(from, to).map(<[u8]>::len).sum()

@@ -49,7 +49,7 @@ impl Worker {
 
     /// Does what a message says.
     pub(super) fn deliver(&mut self, message: Message) {
-        let synced = (self.progress)().synced;
+        let synced = self.watch.synced();
         let to = match &message {
             Message::Reply { to, .. } | Message::Close(to) | Message::CloseIdle(to) => *to,
             Message::LimitOutput => return self.limit_output(),
@@ -137,17 +137,18 @@ impl Worker {
         if self.holding.is_empty() {
             return;
         }
-        let progress = (self.progress)();
-        let reached = if progress.failure.is_some() { Lsn(u64::MAX) } else { progress.synced };
+        let (synced, failure) = (self.watch.synced(), self.watch.failure());
+        let may_go_on = self.watch.goes_on();
+        let reached = if failure.is_some() { Lsn(u64::MAX) } else { synced };
         let mut waiting = std::mem::take(&mut self.holding);
         for Waiting { token, .. } in waiting.extract_if(.., |waiting| waiting.until <= reached) {
             let Some(socket) = self.sockets[token].as_deref_mut() else { continue };
             socket.listed = false;
-            let goes_on = socket.parked && progress.goes_on;
+            let goes_on = socket.parked && may_go_on;
             socket.parked &= !goes_on;
-            let sent = match &progress.failure {
-                None => socket.release(progress.synced).map(|_| ()),
-                Some(error) => socket.release_failed(progress.synced, error),
+            let sent = match &failure {
+                None => socket.release(synced).map(|_| ()),
+                Some(error) => socket.release_failed(synced, error),
             };
             self.settle(token, sent);
             if goes_on {
@@ -167,15 +168,4 @@ pub(super) struct Waiting {
     pub until: Lsn,
     /// Its place in [`Worker::sockets`].
     pub token: usize,
-}
-
-/// The place in the log up to which everything is synced, and the failure that stops it.
-#[derive(Clone, Default)]
-pub struct Progress {
-    /// Replies that depend on nothing above it may leave.
-    pub synced: Lsn,
-    /// A parked request may be tried again.
-    pub goes_on: bool,
-    /// The error reply for who waits for more, if the log has failed.
-    pub failure: Option<Vec<u8>>,
 }

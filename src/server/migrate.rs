@@ -1,14 +1,17 @@
-//! MIGRATE's way to the other server: one connection and one thread for each call.
+//! MIGRATE's way to the other server: one connection for each call, at most [`SENDING_MAX`] at
+//! once.
 //!
 //! The handshake is answered before the first key goes out: where Redis sends all at once, keys
 //! land in database 0 of a server that refuses the SELECT. Keys go in windows, each of which is
-//! answered before the next, so that neither side has much in its hands.
+//! encoded when the one before is answered, so that neither side has much in its hands.
 
 use crate::base::clock;
 use crate::command::{Error, Migrate};
-use crate::engine::{Migration, Shared};
+use crate::engine::{Migration, Sendable, Shared};
 use crate::resp::encode::write_request;
 use crate::resp::{Decoded, Decoder, OwnedReply};
+use parking_lot::Mutex;
+use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::sync::{Arc, Weak};
@@ -29,6 +32,9 @@ enum Failure {
     Write,
     #[error("IOERR error or timeout reading to target instance")]
     Read,
+    /// A value has no place in any payload.
+    #[error("ERR {0}")]
+    Payload(#[from] io::Error),
     #[error("ERR Target instance replied with error: {0}")]
     Refused(String),
     /// The keys would be restored onto themselves, and then removed.
@@ -36,17 +42,58 @@ enum Failure {
     Same,
 }
 
-/// Sends a migration from a thread of its own.
-pub(super) fn begin(shared: &Weak<Shared>, mut migration: Migration) -> io::Result<()> {
-    let shared = shared.clone();
-    let send = move || {
-        let outcome = send(&shared, &mut migration);
-        let outcome = outcome.map_err(|failure| Error::owned(failure.to_string()));
-        if let Some(shared) = shared.upgrade() {
-            shared.end_migration(&migration, &outcome);
+/// Migrations under way at once, each with a thread, a connection and a frozen keyspace; more wait.
+const SENDING_MAX: usize = 16;
+
+/// Sends migrations.
+#[derive(Default)]
+pub(super) struct Senders {
+    queue: Mutex<Queue>,
+}
+
+#[derive(Default)]
+struct Queue {
+    threads: usize,
+    /// In the order in which they were asked for.
+    waiting: VecDeque<Migration>,
+}
+
+impl Senders {
+    /// Begins to send a migration, or lets it wait for one of those under way.
+    pub fn begin(self: &Arc<Self>, shared: &Weak<Shared>, migration: Migration) -> io::Result<()> {
+        let mut queue = self.queue.lock();
+        if queue.threads == SENDING_MAX {
+            queue.waiting.push_back(migration);
+            return Ok(());
         }
-    };
-    std::thread::Builder::new().name("migrate".into()).spawn(send).map(drop)
+        let (senders, shared) = (self.clone(), shared.clone());
+        let run = move || {
+            let mut next = Some(migration);
+            while let Some(migration) = next {
+                run(&shared, migration);
+                next = senders.next();
+            }
+        };
+        std::thread::Builder::new().name("migrate".into()).spawn(run)?;
+        queue.threads += 1;
+        Ok(())
+    }
+
+    /// What a thread does next; none: it ends.
+    fn next(&self) -> Option<Migration> {
+        let mut queue = self.queue.lock();
+        let next = queue.waiting.pop_front();
+        queue.threads -= usize::from(next.is_none());
+        next
+    }
+}
+
+fn run(shared: &Weak<Shared>, mut migration: Migration) {
+    let outcome = send(shared, &mut migration);
+    let outcome = outcome.map_err(|failure| Error::owned(failure.to_string()));
+    if let Some(shared) = shared.upgrade() {
+        shared.end_migration(&migration, &outcome);
+    }
 }
 
 /// Restores the keys at the other server. What it refuses does not keep the others back; the first
@@ -66,30 +113,33 @@ fn send(shared: &Weak<Shared>, migration: &mut Migration) -> Result<(), Failure>
     {
         return Err(Failure::Same);
     }
+    let Some(engine) = shared.upgrade() else { return Err(Failure::Connect) };
+    engine.freeze_for(migration);
+    drop(engine);
     let mut outcome = Ok(());
-    let mut keys = &mut migration.keys[..];
-    while !keys.is_empty() {
+    let mut first = 0;
+    while first < migration.request.keys.len() {
         let mut window = Vec::new();
-        let mut count = 0;
-        while let Some(key) = keys.get(count)
+        let mut sent = Vec::new();
+        while let Some(key) = migration.request.keys.get(first)
             && window.len() < WINDOW_BYTES
         {
-            let ttl = key.ttl_ms.to_string();
-            let restore: [&[u8]; 5] =
-                [b"RESTORE", &key.key, ttl.as_bytes(), &key.payload, b"REPLACE"];
-            write_request(&mut window, &restore[..4 + usize::from(request.replace)]);
-            count += 1;
+            if let Some(Sendable { ttl_ms, payload }) = migration.sendable(first, clock::now())? {
+                let ttl = ttl_ms.to_string();
+                let restore: [&[u8]; 5] = [b"RESTORE", key, ttl.as_bytes(), &payload, b"REPLACE"];
+                write_request(&mut window, &restore[..4 + usize::from(migration.request.replace)]);
+                sent.push(first);
+            }
+            first += 1;
         }
         link.write(&window)?;
-        let (sent, rest) = keys.split_at_mut(count);
-        for key in sent {
+        for n in sent {
             match link.read() {
-                Ok(()) => key.restored = true,
+                Ok(()) => migration.restored.push(n),
                 Err(Failure::Refused(text)) => outcome = outcome.and(Err(Failure::Refused(text))),
                 Err(failure) => return Err(failure),
             }
         }
-        keys = rest;
     }
     outcome
 }

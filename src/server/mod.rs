@@ -17,9 +17,7 @@ mod socket;
 mod turn;
 mod worker;
 
-pub use connections::Progress;
-
-use crate::admin::{Cause, Config};
+use crate::admin::{Config, Hold};
 use crate::base::clock;
 use crate::engine::{Shared, ShutdownRequest, cron, start};
 use std::io;
@@ -55,7 +53,8 @@ async fn run(shared: Arc<Shared>) -> Result<(), Error> {
     let notify = stop.clone();
     shared.lock().on_shutdown(Box::new(move || notify.notify_one()));
     let migrating = Arc::downgrade(&shared);
-    let send = move |migration| migrate::begin(&migrating, migration);
+    let senders = Arc::new(migrate::Senders::default());
+    let send = move |migration| senders.begin(&migrating, migration);
     shared.lock().on_migrate(Box::new(send));
     let accepting: Vec<_> = listeners
         .into_iter()
@@ -107,7 +106,7 @@ async fn keep_time(shared: Arc<Shared>) {
     shared.lock().on_rearm(Arc::new(move || notify.notify_one()));
     loop {
         let now = clock::now();
-        let Some(next) = shared.hold(Cause::Timer, |engine| engine.on_timer(now)) else {
+        let Some(next) = shared.hold(Hold::Timer, |engine| engine.on_timer(now)) else {
             changed.notified().await;
             continue;
         };
@@ -129,18 +128,11 @@ fn by_signal(name: &str) -> ShutdownRequest {
 /// Starts `io-threads` workers; each gets connections through its hand.
 fn start_workers(shared: &Arc<Shared>) -> Result<Vec<listen::Hand>, Error> {
     let count = shared.lock().admin.config.io_threads();
-    let progress: worker::ProgressFn = {
-        let watch = shared.lock().watch();
-        Arc::new(move || Progress {
-            synced: watch.synced(),
-            goes_on: watch.goes_on(),
-            failure: watch.failure(),
-        })
-    };
+    let watch = shared.lock().watch();
     let mut hands = Vec::new();
     for index in 0..count {
         let (hand, accepted) = crossbeam_channel::unbounded();
-        let (worker, outbox) = Worker::new(index, shared.clone(), accepted, progress.clone())?;
+        let (worker, outbox) = Worker::new(index, shared.clone(), accepted, watch.clone())?;
         shared.lock().add_worker(outbox.clone());
         hands.push(listen::Hand { connections: hand, outbox });
         std::thread::Builder::new().name(format!("io-{index}")).spawn(move || {

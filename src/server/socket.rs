@@ -181,7 +181,7 @@ impl Socket {
         if hold > synced || !self.held.is_empty() {
             let mut copy = Out::default();
             copy.extend_from(out, from, to, 0);
-            self.unsent += length(&copy);
+            self.unsent += copy.total_bytes();
             self.held.push_back(Held { until: hold, requests, out: copy });
             return Ok(());
         }
@@ -226,12 +226,12 @@ impl Socket {
                 self.queue_all(held.out);
                 continue;
             }
-            self.unsent -= length(&held.out);
+            self.unsent -= held.out.total_bytes();
             let mut out = Out::default();
             for _ in 0..held.requests {
                 out.bytes.extend_from_slice(error);
             }
-            self.unsent += length(&out);
+            self.unsent += out.total_bytes();
             self.queue_all(out);
         }
         self.flush()
@@ -275,7 +275,7 @@ impl Socket {
     /// Sends what is pending, as much as the kernel takes.
     pub fn flush(&mut self) -> io::Result<()> {
         while let Some(first) = self.pending.front() {
-            let length = length(first);
+            let length = first.total_bytes();
             let rest = first.slices(Mark::default(), first.mark());
             let taken = write_slices(&mut self.stream, skip(rest, self.sent))?;
             self.sent += taken;
@@ -315,10 +315,6 @@ impl Socket {
 }
 
 /// Bytes to send in all of `out`.
-fn length(out: &Out) -> usize {
-    out.len_between(Mark::default(), out.mark())
-}
-
 /// Leaves the first `bytes` bytes of some slices out.
 fn skip<'a>(
     slices: impl Iterator<Item = &'a [u8]>,

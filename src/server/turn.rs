@@ -13,7 +13,7 @@
 use super::connections::Waiting;
 use super::socket::{Received, Socket};
 use super::worker::Worker;
-use crate::admin::Cause;
+use crate::admin::Hold;
 use crate::base::{clock, limits};
 use crate::engine::{Group, Message, Replies, Round, WorkerSettings};
 use crate::log::Lsn;
@@ -269,7 +269,7 @@ impl Worker {
             let messages: Vec<Message> = self.inbox.messages.try_iter().collect();
             engine.execute(&round, clock::now(), &mut scratch.replies);
             let held = clock::thread_cpu_ns().saturating_sub(begun);
-            engine.admin.holds.record(Cause::Turn, held);
+            engine.admin.holds.record(Hold::Round, held);
             self.settings = WorkerSettings::of(&engine.admin.config);
             messages
         };
@@ -285,7 +285,7 @@ impl Worker {
 
     /// Step 4: hands each connection its replies, and follows what the engine said about it.
     fn send_replies(&mut self) {
-        let synced = (self.progress)().synced;
+        let synced = self.watch.synced();
         let replies = std::mem::take(&mut self.scratch.replies);
         let parcels = std::mem::take(&mut self.scratch.parcels);
         let mut from = Mark::default();

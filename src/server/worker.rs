@@ -5,16 +5,15 @@
 //! descriptor ([`AsyncFd`]). So a turn sees all ready sockets at once, and everything else of the
 //! thread stays ordinary tokio.
 
-use super::connections::{Progress, Waiting};
+use super::connections::Waiting;
 use super::socket::Socket;
 use super::turn::{Ready, Scratch};
-use crate::engine::{Inbox, NOTHING, Outbox, Shared, WorkerSettings};
+use crate::engine::{Inbox, Outbox, Shared, Watch, WorkerSettings};
 use crossbeam_channel::Receiver;
 use mio::{Events, Poll, Token, Waker};
 use std::io;
 use std::os::fd::AsFd;
 use std::sync::Arc;
-use std::sync::atomic::{Ordering::SeqCst, fence};
 use std::time::Duration;
 use tokio::io::unix::AsyncFd;
 
@@ -31,9 +30,6 @@ const EVENTS_MAX: usize = 1024;
 /// Turns before the task lets the thread's other tasks run.
 const TURNS_A_POLL: usize = 64;
 
-/// Where the worker learns how far the log is.
-pub type ProgressFn = Arc<dyn Fn() -> Progress + Send + Sync>;
-
 /// A worker's state. See `turn` for what it does.
 pub struct Worker {
     pub(super) index: usize,
@@ -42,7 +38,8 @@ pub struct Worker {
     pub(super) events: Events,
     pub(super) inbox: Inbox,
     pub(super) accepted: Receiver<std::net::TcpStream>,
-    pub(super) progress: ProgressFn,
+    /// Where it learns how far the log is.
+    pub(super) watch: Watch,
     pub(super) sockets: Vec<Option<Box<Socket>>>,
     pub(super) free: Vec<usize>,
     /// Places freed in this turn: given to new connections in the next one only, since events and
@@ -69,7 +66,7 @@ impl Worker {
         index: usize,
         shared: Arc<Shared>,
         accepted: Receiver<std::net::TcpStream>,
-        progress: ProgressFn,
+        watch: Watch,
     ) -> io::Result<(Worker, Outbox)> {
         let poll = Poll::new()?;
         let waker = Waker::new(poll.registry(), Token(WAKE))?;
@@ -86,7 +83,7 @@ impl Worker {
             events: Events::with_capacity(EVENTS_MAX),
             inbox,
             accepted,
-            progress,
+            watch,
             sockets: Vec::new(),
             free: Vec::new(),
             free_later: Vec::new(),
@@ -137,14 +134,11 @@ impl Worker {
     /// meanwhile, so that no wake is lost between the two. Returns whether connections have
     /// something to run again.
     fn wait_for_log(&mut self) -> bool {
-        let lowest = self.holding.iter().map(|waiting| waiting.until.0).min();
-        self.inbox.wanted.store(lowest.unwrap_or(NOTHING), SeqCst);
+        let lowest = self.holding.iter().map(|waiting| waiting.until).min();
+        self.inbox.awaited.want(lowest);
         if lowest.is_none() {
             return false;
         }
-        // The other side of the fence in the log's `wake`: either it sees that we wait, or we see
-        // what it did.
-        fence(SeqCst);
         self.progress_made();
         !self.ready.is_empty() || !self.again.is_empty() || !self.finished.is_empty()
     }

@@ -94,7 +94,7 @@ fn risen(client: usize, connection: &mut Connection) -> Option<String> {
     let key = format!("{client}:mortal");
     let reply = connection.try_call(&[b"GET", key.as_bytes()]).expect("the server answers");
     let end: Option<u64> = texts(&reply).first().and_then(|end| end.parse().ok());
-    end.filter(|end| *end <= now).map(|end| format!("{key}: expired at {end}, there at {now}"))
+    end.filter(|end| *end < now).map(|end| format!("{key}: expired at {end}, there at {now}"))
 }
 
 /// What ties one client's keys together. Its steps are executed in order, so in every prefix the

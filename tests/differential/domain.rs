@@ -142,6 +142,9 @@ impl Domain {
                 self.text(&["bob", "alice", "", "bob smith", "lib-1.0", "a\nb"])
             }
             (_, "capability") => self.text(&["redirect", "REDIRECT", "telepathy"]),
+            ("latency|graph" | "latency|history" | "latency|reset", "event") => {
+                self.text(&["command", "fast-command", "fork", "nosuch", ""])
+            }
             (_, "on-off") => self.text(&["0", "1"]),
             _ => panic!("no values are known for the argument {name} of {command}"),
         }

@@ -241,3 +241,58 @@ fn many_and_large_keys() {
     assert_eq!(from.call("DBSIZE"), ":0\r\n");
     assert_eq!(other.connect().call("DEBUG DIGEST"), digest);
 }
+
+/// More migrations than there are threads for: all of them get there, those that wait too, and
+/// nobody else waits.
+#[test]
+fn many_migrations_take_turns() {
+    let (_dir, ours) = coolcache(IN_MEMORY);
+    let (_other_dir, other) = coolcache(IN_MEMORY);
+    let mut connection = ours.connect();
+    // Somebody who accepts and never answers holds the first ones up.
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let silent_port = silent.local_addr().unwrap().port().to_string();
+    let mut accepted = Vec::new();
+    let mut stuck: Vec<Connection> = (0..16).map(|_| ours.connect()).collect();
+    for (n, from) in stuck.iter_mut().enumerate() {
+        assert_eq!(connection.call(&format!("SET stuck:{n} x")), "+OK\r\n");
+        let key = format!("stuck:{n}");
+        let request: [&[u8]; 6] =
+            [b"MIGRATE", b"127.0.0.1", silent_port.as_bytes(), key.as_bytes(), b"0", b"1000"];
+        from.request(&request).unwrap();
+        accepted.push(silent.accept().unwrap());
+    }
+    let mut moving: Vec<Connection> = (0..20).map(|_| ours.connect()).collect();
+    let port = other.port.to_string();
+    for (n, from) in moving.iter_mut().enumerate() {
+        let key = format!("moving:{n}");
+        assert_eq!(from.call(&format!("SET {key} {n}")), "+OK\r\n");
+        let request: [&[u8]; 6] =
+            [b"MIGRATE", b"127.0.0.1", port.as_bytes(), key.as_bytes(), b"0", b"5000"];
+        from.request(&request).unwrap();
+    }
+    assert_eq!(connection.call("PING"), "+PONG\r\n");
+    for from in &mut moving {
+        assert_eq!(from.try_receive().unwrap(), b"+OK\r\n");
+    }
+    for from in &mut stuck {
+        assert!(from.try_receive().unwrap().starts_with(b"-IOERR"));
+    }
+    assert_eq!(connection.call("DBSIZE"), ":16\r\n");
+    assert_eq!(other.connect().call("DBSIZE"), ":20\r\n");
+}
+
+#[test]
+fn a_large_value_that_nobody_has_touched_is_removed() {
+    let (_dir, ours) = coolcache(IN_MEMORY);
+    let (_other_dir, other) = coolcache(IN_MEMORY);
+    let (mut from, mut to) = (ours.connect(), other.connect());
+    for n in 0..20 {
+        let members: Vec<String> = (0..500).map(|m| format!("member:{n}:{m}")).collect();
+        let words: Vec<&[u8]> = members.iter().map(|member| member.as_bytes()).collect();
+        from.try_call(&[&[b"SADD" as &[u8], b"large"], &words[..]].concat()).unwrap();
+    }
+    let digest = from.call("DEBUG DIGEST");
+    assert_eq!(migrate(&mut from, other.port, &["large", "0", "5000"]), "+OK\r\n");
+    assert_eq!((from.call("DBSIZE"), to.call("DEBUG DIGEST")), (":0\r\n".to_owned(), digest));
+}

@@ -1,6 +1,9 @@
 //! Saves, restarts, rewrites, and disks that fail.
 
-use crate::support::{Connection, DEADLINE, Kind, Server, coolcache, segments, wait_until};
+use crate::support::{
+    Connection, DEADLINE, Kind, Server, coolcache, encoded, has, log_bytes, segments, wait_until,
+};
+use std::io::Write;
 use std::path::Path;
 use std::process::Command;
 
@@ -218,6 +221,83 @@ fn reloads_keep_the_digest() {
     assert_eq!(digest(&mut server.connect()), after);
 }
 
+/// Whether the log has files, complete with a base.
+fn is_on_disk(connection: &mut Connection) -> bool {
+    connection.info("aof_current_size") != "0" && connection.info("aof_rewrite_in_progress") == "0"
+}
+
+/// Switched on and off under load: everything is there, whenever it is killed.
+#[test]
+fn appendonly_is_switched_while_it_runs() {
+    let (dir, mut server) = coolcache(&["--appendonly", "no", "--appendfsync", "always"]);
+    let mut connection = server.connect();
+    fill(&mut connection, 300);
+    let id = connection.info("master_replid");
+    for round in 0..3 {
+        let before: u64 = connection.info("master_repl_offset").parse().unwrap();
+        assert_eq!(connection.call("CONFIG SET appendonly yes"), "+OK\r\n");
+        fill(&mut connection, 50 + round);
+        wait_until("it is on disk", || is_on_disk(&mut connection));
+        assert_eq!(connection.call("SET round on"), "+OK\r\n");
+        assert!(has(&log_bytes(dir.path()), &encoded(&[b"SET", b"round", b"on"])));
+        assert_eq!(connection.info("aof_enabled"), "1");
+        assert!(connection.info("master_repl_offset").parse::<u64>().unwrap() > before);
+        assert_eq!(connection.info("master_replid"), id);
+        let digest_before = digest(&mut connection);
+        assert_eq!(connection.call("DEBUG LOADAOF"), "+OK\r\n");
+        assert_eq!(digest(&mut connection), digest_before);
+        if round < 2 {
+            assert_eq!(connection.call("CONFIG SET appendonly no"), "+OK\r\n");
+            assert_eq!(connection.info("aof_enabled"), "0");
+            let refused = connection.call("BGREWRITEAOF");
+            assert!(refused.starts_with("-ERR the log is not on disk"), "{refused}");
+            assert_eq!(connection.call("SET round off"), "+OK\r\n");
+            assert!(!has(&log_bytes(dir.path()), &encoded(&[b"SET", b"round", b"off"])));
+        }
+    }
+    let before = digest(&mut connection);
+    server.kill();
+    let arguments = ["--save", "", "--enable-debug-command", "yes"];
+    let again = Server::start(Kind::CoolCache, dir.path(), &arguments);
+    assert_eq!(digest(&mut again.connect()), before);
+}
+
+#[test]
+fn the_latency_monitor_shows_what_was_slow() {
+    let (_dir, server) = coolcache(&["--latency-monitor-threshold", "20"]);
+    let mut connection = server.connect();
+    assert_eq!(connection.call("SET key value"), "+OK\r\n");
+    assert_eq!(connection.call("DEBUG SLEEP 0.03"), "+OK\r\n");
+    let latest = connection.call("LATENCY LATEST");
+    assert!(latest.contains("$7\r\ncommand\r\n"), "{latest}");
+    assert!(connection.call("LATENCY HISTORY command").starts_with("*1\r\n*2\r\n:"));
+    assert!(connection.call("LATENCY GRAPH command").contains("command - high "));
+    assert!(connection.call("LATENCY DOCTOR").contains("command: 1 latency spikes"));
+    let histogram = connection.call("LATENCY HISTOGRAM debug set");
+    assert!(histogram.contains("$5\r\ndebug\r\n*4\r\n$5\r\ncalls\r\n:1\r\n"), "{histogram}");
+    assert!(histogram.contains("histogram_usec\r\n*2\r\n:33816\r\n:1\r\n"), "{histogram}");
+    let of_sleep = connection.info("cmdstat_debug");
+    let microseconds = of_sleep.split(',').find_map(|field| field.strip_prefix("usec=")).unwrap();
+    assert!(microseconds.parse::<u64>().unwrap() >= 30_000, "{of_sleep}");
+    assert!(connection.info("latency_percentiles_usec_debug").starts_with("p50=3"));
+    assert_ne!(connection.call("LATENCY RESET"), ":0\r\n");
+    assert_eq!(connection.call("LATENCY HISTORY command"), "*0\r\n");
+}
+
+#[test]
+fn the_log_level_follows_config_set() {
+    let (_dir, server) = coolcache(&["--loglevel", "warning"]);
+    let mut connection = server.connect();
+    assert!(!server.log().contains("Ready to accept connections"));
+    for (level, is_said) in [("notice", true), ("nothing", false), ("verbose", true)] {
+        assert_eq!(connection.call(&format!("CONFIG SET loglevel {level}")), "+OK\r\n");
+        let before = server.log().matches("DB saved on disk").count();
+        assert_eq!(connection.call("SAVE"), "+OK\r\n");
+        let after = server.log().matches("DB saved on disk").count();
+        assert_eq!(after > before, is_said, "{level}");
+    }
+}
+
 /// A folder that cannot be used, here one whose place a file has.
 #[test]
 fn a_save_that_fails_says_so_and_stops_writes_if_configured() {
@@ -285,6 +365,15 @@ impl Drop for SmallDisk {
     }
 }
 
+/// Writes a file until the disk is full.
+fn fill_up(path: &Path) {
+    let mut file = std::fs::File::create(path).unwrap();
+    for piece in [1 << 16, 512] {
+        let full = std::iter::repeat_with(|| file.write_all(&vec![0; piece])).find_map(Result::err);
+        assert_eq!(full.unwrap().kind(), std::io::ErrorKind::StorageFull);
+    }
+}
+
 #[test]
 fn a_full_disk_refuses_writes_and_heals() {
     let disk = match SmallDisk::mount("64m") {
@@ -326,10 +415,32 @@ fn a_full_disk_refuses_writes_and_heals() {
     assert!(acknowledged > 20, "{acknowledged}");
     assert!(reader.call("SET other x").starts_with("-MISCONF"));
     assert!(reader.call("STRLEN key:1").starts_with(":2000"));
-    assert_eq!(reader.call("PING"), "+PONG\r\n");
+    // As in Redis: whoever looks after servers is to see it.
+    assert!(
+        reader.call("PING").starts_with("-MISCONF Errors writing to the AOF file: No space left")
+    );
     assert_eq!(reader.info("aof_last_write_status"), "err");
+    // Without the log there is nothing that could be refused; with it again, there is no place for
+    // it.
+    assert_eq!(reader.call("CONFIG SET appendonly no"), "+OK\r\n");
+    assert_eq!(reader.call("SET memory only"), "+OK\r\n");
+    assert_eq!(reader.call("PING"), "+PONG\r\n");
+    let more = disk.path().join("more");
+    fill_up(&more);
+    assert_eq!(reader.call("CONFIG SET appendonly yes"), "+OK\r\n");
+    assert_eq!(reader.call("SET memory too"), "+OK\r\n");
+    wait_until("no base can be written", || reader.info("aof_last_bgrewrite_status") == "err");
+    wait_until("a save begins", || reader.call("BGSAVE").starts_with("+Background saving"));
+    wait_until("it fails", || reader.info("rdb_last_bgsave_status") == "err");
+    assert_eq!(
+        (reader.info("aof_enabled").as_str(), reader.info("aof_current_size").as_str()),
+        ("1", "0")
+    );
+    std::fs::remove_file(&more).unwrap();
     std::fs::remove_file(&filler).unwrap();
-    wait_until("it heals", || reader.call("SET healed yes") == "+OK\r\n");
+    wait_until("it heals", || {
+        is_on_disk(&mut reader) && reader.call("SET healed yes") == "+OK\r\n"
+    });
     assert_eq!(reader.info("aof_last_write_status"), "ok");
     server.kill_and_restart();
     let mut connection = server.connect();

@@ -83,9 +83,11 @@ struct Values {
     client_output_buffer_limit: BufferLimits,
     slow_read_elements: u64,
     hll_sparse_max_bytes: u64,
-    active_expire_effort: u64,
     enable_debug_command: usize,
     enable_protected_configs: usize,
+    latency_monitor_threshold: u64,
+    latency_tracking: bool,
+    latency_percentiles: Vec<String>,
     loglevel: usize,
     logfile: String,
     hash_max_entries: u64,
@@ -176,6 +178,18 @@ pub enum LogLevel {
     Warning,
     /// Nothing.
     Nothing,
+}
+
+impl LogLevel {
+    /// The level of the log's lines up to which they are logged; none: nothing is.
+    pub fn up_to(self) -> Option<tracing::Level> {
+        match self {
+            LogLevel::Debug => Some(tracing::Level::DEBUG),
+            LogLevel::Verbose | LogLevel::Notice => Some(tracing::Level::INFO),
+            LogLevel::Warning => Some(tracing::Level::WARN),
+            LogLevel::Nothing => None,
+        }
+    }
 }
 
 /// How much one class of clients may leave unread before it is disconnected. 0 is no limit.
@@ -328,6 +342,16 @@ impl Values {
             let why = "'no-appendfsync-on-rewrite yes' contradicts 'appendfsync always': \
                        it would acknowledge writes that are not on the disk";
             return Err(("no-appendfsync-on-rewrite", why.to_owned()));
+        }
+        for word in &self.latency_percentiles {
+            let why = match word.parse::<f64>() {
+                Ok(percent) if (0.0..=100.0).contains(&percent) => continue,
+                Ok(_) => {
+                    "latency-tracking-info-percentiles parameters should sit between [0.0,100.0]"
+                }
+                Err(_) => "Invalid latency-tracking-info-percentiles parameters",
+            };
+            return Err(("latency-tracking-info-percentiles", why.to_owned()));
         }
         Ok(())
     }
@@ -516,11 +540,6 @@ impl Config {
         self.values.slow_read_elements
     }
 
-    /// How hard the expiry cycle works, 1 to 10.
-    pub fn active_expire_effort(&self) -> u64 {
-        self.values.active_expire_effort
-    }
-
     /// When small collections become large ones.
     pub fn limits(&self) -> Limits {
         let values = &self.values;
@@ -547,6 +566,22 @@ impl Config {
     /// Who may set the protected parameters.
     pub fn enable_protected_configs(&self) -> Guard {
         GUARDS[self.values.enable_protected_configs]
+    }
+
+    /// What the latency monitor keeps, ms; 0: nothing.
+    pub fn latency_monitor_threshold(&self) -> u64 {
+        self.values.latency_monitor_threshold
+    }
+
+    /// Whether each command's times are kept.
+    pub fn latency_tracking(&self) -> bool {
+        self.values.latency_tracking
+    }
+
+    /// Which percentiles INFO shows of them, in percent.
+    pub fn latency_percentiles(&self) -> Vec<f64> {
+        // `check` has seen that they are numbers.
+        self.values.latency_percentiles.iter().filter_map(|word| word.parse().ok()).collect()
     }
 
     /// What is logged.

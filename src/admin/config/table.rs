@@ -163,13 +163,6 @@ const PARAMETERS: &[Parameter] = &[
         ..DEFAULT
     },
     Parameter {
-        name: "active-expire-effort",
-        kind: Kind::Int { at: at!(active_expire_effort), min: 1, max: 10 },
-        default: "1",
-        doc: "How hard the server looks for expired keys that nobody asks for.",
-        ..DEFAULT
-    },
-    Parameter {
         name: "slow-read-elements",
         kind: Kind::Int { at: at!(slow_read_elements), min: 0, max: LONG_MAX },
         default: "10000",
@@ -327,7 +320,6 @@ const PARAMETERS: &[Parameter] = &[
         name: "appendonly",
         kind: Kind::Bool(at!(appendonly)),
         default: "yes",
-        mutability: Immutable,
         doc: "Keeps the log on disk.",
         ..DEFAULT
     },
@@ -372,7 +364,7 @@ const PARAMETERS: &[Parameter] = &[
         name: "no-appendfsync-on-rewrite",
         kind: Kind::Bool(at!(no_appendfsync_on_rewrite)),
         default: "no",
-        doc: "Does not flush the log while a base is written.",
+        doc: "Under everysec, does not flush the log while a base or an RDB file is written.",
         ..DEFAULT
     },
     Parameter {
@@ -424,7 +416,28 @@ const PARAMETERS: &[Parameter] = &[
         name: "hz",
         kind: Kind::Clamped { at: at!(hz), min: 1, max: 500 },
         default: "10",
-        doc: "Rounds of periodic work a second.",
+        doc: "How often a second statistics, save points and the log are looked after; at most 100.",
+        ..DEFAULT
+    },
+    Parameter {
+        name: "latency-monitor-threshold",
+        kind: Kind::Int { at: at!(latency_monitor_threshold), min: 0, max: LONG_MAX },
+        default: "0",
+        doc: "What the latency monitor keeps: events of so many ms or more; 0 keeps none.",
+        ..DEFAULT
+    },
+    Parameter {
+        name: "latency-tracking",
+        kind: Kind::Bool(at!(latency_tracking)),
+        default: "yes",
+        doc: "Keeps a histogram of each command's times.",
+        ..DEFAULT
+    },
+    Parameter {
+        name: "latency-tracking-info-percentiles",
+        kind: Kind::Words(at!(latency_percentiles)),
+        default: "50 99 99.9",
+        doc: "What INFO latencystats shows of them, percent.",
         ..DEFAULT
     },
     Parameter {

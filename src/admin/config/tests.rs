@@ -499,4 +499,5 @@ fn limits_of_the_small_forms() {
         assert!(error.contains(why), "{name} {value}: {error}");
     }
     assert!(Config::has_effect("hz") && !Config::has_effect("repl-timeout"));
+    assert!(!Config::has_effect("active-expire-effort"));
 }

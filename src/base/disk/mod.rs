@@ -17,6 +17,8 @@ use std::io::{self, IoSlice};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+#[cfg(test)]
+pub mod gated;
 mod map;
 mod real;
 pub mod testing;

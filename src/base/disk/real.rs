@@ -3,7 +3,7 @@
 use std::fs::{self, OpenOptions};
 use std::io::{self, IoSlice, Write};
 use std::os::unix::fs::FileExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
@@ -22,18 +22,6 @@ fn open(options: &mut OpenOptions, path: &Path) -> io::Result<Arc<dyn File>> {
 }
 
 impl RealDisk {
-    /// Gives a file a second name beside it, its own with `suffix` behind: whatever takes its first
-    /// name later, its content stays. Nothing happens if there is such a name already.
-    pub fn keep(path: &Path, suffix: &str) -> io::Result<PathBuf> {
-        let mut kept = path.as_os_str().to_owned();
-        kept.push(suffix);
-        let kept = PathBuf::from(kept);
-        match fs::hard_link(path, &kept) {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(kept),
-            other => other.map(|()| kept),
-        }
-    }
-
     /// Makes a folder this process' own for as long as the handle lives; the system gives it free
     /// when the process ends, however it ends. `WouldBlock`: another process has it.
     pub fn lock_folder(dir: &Path) -> io::Result<fs::File> {

@@ -5,6 +5,7 @@
 //! | `data` | DBSIZE, FLUSHDB, FLUSHALL, SWAPDB |
 //! | `files` | SAVE, BGSAVE, LASTSAVE, BGREWRITEAOF, SHUTDOWN |
 //! | `config` | CONFIG |
+//! | `latency` | LATENCY |
 //! | `state` | INFO, TIME, MEMORY, LOLWUT |
 //! | `debug` | DEBUG |
 
@@ -12,6 +13,7 @@ mod config;
 mod data;
 mod debug;
 mod files;
+mod latency;
 mod state;
 
 #[cfg(test)]
@@ -36,6 +38,7 @@ pub const COMMANDS: &[Command] = &[
     data::FLUSHDB,
     state::INFO,
     files::LASTSAVE,
+    latency::LATENCY,
     state::LOLWUT,
     state::MEMORY,
     files::SAVE,

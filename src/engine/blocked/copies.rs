@@ -10,29 +10,21 @@ use crate::command::table;
 use crate::command::{Copies, Error};
 use crate::engine::Engine;
 use crate::engine::dispatch::{Done, Flow};
+use crate::engine::outbox::Awaited;
 use crate::log::{Fsync, Lsn};
 use crate::resp::{Out, Reply};
 use parking_lot::RwLock;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::SeqCst, fence};
 
 /// Makes the server's timer call the engine.
 pub(in crate::engine) type Ring = Arc<dyn Fn() + Send + Sync>;
 
-/// What the log's threads, which never take the engine's lock, look at to know whether somebody
-/// waits for what they have done.
+/// Rung by the log's threads, which never take the engine's lock, when somebody waits for what they
+/// have done.
+#[derive(Default)]
 pub(in crate::engine) struct SyncBell {
-    /// The lowest LSN that is waited for; [`NOBODY`]: none is.
-    wanted: AtomicU64,
+    awaited: Awaited,
     ring: RwLock<Option<Ring>>,
-}
-
-const NOBODY: u64 = u64::MAX;
-
-impl Default for SyncBell {
-    fn default() -> Self {
-        SyncBell { wanted: AtomicU64::new(NOBODY), ring: RwLock::default() }
-    }
 }
 
 impl SyncBell {
@@ -43,20 +35,11 @@ impl SyncBell {
 
     /// The log is synced up to `synced`.
     pub fn progress(&self, synced: Lsn) {
-        let wanted = self.wanted.load(SeqCst);
-        if wanted != NOBODY
-            && wanted <= synced.0
+        if self.awaited.has_come(synced)
             && let Some(ring) = &*self.ring.read()
         {
             ring();
         }
-    }
-
-    /// Either a thread that has just moved the log sees what is wanted, or the caller, who looks at
-    /// the log behind this, sees where it is.
-    fn want(&self, lsn: Option<Lsn>) {
-        self.wanted.store(lsn.map_or(NOBODY, |lsn| lsn.0), SeqCst);
-        fence(SeqCst);
     }
 }
 
@@ -143,7 +126,7 @@ impl Engine {
     }
 
     fn ring_for_syncs(&self) {
-        self.timer.bell().want(self.blocked.syncs.first().map(|(lsn, _)| *lsn));
+        self.timer.bell().awaited.want(self.blocked.syncs.first().map(|(lsn, _)| *lsn));
     }
 
     /// Under `appendfsync no` nothing would be synced because somebody waits for it.

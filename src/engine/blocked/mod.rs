@@ -12,8 +12,8 @@
 //! the round. What is served may make other keys ready (BLMOVE); they come behind those that are.
 //! While writes are refused or paused nothing is served: the keys stay ready.
 
+use super::Engine;
 use super::dispatch::{Done, Flow};
-use super::{Engine, Message};
 use crate::admin::ClientId;
 use crate::base::clock::UnixMs;
 use crate::command::table::Resolved;
@@ -21,7 +21,7 @@ use crate::command::{Call, Error, Handler, Served, Wait};
 use crate::keyspace::tx::TouchedKey;
 use crate::keyspace::{Db, Key, Tx};
 use crate::log::Lsn;
-use crate::resp::{Mark, Out, Reply, encode};
+use crate::resp::{Out, Reply, encode};
 use std::collections::{BTreeSet, HashMap, VecDeque};
 
 /// A key of a database, by its hash.
@@ -396,13 +396,9 @@ impl Engine {
         self.count_call(parked.client, parked.command, 1);
         let session = self.admin.clients.session(parked.client);
         session.blocked = None;
-        let bytes = out.len_between(Mark::default(), out.mark()) as u64;
-        session.bytes_out += bytes;
-        self.admin.stats.net_output_bytes += bytes;
+        session.bytes_out += out.total_bytes() as u64;
         let to = self.address(parked.client);
-        if let Some(outbox) = self.outbox(to.worker) {
-            outbox.send(Message::Reply { to, out, hold });
-        }
+        self.post_reply(to, out, hold);
     }
 
     /// Ends a wait for which nothing came: with its null, or with an error.
