@@ -315,8 +315,12 @@ pub fn check_laws(local: &Local) {
     let second = parsed(again.records());
     assert_eq!(plain(second), plain(records), "replaying a record gives another record");
     let expiring = local.engine.keyspace.has_field_expiries();
-    let formats: &[Format] =
-        if expiring { &[Format::V12, Format::Valkey80] } else { &[Format::V10] };
+    let extras = local.engine.keyspace.has_stream_extras();
+    let formats: &[Format] = match (expiring, extras) {
+        (_, true) => &[Format::V14],
+        (true, false) => &[Format::V12, Format::Valkey80],
+        (false, false) => &[Format::V10],
+    };
     for format in formats {
         let file = super::snapshot::to_vec(&local.engine.keyspace, *format);
         let mut loaded = Local::default();
@@ -406,4 +410,61 @@ fn words(line: &str) -> Vec<Vec<u8>> {
         Parsed::Frame { .. } => arguments.iter().map(|word| word.of(&bytes).to_vec()).collect(),
         other => panic!("not a request: {line}: {other:?}"),
     }
+}
+
+/// zz
+pub fn fill(transcript: &str) -> String {
+    let mut local = Local::default();
+    let mut text = String::new();
+    for line in transcript.lines() {
+        text.push_str(line);
+        text.push('\n');
+        if let Some(directive) = line.strip_prefix("@ ") {
+            direct(&mut local, directive, 0);
+        } else if line.starts_with("< ") {
+            for (_, bytes) in local.received() {
+                let mut found = Vec::new();
+                if let Decoded::Value { value, .. } = decode(&bytes, 8) {
+                    print::tty(&value, &mut found);
+                }
+                text.push_str(&String::from_utf8_lossy(&found));
+                text.push('\n');
+            }
+        } else if let Some(request) = line.strip_prefix("> ") {
+            let before = local.records().len();
+            local.engine.batch.take_events();
+            let arguments = words(request);
+            let arguments: Vec<&[u8]> = arguments.iter().map(Vec::as_slice).collect();
+            let mut found = Vec::new();
+            let reply = local.reply(&arguments);
+            if let Some(reply) = &reply {
+                print::tty(reply, &mut found);
+            }
+            let found = String::from_utf8_lossy(&found).into_owned();
+            text.push_str(&found);
+            if !found.is_empty() && !found.ends_with('\n') {
+                text.push('\n');
+            }
+            let mut any = false;
+            for record in parsed(&local.records()[before..]) {
+                if record[0] == b"SELECT" || is_bracket(&record) {
+                    continue;
+                }
+                any = true;
+                let words: Vec<String> = record.iter().map(|word| print::quoted(word)).collect();
+                text.push_str(&format!("log: {}\n", words.join(" ")));
+            }
+            let events = local.engine.batch.take_events();
+            for (event, key) in &events {
+                text.push_str(&format!("event: {event} {}\n", print::quoted(key)));
+            }
+            let name = arguments[0].to_ascii_uppercase();
+            let writes = [b"XNACK".as_slice(), b"XCFGSET", b"XADD", b"XTRIM", b"XIDMPRECORD"].contains(&name.as_slice());
+            if writes && !found.starts_with("(error)") {
+                if !any { text.push_str("log:\n"); }
+                if any && events.is_empty() { text.push_str("event:\n"); }
+            }
+        }
+    }
+    text
 }

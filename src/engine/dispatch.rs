@@ -19,10 +19,11 @@ use crate::base::clock::{self, Monotonic, UnixMs};
 use crate::command::error::{unknown_command, unknown_subcommand};
 use crate::command::table::{Found, Resolved};
 use crate::command::{
-    Access, Answer, Call, Control, ControlFn, Error, Flag, Handler, Keys, ReadFn, WriteFn,
+    Access, Answer, BlockingReadFn, Call, Control, ControlFn, Error, Flag, Handler, Keys, ReadFn,
+    Served, WriteFn,
 };
 use crate::keyspace::value::lru_clock;
-use crate::keyspace::{Db, Key, Tx};
+use crate::keyspace::{Db, Key, Tx, View};
 use crate::log::Lsn;
 use crate::resp::{Out, Reply, encode};
 use crate::session::Replies as Wanted;
@@ -42,6 +43,25 @@ pub(super) enum Flow {
     Park,
     /// The connection closes after its replies.
     Close,
+}
+
+/// A read for the pool.
+enum Reader {
+    Plain(ReadFn),
+    /// It has found something, and will not wait.
+    Blocking(BlockingReadFn),
+}
+
+impl Reader {
+    fn run<'a>(&self, view: View<'a>, call: &Call<'a>) -> Result<Reply<'a>, Error> {
+        match self {
+            Reader::Plain(read) => read(view, call),
+            Reader::Blocking(read) => read(view, call).map(|served| match served {
+                Served::Now(reply) => reply,
+                Served::Wait(wait) => wait.null,
+            }),
+        }
+    }
 }
 
 impl Engine {
@@ -176,6 +196,9 @@ impl Engine {
             .with_seed(self.round.seed ^ self.admin.stats.commands_processed);
         let mut done = match command.handler {
             Handler::Read(read) => self.run_read(client, db, &call, read, out),
+            Handler::BlockingRead(read) if self.is_slow(db, &call) => self
+                .read_elsewhere(client, db, &call, Reader::Blocking(read), out)
+                .unwrap_or_else(|| self.run_blocking(client, db, &call, out)),
             Handler::Write(write) => self.run_write(client, db, &call, write, out),
             Handler::Blocking(_) | Handler::BlockingRead(_) => {
                 self.run_blocking(client, db, &call, out)
@@ -249,10 +272,8 @@ impl Engine {
         read: ReadFn,
         out: &mut Out,
     ) -> Done {
-        let view = self.keyspace.view(db, self.now);
-        if let Some(cost) = call.command.cost
-            && cost(view, call) > self.admin.config.slow_read_elements()
-            && let Some(done) = self.read_elsewhere(client, db, call, read, out)
+        if self.is_slow(db, call)
+            && let Some(done) = self.read_elsewhere(client, db, call, Reader::Plain(read), out)
         {
             return done;
         }
@@ -275,6 +296,14 @@ impl Engine {
         Done { flow: Flow::Next, hold: self.journal.hold_of_read(call, db) }
     }
 
+    /// Whether a read looks at so much that the pool is to run it.
+    #[inline]
+    fn is_slow(&self, db: Db, call: &Call<'_>) -> bool {
+        let view = self.keyspace.view(db, self.now);
+        let slow = self.admin.config.slow_read_elements();
+        call.command.cost.is_some_and(|cost| cost(view, call) > slow)
+    }
+
     /// Gives an expensive read to the pool, with the keyspace as it is now. None: it must run here.
     #[cold]
     fn read_elsewhere(
@@ -282,7 +311,7 @@ impl Engine {
         client: ClientId,
         db: Db,
         call: &Call<'_>,
-        read: ReadFn,
+        read: Reader,
         out: &mut Out,
     ) -> Option<Done> {
         let session = self.admin.clients.session(client);
@@ -299,8 +328,8 @@ impl Engine {
             let arguments: Vec<&[u8]> = arguments.iter().map(Vec::as_slice).collect();
             let call = Call::new(command, &arguments).with_seed(seed);
             let view = frozen.keyspace().view(db, now);
-            let reply =
-                read(view, &call).unwrap_or_else(|error| Reply::Error(error.to_string().into()));
+            let reply = read.run(view, &call);
+            let reply = reply.unwrap_or_else(|error| Reply::Error(error.to_string().into()));
             encode(&reply, protocol, out);
         });
         let hold = self.journal.hold_of_read(call, db);

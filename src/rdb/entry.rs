@@ -46,7 +46,12 @@ pub fn encode(
 pub fn payload(entry: &keyspace::Entry<'_>) -> io::Result<Vec<u8>> {
     let mut payload = Vec::new();
     let expiring = entry.hash().is_some_and(|hash| hash.expiring() > 0);
-    let format = if expiring { Format::Valkey80 } else { Format::V10 };
+    let extras = entry.stream().is_some_and(|stream| stream.has_extras());
+    let format = match (expiring, extras) {
+        (false, false) => Format::V10,
+        (true, _) => Format::Valkey80,
+        (_, true) => Format::V14,
+    };
     encode(entry, true, format, &mut payload)?;
     Ok(payload)
 }

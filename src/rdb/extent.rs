@@ -61,10 +61,46 @@ fn parts(number: u8, flavor: Flavor) -> Option<&'static [Part]> {
         Length,
         Length,
         Length,
-        Repeat(&[String, Length, Length, Length, PENDING, Repeat(&[String, Bytes(16), IDS])]),
+        Repeat(&[String, Length, Length, Length, PENDING, CONSUMERS]),
+    ];
+    const STREAM_4: &[Part] = &[
+        Repeat(&[String, String]),
+        Length,
+        Length,
+        Length,
+        Length,
+        Length,
+        Length,
+        Length,
+        Length,
+        Repeat(&[String, Length, Length, Length, PENDING, CONSUMERS]),
+        Length,
+        Length,
+        PRODUCERS,
+        Length,
+        Length,
+    ];
+    const STREAM_5: &[Part] = &[
+        Repeat(&[String, String]),
+        Length,
+        Length,
+        Length,
+        Length,
+        Length,
+        Length,
+        Length,
+        Length,
+        Repeat(&[String, Length, Length, Length, PENDING, CONSUMERS, IDS]),
+        Length,
+        Length,
+        PRODUCERS,
+        Length,
+        Length,
     ];
     const PENDING: Part = Repeat(&[Bytes(16), Bytes(8), Length]);
     const IDS: Part = Repeat(&[Bytes(16)]);
+    const CONSUMERS: Part = Repeat(&[String, Bytes(16), IDS]);
+    const PRODUCERS: Part = Repeat(&[String, Repeat(&[String, Length, Length])]);
     Some(match number {
         op::TYPE_STRING
         | op::TYPE_HASH_ZIPMAP
@@ -90,6 +126,8 @@ fn parts(number: u8, flavor: Flavor) -> Option<&'static [Part]> {
         op::TYPE_STREAM => STREAM,
         op::TYPE_STREAM_2 => STREAM_2,
         op::TYPE_STREAM_3 => STREAM_3,
+        op::TYPE_STREAM_4 if flavor == Flavor::Redis => STREAM_4,
+        op::TYPE_STREAM_5 if flavor == Flavor::Redis => STREAM_5,
         op::TYPE_MODULE_2 => &[Module],
         _ => return None,
     })

@@ -10,7 +10,7 @@ pub(super) const FSYNC: &[&str] = &["everysec", "always", "no"];
 /// Words of the parameters that guard a feature.
 pub(super) const GUARD: &[&str] = &["no", "yes", "local"];
 /// Of `rdb-format`.
-const RDB_FORMATS: &[&str] = &["auto", "10", "12", "valkey80"];
+const RDB_FORMATS: &[&str] = &["auto", "10", "12", "14", "valkey80"];
 const LOG_LEVELS: &[&str] = &["debug", "verbose", "notice", "warning", "nothing"];
 
 /// The largest value of Redis' `int` parameters.

@@ -8,11 +8,12 @@ use super::super::*;
 use super::payload;
 use crate::paged::PageHeap;
 use crate::rdb::dump::DumpValue;
-use crate::rdb::stream::{Consumer, Group, Id, Node, Pending, Stream};
+use crate::rdb::stream::{Consumer, Group, Id, Pending, Stream};
 use crate::types::Limits;
 use crate::types::hash::{Expiry, HashValue};
 use crate::types::packed::{Element, Packed};
 use crate::types::set::SetValue;
+use crate::types::stream;
 use proptest::prelude::*;
 
 /// What a file holds: keys with their type and content.
@@ -165,7 +166,7 @@ struct Payloads(Vec<Vec<u8>>);
 
 impl Payloads {
     fn put(&mut self, value: &ValueRef<'_>) {
-        for format in [Format::V10, Format::V12, Format::Valkey80] {
+        for format in [Format::V10, Format::V12, Format::V14, Format::Valkey80] {
             let mut payload = Vec::new();
             if dump::encode(value, false, format, &mut payload).is_ok() {
                 self.0.push(payload);
@@ -415,7 +416,7 @@ fn stream_of(entries: &[(u8, Vec<u8>, bool)]) -> Stream<'static> {
             let packed: Packed = all.into_iter().collect();
             let mut listpack = Vec::new();
             listpack::put(&mut listpack, packed.len(), packed.as_ref().entries()).unwrap();
-            stream.nodes.push(Node { master, listpack: Cow::Owned(listpack) });
+            stream.nodes.push(stream::Chunk::checked(master, listpack).unwrap());
         }
     }
     stream.first_id = ids.first().copied().unwrap_or_default();
@@ -438,6 +439,7 @@ fn stream_of(entries: &[(u8, Vec<u8>, bool)]) -> Stream<'static> {
             last_id: stream.last_id,
             entries_read: Some(2),
             pending: pending.collect(),
+            released: Vec::new(),
             consumers: vec![consumer(b"a", -1), consumer(b"5", 9)],
         },
         Group { name: Cow::Borrowed(b""), ..Group::default() },
@@ -521,7 +523,7 @@ proptest! {
             ("stream", ValueRef::Stream(&stream)),
         ];
         let mut first = None;
-        for format in [Format::Valkey80, Format::V12, Format::V10] {
+        for format in [Format::Valkey80, Format::V14, Format::V12, Format::V10] {
             let options = WriterOptions { compression, format, checksum: true };
             let found = there_and_back(&options, &values, piece);
             prop_assert_eq!(&found.0["list"].1, &fuzzing::list(&list));
