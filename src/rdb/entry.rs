@@ -11,12 +11,12 @@ use super::{
     ZsetSource,
 };
 use crate::keyspace::{self, Loaded, LoadedField, StringRef};
+use crate::types::Limits;
 use crate::types::hash::HashValue;
 use crate::types::list::{ListBuilder, ListRef};
 use crate::types::packed::Element;
 use crate::types::set::SetValue;
 use crate::types::zset::{self, ZsetRef, ZsetValue};
-use crate::types::Limits;
 
 /// Writes an entry of a database.
 #[inline]

@@ -2,8 +2,8 @@
 
 use super::group::{no_group_for_key, subcommand_syntax};
 use super::{STREAM, count_reply, entries_reply, entry_reply, id_reply};
-use crate::command::help::help;
-use crate::command::{Access, Call, Command, Error, Flag, Handler, Keys, Result};
+use crate::command::help;
+use crate::command::{Access, Answer, Call, Command, Control, Error, Flag, Handler, Keys, Result};
 use crate::keyspace::View;
 use crate::resp::Reply;
 use crate::types::stream::{
@@ -113,8 +113,16 @@ const HELP: Command = Command {
     name: "help",
     summary: "Shows these lines.",
     example: r#"
-        > XINFO HELP extra
-        (error) ERR wrong number of arguments for 'xinfo|help' command
+        > XINFO HELP
+        1) XINFO <subcommand> [<arg> [value] [opt] ...]. Subcommands are:
+        2) CONSUMERS <key> <groupname>
+        3)     Show consumers of <groupname>.
+        4) GROUPS <key>
+        5)     Show the stream consumer groups.
+        6) STREAM <key> [FULL [COUNT <count>]
+        7)     Show information about the stream.
+        8) HELP
+        9)     Print this help.
     "#,
     flags: &[Flag::Loading, Flag::Stale],
     handler: Handler::Control(help),
@@ -160,6 +168,20 @@ const STREAM_FACTS: Command = Command {
     ..STREAM
 };
 
+fn help<'a>(_: &mut Control<'_>, _: &Call<'a>) -> Result<Answer<'a>> {
+    Ok(help::these(&[
+        "XINFO <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
+        "CONSUMERS <key> <groupname>",
+        "    Show consumers of <groupname>.",
+        "GROUPS <key>",
+        "    Show the stream consumer groups.",
+        "STREAM <key> [FULL [COUNT <count>]",
+        "    Show information about the stream.",
+        "HELP",
+        "    Print this help.",
+    ]))
+}
+
 fn stream_facts<'a>(view: View<'a>, call: &Call<'a>) -> Result<Reply<'a>> {
     let stream = stream(view, call)?;
     let mut facts = counters(stream);
@@ -181,6 +203,9 @@ fn stream_facts<'a>(view: View<'a>, call: &Call<'a>) -> Result<Reply<'a>> {
     Ok(Reply::Map(facts))
 }
 
+/// Entries for each place that counting the chunks visits: a few dozen chunks of many entries.
+const ENTRIES_A_VISIT: usize = 1000;
+
 /// FULL shows so much of each list, and there are few lists. What is known of producers is looked
 /// through for what is over.
 fn stream_facts_cost(view: View<'_>, call: &Call<'_>) -> u64 {
@@ -189,7 +214,8 @@ fn stream_facts_cost(view: View<'_>, call: &Call<'_>) -> u64 {
     let entries = |stream: &Stream| {
         let pending = stream.groups().map(|group| 2 * group.pending_len().min(count));
         let known = stream.idempotency().map_or(0, Idempotency::len);
-        stream.len().min(count) + pending.sum::<usize>() + known
+        let chunks = stream.len() / ENTRIES_A_VISIT;
+        stream.len().min(count) + pending.sum::<usize>() + known + chunks
     };
     stream.map_or(0, entries) as u64
 }

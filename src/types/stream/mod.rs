@@ -110,9 +110,9 @@ impl Stream {
         self.chunks.leaves(..).map(|(_, chunk)| chunk)
     }
 
-    /// How many chunks there are. O(chunks).
+    /// How many chunks there are, without a look at them. O(chunks / 32).
     pub fn chunks_len(&self) -> usize {
-        self.chunks.leaves(..).count()
+        self.chunks.leaves_len()
     }
 
     /// The id that an entry gets which is added at `now` (unix ms) without one; none when there is
