@@ -282,7 +282,12 @@ pub(super) fn stream(stream: &stream::Stream<'_>) -> Vec<String> {
         all.push(format!("{group:?}"));
     }
     if let Some(known) = &stream.idempotency {
-        all.push(format!("{known:?}"));
+        let (duration, size) = (known.duration_s(), known.max_size());
+        all.push(format!("{duration} {size} {} {}", known.added(), known.duplicates()));
+        let producers = known.producers();
+        all.extend(
+            producers.map(|one| format!("{:?} {:?}", one.pid(), one.ids().collect::<Vec<_>>())),
+        );
     }
     all
 }

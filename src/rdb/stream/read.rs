@@ -208,16 +208,18 @@ fn read_idempotency(cursor: &mut Cursor<'_>) -> Result<Option<Idempotency>, Faul
     };
     let mut known = Idempotency::default();
     known.configure(seconds, max_size);
+    let mut pids = HashSet::new();
     for _ in 0..length::read_count(cursor, "a number of producers")? {
         let offset = cursor.offset();
         let pid = read_blob(cursor)?;
+        let is_new = pids.insert(pid.clone());
         let before = known.len();
         let count = length::read_count(cursor, "a number of idempotent ids")?;
         for _ in 0..count {
             let iid = read_blob(cursor)?;
             known.push(&pid, &iid, read_id(cursor)?);
         }
-        if (known.len() - before) as u64 != count || known.len() == before {
+        if !is_new || (known.len() - before) as u64 != count || count == 0 {
             return wrong(offset, "a producer or one of its ids twice, or none".to_owned());
         }
     }
