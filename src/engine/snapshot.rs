@@ -251,7 +251,7 @@ impl Engine {
     /// streams the snapshot's thread sees to it ([`Job::format`]): it takes a look at all keys.
     fn format(&self, is_base: bool) -> Format {
         let expiring = self.keyspace.has_field_expiries();
-        let automatic = if expiring { Format::Valkey80 } else { Format::V10 };
+        let automatic = Format::needed(expiring, false);
         let wanted = self.admin.config.rdb_format().unwrap_or(automatic);
         if is_base && expiring && !wanted.has_field_expiry() { automatic } else { wanted }
     }

@@ -47,11 +47,7 @@ pub fn payload(entry: &keyspace::Entry<'_>) -> io::Result<Vec<u8>> {
     let mut payload = Vec::new();
     let expiring = entry.hash().is_some_and(|hash| hash.expiring() > 0);
     let extras = entry.stream().is_some_and(|stream| stream.has_extras());
-    let format = match (expiring, extras) {
-        (false, false) => Format::V10,
-        (true, _) => Format::Valkey80,
-        (_, true) => Format::V14,
-    };
+    let format = Format::needed(expiring, extras);
     encode(entry, true, format, &mut payload)?;
     Ok(payload)
 }

@@ -30,6 +30,15 @@ pub enum Format {
 }
 
 impl Format {
+    /// The eldest format that has a place for what there is: fields' expiries, streams' extras.
+    pub fn needed(field_expiry: bool, stream_extras: bool) -> Format {
+        match (field_expiry, stream_extras) {
+            (false, false) => Format::V10,
+            (true, false) => Format::Valkey80,
+            (_, true) => Format::V14,
+        }
+    }
+
     /// The version's number.
     pub fn number(self) -> u16 {
         match self {

@@ -26,6 +26,13 @@ pub(super) struct New {
     pub claim: Option<i64>,
 }
 
+/// What is claimed, each with its count of deliveries then, and the replies.
+#[derive(Default)]
+struct Idle {
+    claimed: Vec<(StreamId, u64)>,
+    replies: Vec<Reply<'static>>,
+}
+
 /// What the group has not had: where that takes it.
 struct Unread {
     ids: Vec<StreamId>,
@@ -65,12 +72,12 @@ impl<'k> Delivery<'_, '_, 'k> {
             return Some(reply);
         };
         self.index_times();
-        let (idle, mut replies) = self.idle(min_idle, new.count).unwrap_or_default();
-        let unread = self.unread(new.count - idle.len(), |entries| {
+        let Idle { claimed, mut replies } = self.idle(min_idle, new.count).unwrap_or_default();
+        let unread = self.unread(new.count - claimed.len(), |entries| {
             entries.map(|entry| delivered_reply(&entry, 0, 0)).collect::<Vec<_>>()
         });
         self.see();
-        self.claim(&idle);
+        self.claim(&claimed);
         if let Some((unread, more)) = unread {
             self.deliver(&unread, new.no_ack);
             replies.extend(more);
@@ -120,24 +127,20 @@ impl<'k> Delivery<'_, '_, 'k> {
         }
     }
 
-    /// Pending entries that have been idle for `min_idle` ms, the longest first, each with its count
-    /// of deliveries if it is claimed, and the replies. Of entries that were deleted there is
-    /// nothing to deliver: they stay pending.
-    fn idle(
-        &self,
-        min_idle: i64,
-        count: usize,
-    ) -> Option<(Vec<(StreamId, u64)>, Vec<Reply<'static>>)> {
+    /// Pending entries that have been idle for `min_idle` ms, the longest first. Of entries that were
+    /// deleted there is nothing to deliver: they stay pending.
+    fn idle(&self, min_idle: i64, count: usize) -> Option<Idle> {
         let (stream, group) = self.found()?;
         let now = self.now();
         let there = group.idle_since(now.checked_sub(min_idle).filter(|latest| *latest >= 0)?);
         let there = there.filter_map(|pending| Some((pending, stream.get(pending.id)?)));
-        let both = there.take(count).map(|(pending, entry)| {
-            let idle = now.saturating_sub(pending.time());
-            let claimed = (pending.id, pending.count.saturating_add(1));
-            (claimed, delivered_reply(&entry, idle, pending.count))
-        });
-        Some(both.unzip())
+        let mut idle = Idle::default();
+        for (pending, entry) in there.take(count) {
+            idle.claimed.push((pending.id, pending.count.saturating_add(1)));
+            let since = now.saturating_sub(pending.time());
+            idle.replies.push(delivered_reply(&entry, since, pending.count));
+        }
+        Some(idle)
     }
 
     /// When the next pending entry has been idle for `min_idle` ms, unix ms, after
