@@ -22,8 +22,8 @@ pub enum Format {
     V10,
     /// `REDIS0012`: Redis from 7.4 on.
     V12,
-    /// `REDIS0014`: Redis from 8.8 on. The only one with a place for what XNACK has released and for
-    /// idempotent ids.
+    /// `REDIS0014`: Redis from 8.8 on. The only one with a place for what XNACK has released and
+    /// for idempotent ids.
     V14,
     /// `VALKEY080`: Valkey from 9.0 on.
     Valkey80,

@@ -127,8 +127,8 @@ impl<'k> Delivery<'_, '_, 'k> {
         }
     }
 
-    /// Pending entries that have been idle for `min_idle` ms, the longest first. Of entries that were
-    /// deleted there is nothing to deliver: they stay pending.
+    /// Pending entries that have been idle for `min_idle` ms, the longest first. Of entries that
+    /// were deleted there is nothing to deliver: they stay pending.
     fn idle(&self, min_idle: i64, count: usize) -> Option<Idle> {
         let (stream, group) = self.found()?;
         let now = self.now();

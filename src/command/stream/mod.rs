@@ -17,8 +17,8 @@
 //! | `ids` | ids and intervals in requests |
 //!
 //! Records: XADD with the id, trimming always exact; whatever makes entries pending is an XCLAIM
-//! with time and count; a group that was read on is an XGROUP SETID. What DELREF and ACKED come to is
-//! XACK, XTRIM and XDEL.
+//! with time and count; a group that was read on is an XGROUP SETID. What DELREF and ACKED come to
+//! is XACK, XTRIM and XDEL.
 
 mod add;
 mod claim;

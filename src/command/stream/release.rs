@@ -146,8 +146,8 @@ fn parse(call: &Call<'_>, from: usize) -> Result<(References, Vec<StreamId>)> {
     Ok((references, ids.ok_or(Error::Syntax)?))
 }
 
-/// Deletes the entries whose codes say so, and with DELREF takes all of `ids` out of what is pending
-/// in any group. Returns the codes.
+/// Deletes the entries whose codes say so, and with DELREF takes all of `ids` out of what is
+/// pending in any group. Returns the codes.
 fn delete(
     tx: &mut Tx<'_>,
     key: Key<'_>,

@@ -1,5 +1,5 @@
-//! Changes of what a stream knows of its producers' messages (Redis 8.6). Redis before that does not
-//! know these records.
+//! Changes of what a stream knows of its producers' messages (Redis 8.6). Redis before that does
+//! not know these records.
 
 use super::stream::{edit, id_argument};
 use super::{Change, Effect, Record, Touched};

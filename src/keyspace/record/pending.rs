@@ -1,8 +1,8 @@
 //! Changes of what is pending in consumer groups.
 //!
-//! Delivery is written as XCLAIM with time and count, and what XNACK has released with its count, so
-//! a record has the same effect wherever it is run. Times when a consumer was last seen are hints
-//! and have no record ([`SeeConsumer`]).
+//! Delivery is written as XCLAIM with time and count, and what XNACK has released with its count,
+//! so a record has the same effect wherever it is run. Times when a consumer was last seen are
+//! hints and have no record ([`SeeConsumer`]).
 
 use super::stream::{edit_group, id_argument};
 use super::{Change, Effect, Record, Touched};
@@ -152,8 +152,8 @@ impl Change for SeeConsumer<'_> {
     fn write(&self, _bytes: &mut Vec<u8>) {}
 }
 
-/// Makes entries pending for nobody, whoever had them before (XNACK). Redis before 8.8 does not know
-/// the record.
+/// Makes entries pending for nobody, whoever had them before (XNACK). Redis before 8.8 does not
+/// know the record.
 #[derive(Debug, Clone, Copy)]
 pub struct ReleaseEntries<'a> {
     /// The key: a stream with this group.

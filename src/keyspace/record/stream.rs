@@ -1,8 +1,8 @@
 //! Changes of streams and their groups. What is pending in a group is in `pending`, what is known
 //! of producers in `idempotency`.
 //!
-//! What a server chooses is written out: the id that an entry got, trimming as an exact length. So a
-//! record has the same effect wherever it is run.
+//! What a server chooses is written out: the id that an entry got, trimming as an exact length. So
+//! a record has the same effect wherever it is run.
 
 use super::{Change, Effect, Record, Touched};
 use crate::base::limits::RECORD_ELEMENTS_MAX;

@@ -10,7 +10,7 @@
 //! groups     count (name last [read] pending consumers [released])*    read: length, -1: unknown
 //! pending    count (id16 time64 deliveries)*                     time: unix ms; deliveries: length
 //! consumers  count (name seen64 [active64] count (id16)*)*       active: from 21; read: not in 15
-//! released   count (id16)*               only in 27: those of pending that no consumer has, in order
+//! released   count (id16)*               only in 27: the pending ones that nobody has, in order
 //! idempotency
 //!            seconds size producers recorded duplicates          all but producers: lengths
 //! producers  count (pid count (iid id)*)*                        in the order they came

@@ -1,5 +1,5 @@
-//! Streams: what tests make of them, and the types of Redis 8.6 and 8.8, of which we have no server.
-//! Their bytes are written out by hand, after `rdbSaveObject` of Redis' rdb.c.
+//! Streams: what tests make of them, and the types of Redis 8.6 and 8.8, of which we have no
+//! server. Their bytes are written out by hand.
 
 use std::borrow::Cow;
 
@@ -96,8 +96,8 @@ pub(super) fn with_extras(mut stream: Stream<'static>) -> Stream<'static> {
     stream
 }
 
-/// A stream without entries, with a group that has 1-0 released and 2-0 pending, as type 27; without
-/// what only that has, it is type 26.
+/// A stream without entries, with a group that has 1-0 released and 2-0 pending, as type 27;
+/// without what only that has, it is type 26.
 fn by_hand(number: u8, released: &[u8], owned: u8) -> Vec<u8> {
     let id = |ms: u8| [[0; 7].as_slice(), &[ms], &[0; 8]].concat();
     let time = |ms: i64| ms.to_le_bytes().to_vec();

@@ -449,8 +449,7 @@ proptest! {
         } else {
             Zset::Members(zset.iter().map(|(member, score)| (owned(member), *score)).collect())
         };
-        let stream = stream_of(&entries);
-        let extras = with_extras(stream_of(&entries));
+        let (stream, extras) = (stream_of(&entries), with_extras(stream_of(&entries)));
         let values = [
             ("set", ValueRef::Set(set.as_ref())),
             ("hash", ValueRef::Hash(hash.as_ref())),
@@ -468,9 +467,8 @@ proptest! {
             prop_assert_eq!(&found.0["zset"].1, &fuzzing::zset(&zset));
             prop_assert_eq!(found.0["set"].1.len(), set.len());
             // Version 10 has no field expiries, and one time for a stream's consumer.
-            let lost = |key: &str| {
-                key == "extras" || format == Format::V10 && matches!(key, "expiring" | "stream")
-            };
+            let lost = |key: &str| key == "extras"
+                || format == Format::V10 && matches!(key, "expiring" | "stream");
             let extras = format.has_stream_extras().then(|| fuzzing::stream(&extras));
             prop_assert_eq!(found.0.get("extras").map(|one| &one.1), extras.as_ref());
             let contents = |told: &Told| {

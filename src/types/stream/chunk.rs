@@ -215,8 +215,8 @@ impl Chunk {
         listpack::set_header(&mut self.bytes, all);
     }
 
-    /// A chunk from a listpack that came from outside; it may have no live entry. An error says what
-    /// is wrong with it. Takes no memory.
+    /// A chunk from a listpack that came from outside; it may have no live entry. An error says
+    /// what is wrong with it. Takes no memory.
     pub fn checked(master: StreamId, bytes: Vec<u8>) -> Result<Chunk, String> {
         let mut reader = Checked::new(&bytes)?;
         let mut count = || reader.int().and_then(|count| u32::try_from(count).ok());

@@ -7,10 +7,10 @@
 //!             ─► oldest     producers by the first entry of their order
 //! ```
 //!
-//! As in Redis, an entry's id says when it was added: an idempotent id is known until
-//! `duration_s` seconds after that, and each producer has at most `max_size`. What is over is hidden
-//! by the instant of the one who asks, and removed when the next id is recorded, by *its* entry's
-//! time: so it depends on the records alone, and replaying them removes the same.
+//! As in Redis, an entry's id says when it was added: an idempotent id is known until `duration_s`
+//! seconds after that, and each producer has at most `max_size`. What is over is hidden by the
+//! instant of the one who asks, and removed when the next id is recorded, by *its* entry's time: so
+//! it depends on the records alone, and replaying them removes the same.
 
 use super::StreamId;
 use super::sorted::{Item, Sorted};
@@ -151,7 +151,7 @@ impl Idempotency {
     }
 
     /// Records that a message has become the entry `id`, in the place of what it was known as.
-    /// Forgets what was over at that entry's time, and the producer's first ones if it has too many.
+    /// Forgets what was over at that entry's time, and the producer's first if it has too many.
     pub fn record(&mut self, pid: &[u8], iid: &[u8], id: StreamId) {
         self.forget_over(id.ms);
         self.push(pid, iid, id);

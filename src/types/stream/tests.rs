@@ -244,6 +244,25 @@ fn loads_again(stream: &Stream) {
     }
 }
 
+/// Owner, time and count; what is released is nobody's.
+type PendingTwin = BTreeMap<StreamId, (Option<&'static [u8]>, i64, u64)>;
+
+/// The order by time, as it was kept or is made now.
+fn same_order_by_time(group: &Group, twin: &PendingTwin, released: &[StreamId]) {
+    let mut group = group.clone();
+    group.index_times();
+    let owned = twin.iter().filter(|(_, one)| one.0.is_some());
+    let mut owned: Vec<_> = owned.map(|(id, one)| (one.1, *id)).collect();
+    owned.sort_unstable();
+    let until = owned.len() as i64;
+    let idle = owned.iter().filter(|(time, _)| *time <= until).map(|(_, id)| *id);
+    let wanted: Vec<_> = released.iter().copied().chain(idle).collect();
+    let found: Vec<_> = group.idle_since(until).map(|one| one.id).collect();
+    assert_eq!(found, wanted);
+    let next = owned.iter().map(|(time, _)| *time).find(|time| *time > until);
+    assert_eq!(group.delivered_after(until), next);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
 
@@ -282,10 +301,9 @@ proptest! {
 
     #[test]
     fn a_group_like_its_twin(ops in prop::collection::vec((0u8..11, 0u64..40, 0usize..4), 1..200)) {
-        let names: [&[u8]; 4] = [b"alice", b"bob", b"carol", b""];
+        let names: [&'static [u8]; 4] = [b"alice", b"bob", b"carol", b""];
         let mut group = Group::new(b"g", StreamId::MIN, 0);
-        // Owner, time and count; what is released is nobody's.
-        let mut twin: BTreeMap<StreamId, (Option<&[u8]>, i64, u64)> = BTreeMap::new();
+        let mut twin = PendingTwin::new();
         let mut released: Vec<StreamId> = vec![];
         let mut consumers: BTreeSet<&[u8]> = BTreeSet::new();
         let mut kept = vec![];
@@ -323,25 +341,11 @@ proptest! {
             }
         }
         kept.push((group, twin, released, consumers));
-        for (mut group, twin, released, consumers) in kept {
+        for (group, twin, released, consumers) in kept {
             let found: Vec<StreamId> = group.released().map(|one| one.id).collect();
             assert_eq!(found, released);
             assert_eq!(group.released_len(), released.len());
-            // The order by time that was kept, and one made now.
-            for times_were in [group.has_times(), true] {
-                let mut owned: Vec<_> = twin.iter().filter(|(_, one)| one.0.is_some()).collect();
-                owned.sort_by_key(|(id, one)| (one.1, **id));
-                if times_were {
-                    group.index_times();
-                    let until = owned.len() as i64;
-                    let idle = owned.iter().filter(|(_, one)| one.1 <= until).map(|(id, _)| **id);
-                    let wanted: Vec<_> = released.iter().copied().chain(idle).collect();
-                    let found: Vec<_> = group.idle_since(until).map(|one| one.id).collect();
-                    assert_eq!(found, wanted);
-                    let next = owned.iter().map(|(_, one)| one.1).find(|time| *time > until);
-                    assert_eq!(group.delivered_after(until), next);
-                }
-            }
+            same_order_by_time(&group, &twin, &released);
             let found: Vec<_> = group
                 .pending_from(StreamId::MIN)
                 .map(|pending| {
