@@ -178,6 +178,9 @@ pub struct Wait<'a> {
     pub keys: Vec<Key<'a>>,
     /// When it gives up, unix ms; none: never.
     pub deadline: Option<UnixMs>,
+    /// When it is run again although no key was touched, unix ms: what it waits for comes with time
+    /// (an entry of XREADGROUP CLAIM has been idle for long enough).
+    pub alarm: Option<UnixMs>,
     /// The arguments for the next runs, if they are not the same: what was relative to the instant
     /// of the first run (`$` of XREAD) is resolved in them.
     pub again: Option<Vec<Vec<u8>>>,
@@ -193,7 +196,14 @@ impl<'a> Wait<'a> {
     /// parked.
     pub fn for_one_of(keys: Vec<Key<'a>>, deadline: Option<UnixMs>) -> Served<'a> {
         let null = Reply::NullArray;
-        Served::Wait(Wait { keys, deadline, again: None, null, ends_with_error: false })
+        Served::Wait(Wait {
+            keys,
+            deadline,
+            alarm: None,
+            again: None,
+            null,
+            ends_with_error: false,
+        })
     }
 }
 

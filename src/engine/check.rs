@@ -315,8 +315,12 @@ pub fn check_laws(local: &Local) {
     let second = parsed(again.records());
     assert_eq!(plain(second), plain(records), "replaying a record gives another record");
     let expiring = local.engine.keyspace.has_field_expiries();
-    let formats: &[Format] =
-        if expiring { &[Format::V12, Format::Valkey80] } else { &[Format::V10] };
+    let extras = local.engine.keyspace.has_stream_extras();
+    let formats: &[Format] = match (expiring, extras) {
+        (_, true) => &[Format::V14],
+        (true, false) => &[Format::V12, Format::Valkey80],
+        (false, false) => &[Format::V10],
+    };
     for format in formats {
         let file = super::snapshot::to_vec(&local.engine.keyspace, *format);
         let mut loaded = Local::default();

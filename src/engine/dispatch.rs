@@ -11,9 +11,9 @@
 //! commit()         the batch is one group of the log; who must wait for its LSN was noted request by request
 //! ```
 
+use super::elsewhere::Reader;
 use super::outbox::Address;
 use super::pace::Pace;
-use super::reads::{ReadTail, Tail};
 use super::round::{Group, Outcome, Replies, Request, Round};
 use super::{Engine, actions};
 use crate::admin::ClientId;
@@ -193,6 +193,9 @@ impl Engine {
             .with_seed(self.seed ^ self.admin.stats.commands_processed);
         let mut done = match command.handler {
             Handler::Read(read) => self.run_read(client, db, &call, read, out),
+            Handler::BlockingRead(read) if self.is_slow(db, &call) => self
+                .read_elsewhere(client, db, &call, Reader::Blocking(read), out)
+                .unwrap_or_else(|| self.run_blocking(client, db, &call, out)),
             Handler::Write(write) => self.run_write(client, db, &call, write, out),
             Handler::Blocking(_) | Handler::BlockingRead(_) => {
                 self.run_blocking(client, db, &call, out)
@@ -286,10 +289,8 @@ impl Engine {
         read: ReadFn,
         out: &mut Out,
     ) -> Done {
-        let view = self.keyspace.view(db, self.now);
-        if let Some(cost) = call.command.cost
-            && cost(view, call) > self.admin.config.slow_read_elements()
-            && let Some(done) = self.read_elsewhere(client, db, call, read, out)
+        if self.is_slow(db, call)
+            && let Some(done) = self.read_elsewhere(client, db, call, Reader::Plain(read), out)
         {
             return done;
         }
@@ -311,57 +312,6 @@ impl Engine {
             self.touch_keys(db, call);
         }
         Done { flow: Flow::Next, hold: self.journal.hold_of_read(call, db) }
-    }
-
-    /// Gives an expensive read to the pool, with the keyspace as it is now. None: it must run here.
-    #[cold]
-    fn read_elsewhere(
-        &mut self,
-        client: ClientId,
-        db: Db,
-        call: &Call<'_>,
-        read: ReadFn,
-        out: &mut Out,
-    ) -> Option<Done> {
-        let session = self.admin.clients.session(client);
-        if session.replies != Wanted::On {
-            return None;
-        }
-        let (protocol, now, command) = (session.protocol, self.now, call.command);
-        if !session.no_touch {
-            // Before the keyspace is frozen, so that no page is copied for it.
-            self.touch_keys(db, call);
-        }
-        let arguments: Vec<Vec<u8>> =
-            call.args().iter().map(|argument| argument.to_vec()).collect();
-        let frozen = self.keyspace.freeze();
-        let seed = call.seed();
-        self.admin.stats.slow_reads += 1;
-        let tails = self.tails.sender();
-        let work = Box::new(move |out: &mut Out| {
-            let begun = clock::monotonic();
-            let arguments: Vec<&[u8]> = arguments.iter().map(Vec::as_slice).collect();
-            let call = Call::new(command, &arguments).with_seed(seed);
-            let error = match read(frozen.keyspace().view(db, now).counted(), &call) {
-                Ok(reply) => {
-                    encode(&reply, protocol, out);
-                    None
-                }
-                Err(error) => {
-                    encode(&Reply::Error(error.to_string().into()), protocol, out);
-                    Some(error)
-                }
-            };
-            let time = clock::monotonic().since(begun);
-            let findings = frozen.into_findings();
-            let tail = ReadTail { command, db, findings, error, time };
-            // Nobody is there any more: the process ends.
-            let _unheard = tails.send(Tail::Read(Box::new(tail)));
-        });
-        let hold = self.journal.hold_of_read(call, db);
-        let done = self.later(client, work, hold, out);
-        self.take_tails();
-        Some(done)
     }
 
     /// Runs `work` on the read pool while the connection waits; on the spot if the pool is full.

@@ -9,6 +9,7 @@
 //! |---|---|
 //! | `round` | what a worker hands in, and what it gets back |
 //! | `dispatch`, `pace` | how a request runs, and how long a round may |
+//! | `elsewhere` | expensive reads, on the pool |
 //! | `actions` | what control commands ask for: saves, shutdown, kills, reloads |
 //! | `journal` | the log, on disk or not, and which replies must wait for it |
 //! | `blocked` | calls that wait for keys (BLPOP), or for the disk (WAITAOF) |
@@ -37,6 +38,7 @@ pub mod start;
 mod actions;
 mod blocked;
 mod dispatch;
+mod elsewhere;
 mod expire;
 #[cfg(test)]
 mod expire_tests;

@@ -154,12 +154,23 @@ impl Snapshots {
 pub(super) struct Job {
     frozen: Frozen,
     options: WriterOptions,
+    /// Whether the format is the user's choice: a save that it has no place for fails.
+    is_chosen: bool,
     aux: Vec<(&'static str, Vec<u8>)>,
     pub disk: Arc<dyn Disk>,
     keys_done: Arc<AtomicU64>,
     pub claim: Arc<Claim>,
     /// Tells its file from those of other snapshots.
     pub number: u64,
+}
+
+impl Job {
+    /// The format, with a place for streams' extras if there are any.
+    fn format(&self) -> Format {
+        let format = self.options.format;
+        let escapes = !self.is_chosen && !format.has_stream_extras();
+        if escapes && self.frozen.keyspace().has_stream_extras() { Format::V14 } else { format }
+    }
 }
 
 /// Who goes first: the writing thread that puts its file in its place, or who cancels it (BGSAVE
@@ -236,11 +247,13 @@ impl Engine {
             checksum: config.rdbchecksum(),
             format: self.format(is_base),
         };
+        let is_chosen = !is_base && config.rdb_format().is_some();
         let frozen = self.keyspace.freeze();
         (
             Job {
                 frozen,
                 options,
+                is_chosen,
                 aux,
                 disk: self.disk.clone(),
                 keys_done,
@@ -251,11 +264,12 @@ impl Engine {
         )
     }
 
-    /// The format of a snapshot. A version that has no place for fields' expiries is kept for a
-    /// file of the user's, whose save then fails; the log's base must hold everything.
+    /// The format of a snapshot of hashes. A version that has no place for fields' expiries is kept
+    /// for a file of the user's, whose save then fails; the log's base must hold everything. Of
+    /// streams the snapshot's thread sees to it ([`Job::format`]): it takes a look at all keys.
     fn format(&self, is_base: bool) -> Format {
         let expiring = self.keyspace.has_field_expiries();
-        let automatic = if expiring { Format::Valkey80 } else { Format::V10 };
+        let automatic = Format::needed(expiring, false);
         let wanted = self.admin.config.rdb_format().unwrap_or(automatic);
         if is_base && expiring && !wanted.has_field_expiry() { automatic } else { wanted }
     }
@@ -423,6 +437,7 @@ pub(super) fn is_temporary(name: &str) -> bool {
 
 pub(super) fn write_file(job: Job, path: &Path) -> io::Result<u64> {
     let file = job.disk.create(path)?;
+    let options = WriterOptions { format: job.format(), ..job.options };
     let claim = job.claim;
     let aux: Vec<(&str, &[u8])> =
         job.aux.iter().map(|(name, value)| (*name, value.as_slice())).collect();
@@ -430,7 +445,7 @@ pub(super) fn write_file(job: Job, path: &Path) -> io::Result<u64> {
         &file,
         || claim.is_cancelled(),
         |out| {
-            let mut writer = Writer::begin(out, &job.options, &aux)?;
+            let mut writer = Writer::begin(out, &options, &aux)?;
             for (db, table) in job.frozen.into_tables() {
                 write_table(&mut writer, db, table.freeze(), Some(table), &job.keys_done)?;
             }

@@ -136,3 +136,22 @@ fn config_rewrite_writes_what_is_set() {
     assert!(refused.starts_with(b"-ERR Rewriting config file: "));
     assert!(!file.exists());
 }
+
+/// A blocking read that finds much runs on the pool too, and answers what it would have here.
+#[test]
+fn xread_of_much_runs_on_the_pool() {
+    let mut local = Local::default();
+    for _ in 0..300 {
+        local.run(&[b"XADD", b"s", b"*", b"f", b"v"]);
+    }
+    let here = local.run(&[b"XREAD", b"BLOCK", b"0", b"STREAMS", b"s", b"0"]);
+    assert_eq!(local.engine.admin.stats.slow_reads, 0);
+    local.engine.admin.config.set(&[(b"slow-read-elements", b"200")], true).unwrap();
+    assert_eq!(local.run(&[b"XREAD", b"BLOCK", b"0", b"STREAMS", b"s", b"0"]), here);
+    assert_eq!(local.engine.admin.stats.slow_reads, 1);
+    // Little is asked for, or there is nothing to find.
+    let one = local.run(&[b"XREAD", b"COUNT", b"1", b"STREAMS", b"s", b"0"]);
+    assert!(one.len() < 100 && !one.is_empty());
+    assert!(local.run(&[b"XREAD", b"BLOCK", b"0", b"STREAMS", b"s", b"$"]).is_empty());
+    assert_eq!(local.engine.admin.stats.slow_reads, 1);
+}

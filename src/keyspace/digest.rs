@@ -138,13 +138,32 @@ fn hash_into(digest: &mut Digest, hash: HashRef<'_>) {
     });
 }
 
-/// Entries only: Redis leaves the groups out.
+/// Entries, and what only Redis 8 has: Redis leaves the groups out.
 fn stream_into(digest: &mut Digest, stream: &Stream) {
     for entry in stream.range(StreamId::MIN, StreamId::MAX) {
         digest.mix(format!("{}.{}", entry.id.ms, entry.id.seq).as_bytes());
         for (field, value) in entry.pairs() {
             field.with(|bytes| digest.mix(bytes));
             value.with(|bytes| digest.mix(bytes));
+        }
+    }
+    for group in stream.groups() {
+        for released in group.released() {
+            digest.mix(group.name());
+            digest.mix(&released.id.to_bytes());
+            digest.mix(&released.count.to_be_bytes());
+        }
+    }
+    if let Some(known) = stream.idempotency() {
+        for number in [known.duration_s(), known.max_size() as u64, known.added()] {
+            digest.mix(&number.to_be_bytes());
+        }
+        for producer in known.producers() {
+            digest.mix(producer.pid());
+            for (iid, id) in producer.ids() {
+                digest.mix(iid);
+                digest.mix(&id.to_bytes());
+            }
         }
     }
 }

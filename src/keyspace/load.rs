@@ -162,6 +162,7 @@ impl<'a> Loader<'a> {
             {
                 self.keyspace.note_fields(db, Key::new(&key), at);
             }
+            self.keyspace.note_installed(&parts);
             parts.stored(|value| gathered.value(db, &key, value, expiry, clock));
         }
         for (db, batch) in &mut gathered.batches {

@@ -92,8 +92,18 @@ impl Keyspace {
             // The large ones are shared, the small ones copied.
             built => built.clone().into_parts(context),
         };
+        self.note_installed(&parts);
         let expiry = expiry.map_or(Expiry::None, Expiry::At);
         parts.stored(|value| self.put(db, key, value, expiry));
+    }
+
+    /// Notes what is special about a value that comes from outside.
+    pub(in crate::keyspace) fn note_installed(&mut self, parts: &Parts) {
+        if let Parts::Large(Object::Stream(stream)) = parts
+            && stream.has_extras()
+        {
+            self.note_stream_extras();
+        }
     }
 }
 

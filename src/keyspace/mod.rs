@@ -28,7 +28,7 @@ mod volatile;
 
 use crate::base::clock::UnixMs;
 use crate::base::rng::Rng;
-use crate::paged::{self, Expiry, NewValue, PageHeap, Table};
+use crate::paged::{self, Expiry, NewValue, PageHeap, Table, Value};
 use crate::types::Limits;
 use crate::types::hash::HashRef;
 use crate::types::list::ListRef;
@@ -36,6 +36,7 @@ use crate::types::set::SetRef;
 use crate::types::stream::Stream;
 use crate::types::zset::ZsetRef;
 use std::cell::{Cell, RefCell};
+use std::ops::ControlFlow;
 
 pub use loaded::{Loaded, LoadedField};
 pub use reclaim::Reclaimer;
@@ -81,6 +82,8 @@ pub struct Keyspace {
     databases: Box<[Table<Object>]>,
     /// For each database its hashes with fields that expire: see [`volatile`].
     volatile: Box<[Table<Object>]>,
+    /// Whether a stream may have extras: see [`Keyspace::has_stream_extras`].
+    stream_extras: bool,
     heap: PageHeap,
     reclaimer: Reclaimer,
     /// Keys that a view has found expired: notes for whoever may emit records.
@@ -138,6 +141,7 @@ impl Keyspace {
         Keyspace {
             databases: (0..databases).map(|_| Table::new()).collect(),
             volatile: (0..databases).map(|_| Table::new()).collect(),
+            stream_extras: false,
             heap: PageHeap::new(),
             reclaimer,
             noticed: RefCell::default(),
@@ -194,6 +198,7 @@ impl Keyspace {
             databases: self.databases.iter().map(Table::clone).collect(),
             // Who reads a frozen keyspace removes nothing from it.
             volatile: Box::default(),
+            stream_extras: self.stream_extras,
             heap: PageHeap::detached(),
             reclaimer: self.reclaimer.clone(),
             noticed: RefCell::default(),
@@ -376,7 +381,29 @@ impl Keyspace {
         let keys = table.len();
         self.reclaimer.table(table);
         self.reclaimer.table(std::mem::take(&mut self.volatile[db.index()]));
+        self.stream_extras &= self.databases.iter().any(|table| !table.is_empty());
         keys
+    }
+
+    /// Whether a stream has what only Redis 8 can express ([`Stream::has_extras`]). O(keys) if one
+    /// may have had: to be asked of a frozen keyspace.
+    pub fn has_stream_extras(&self) -> bool {
+        let has = |table: &Table<Object>| {
+            let mut found = false;
+            // Whether the walk came to its end is what `found` says.
+            let _stopped = table.walk(|entry| {
+                found =
+                    matches!(entry.value, Value::Object(Object::Stream(one)) if one.has_extras());
+                if found { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            });
+            found
+        };
+        self.stream_extras && self.databases.iter().any(has)
+    }
+
+    /// Notes that a stream may have extras.
+    pub(in crate::keyspace) fn note_stream_extras(&mut self) {
+        self.stream_extras = true;
     }
 
     pub(in crate::keyspace) fn swap(&mut self, a: Db, b: Db) {

@@ -60,7 +60,7 @@ pub enum DumpValue<'a> {
 
 /// Appends the payload of a value to `out`. `compression`: `rdbcompression`. Fails if the format
 /// has no place for the value, and then leaves `out` as it was; [`Format::V10`] has one for all but
-/// hashes with fields that expire.
+/// hashes with fields that expire and streams with extras, for which there are others.
 pub fn encode(
     value: &ValueRef<'_>,
     compression: bool,
@@ -92,15 +92,16 @@ pub fn encode_string(value: StringValue<'_>, compression: bool, out: &mut Vec<u8
 
 /// A payload with the same value that Redis 7.0 takes: what the log keeps of a RESTORE. `value` is
 /// what was decoded from it. Types of newer versions are written as their elder form; a hash with
-/// expiring fields has none, and stays as it is.
+/// expiring fields and a stream with extras have none.
 pub fn canonical(payload: &[u8], value: &Loaded) -> Result<Vec<u8>, DumpError> {
     let (_, body) = verify(payload)?;
     let mut out = Vec::with_capacity(payload.len());
     match (body.first(), value) {
-        (Some(&opcodes::TYPE_STREAM_3), Loaded::Stream(stream)) => {
+        (Some(&number), Loaded::Stream(stream)) if number > opcodes::TYPE_STREAM_2 => {
             let stream: &crate::types::stream::Stream = stream;
-            encode(&ValueRef::Stream(stream), true, Format::V10, &mut out)
-                .expect("the version has a place for streams, and memory does not fail");
+            let format = if stream.has_extras() { Format::V14 } else { Format::V10 };
+            encode(&ValueRef::Stream(stream), true, format, &mut out)
+                .expect("the version has a place for the stream, and memory does not fail");
             return Ok(out);
         }
         (Some(&opcodes::TYPE_SET_LISTPACK), Loaded::Set(set)) => {

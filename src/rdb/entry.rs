@@ -46,7 +46,8 @@ pub fn encode(
 pub fn payload(entry: &keyspace::Entry<'_>) -> io::Result<Vec<u8>> {
     let mut payload = Vec::new();
     let expiring = entry.hash().is_some_and(|hash| hash.expiring() > 0);
-    let format = if expiring { Format::Valkey80 } else { Format::V10 };
+    let extras = entry.stream().is_some_and(|stream| stream.has_extras());
+    let format = Format::needed(expiring, extras);
     encode(entry, true, format, &mut payload)?;
     Ok(payload)
 }

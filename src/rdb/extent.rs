@@ -21,50 +21,38 @@ enum Part {
     Bytes(u64),
     /// A score as text: a length byte, or one of three marks.
     ScoreText,
+    /// These, one after the other.
+    All(&'static [Part]),
     /// A count, and then these as often.
     Repeat(&'static [Part]),
     /// A module's data: not so long that it is worth keeping a place in it.
     Module,
 }
 
-use Part::{Bytes, Length, Module, Repeat, ScoreText, String};
+use Part::{All, Bytes, Length, Module, Repeat, ScoreText, String};
 
 /// The parts of a value of a type; none for types that are not decoded.
 fn parts(number: u8, flavor: Flavor) -> Option<&'static [Part]> {
     const BLOB: &[Part] = &[String];
-    const STREAM: &[Part] = &[
-        Repeat(&[String, String]),
-        Length,
-        Length,
-        Length,
-        Repeat(&[String, Length, Length, PENDING, Repeat(&[String, Bytes(8), IDS])]),
-    ];
-    const STREAM_2: &[Part] = &[
-        Repeat(&[String, String]),
-        Length,
-        Length,
-        Length,
-        Length,
-        Length,
-        Length,
-        Length,
-        Length,
-        Repeat(&[String, Length, Length, Length, PENDING, Repeat(&[String, Bytes(8), IDS])]),
-    ];
-    const STREAM_3: &[Part] = &[
-        Repeat(&[String, String]),
-        Length,
-        Length,
-        Length,
-        Length,
-        Length,
-        Length,
-        Length,
-        Length,
-        Repeat(&[String, Length, Length, Length, PENDING, Repeat(&[String, Bytes(16), IDS])]),
-    ];
+    const NODES: Part = Repeat(&[String, String]);
+    // The stream's ids and counters.
+    const COUNTED: Part = All(&[Length, Length, Length, Length, Length, Length, Length, Length]);
+    // A group's name, last id, and how much it has read.
+    const NAMED: Part = All(&[String, Length, Length, Length]);
     const PENDING: Part = Repeat(&[Bytes(16), Bytes(8), Length]);
     const IDS: Part = Repeat(&[Bytes(16)]);
+    const CONSUMERS: Part = Repeat(&[String, Bytes(8), IDS]);
+    const CONSUMERS_3: Part = Repeat(&[String, Bytes(16), IDS]);
+    const PRODUCERS: Part = Repeat(&[String, Repeat(&[String, Length, Length])]);
+    const IDEMPOTENCY: Part = All(&[Length, Length, PRODUCERS, Length, Length]);
+    const STREAM: &[Part] =
+        &[NODES, Length, Length, Length, Repeat(&[String, Length, Length, PENDING, CONSUMERS])];
+    const STREAM_2: &[Part] = &[NODES, COUNTED, Repeat(&[NAMED, PENDING, CONSUMERS])];
+    const STREAM_3: &[Part] = &[NODES, COUNTED, Repeat(&[NAMED, PENDING, CONSUMERS_3])];
+    const STREAM_4: &[Part] =
+        &[NODES, COUNTED, Repeat(&[NAMED, PENDING, CONSUMERS_3]), IDEMPOTENCY];
+    const STREAM_5: &[Part] =
+        &[NODES, COUNTED, Repeat(&[NAMED, PENDING, CONSUMERS_3, IDS]), IDEMPOTENCY];
     Some(match number {
         op::TYPE_STRING
         | op::TYPE_HASH_ZIPMAP
@@ -90,6 +78,8 @@ fn parts(number: u8, flavor: Flavor) -> Option<&'static [Part]> {
         op::TYPE_STREAM => STREAM,
         op::TYPE_STREAM_2 => STREAM_2,
         op::TYPE_STREAM_3 => STREAM_3,
+        op::TYPE_STREAM_4 if flavor == Flavor::Redis => STREAM_4,
+        op::TYPE_STREAM_5 if flavor == Flavor::Redis => STREAM_5,
         op::TYPE_MODULE_2 => &[Module],
         _ => return None,
     })
@@ -161,6 +151,7 @@ fn step(part: &Part, cursor: &mut Cursor<'_>) -> Result<Option<Loop>, Fault> {
             253..=255 => {}
             length => drop(cursor.take(u64::from(length))?),
         },
+        All(parts) => return Ok(Some(Loop { parts, index: 0, times: 1 })),
         Repeat(parts) => {
             let times = length::read_count(cursor, "a count")?;
             let inner = Loop { parts, index: 0, times };

@@ -9,6 +9,7 @@ use super::{
 use crate::paged::PageHeap;
 use crate::types::Limits;
 use crate::types::packed::Element;
+use crate::types::stream::Chunk as Node;
 
 /// Everything a sink can be told, as text that can be compared.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -104,7 +105,7 @@ fn in_pieces(
 /// them; what decodes is encoded again to the same value.
 pub fn dump(bytes: &[u8]) {
     again(bytes);
-    for format in [Format::V10, Format::V12, Format::Valkey80] {
+    for format in [Format::V10, Format::V12, Format::V14, Format::Valkey80] {
         dump_as(bytes, format.number());
     }
 }
@@ -147,11 +148,13 @@ fn again(payload: &[u8]) {
         DumpValue::Zset(zset) => ValueRef::Zset(zset.source()),
         DumpValue::Stream(stream) => ValueRef::Stream(&**stream),
     };
-    for format in [Format::V10, Format::V12, Format::Valkey80] {
+    for format in [Format::V10, Format::V12, Format::V14, Format::Valkey80] {
         let mut encoded = Vec::new();
         if dump::encode(&source, true, format, &mut encoded).is_err() {
             let expires = hash.as_ref().is_some_and(|hash| hash.as_ref().expiring() > 0);
-            assert!(expires && format == Format::V10 && encoded.is_empty());
+            let extras = matches!(&value, DumpValue::Stream(stream) if stream.has_extras());
+            assert!(encoded.is_empty());
+            assert!((expires && format == Format::V10) || (extras && format != Format::V14));
             continue;
         }
         let mut scratch = Vec::new();
@@ -265,15 +268,26 @@ pub(super) fn zset(zset: &Zset<'_>) -> Vec<String> {
 /// The entries and everything else.
 pub(super) fn stream(stream: &stream::Stream<'_>) -> Vec<String> {
     let mut all = Vec::new();
-    for node in &stream.nodes {
-        node.each(&mut |id, fields| all.push(format!("{}-{} {fields:?}", id.ms, id.seq)));
+    for entry in stream.nodes.iter().flat_map(Node::entries) {
+        let pairs: Vec<_> = entry.pairs().collect();
+        all.push(format!("{}-{} {pairs:?}", entry.id.ms, entry.id.seq));
     }
     assert_eq!(all.len() as u64, stream.length);
     let (last, deleted) = (stream.last_id, stream.max_deleted_id);
     all.push(format!("{last:?} {:?} {deleted:?} {}", stream.first_id, stream.entries_added));
     for group in &stream.groups {
-        assert!(group.pending.iter().all(|pending| pending.consumer < group.consumers.len()));
+        let has_owner = |one: &&stream::Pending| one.consumer < group.consumers.len();
+        let owned = group.pending.iter().filter(has_owner).count();
+        assert_eq!(owned + group.released.len(), group.pending.len());
         all.push(format!("{group:?}"));
+    }
+    if let Some(known) = &stream.idempotency {
+        let (duration, size) = (known.duration_s(), known.max_size());
+        all.push(format!("{duration} {size} {} {}", known.added(), known.duplicates()));
+        let producers = known.producers();
+        all.extend(
+            producers.map(|one| format!("{:?} {:?}", one.pid(), one.ids().collect::<Vec<_>>())),
+        );
     }
     all
 }

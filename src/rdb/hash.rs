@@ -203,7 +203,7 @@ pub(super) fn number(hash: HashRef<'_>, format: Format) -> Option<u8> {
         HashRef::Table(hash) if hash.expiring() == 0 => Some(opcodes::TYPE_HASH),
         HashRef::Table(_) => match format {
             Format::V10 => None,
-            Format::V12 => Some(opcodes::TYPE_HASH_METADATA),
+            Format::V12 | Format::V14 => Some(opcodes::TYPE_HASH_METADATA),
             Format::Valkey80 => Some(opcodes::TYPE_HASH_2_OR_METADATA_PRE_GA),
         },
     }

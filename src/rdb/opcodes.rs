@@ -71,6 +71,10 @@ pub const TYPE_STREAM_2: u8 = 19;
 pub const TYPE_SET_LISTPACK: u8 = 20;
 /// Value type: a stream of Redis 7.2 (from version 11).
 pub const TYPE_STREAM_3: u8 = 21;
+/// Value type: a stream of Redis 8.6, with idempotent ids (from version 13).
+pub const TYPE_STREAM_4: u8 = 26;
+/// Value type: a stream of Redis 8.8, with released entries too (from version 14).
+pub const TYPE_STREAM_5: u8 = 27;
 /// Value type: Valkey's hash with field expiries. For Redis, one of a release candidate.
 pub const TYPE_HASH_2_OR_METADATA_PRE_GA: u8 = 22;
 /// Value type: Redis' hash with field expiries (from version 12).

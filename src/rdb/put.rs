@@ -22,16 +22,29 @@ pub enum Format {
     V10,
     /// `REDIS0012`: Redis from 7.4 on.
     V12,
+    /// `REDIS0014`: Redis from 8.8 on. The only one with a place for what XNACK has released and
+    /// for idempotent ids.
+    V14,
     /// `VALKEY080`: Valkey from 9.0 on.
     Valkey80,
 }
 
 impl Format {
+    /// The eldest format that has a place for what there is: fields' expiries, streams' extras.
+    pub fn needed(field_expiry: bool, stream_extras: bool) -> Format {
+        match (field_expiry, stream_extras) {
+            (false, false) => Format::V10,
+            (true, false) => Format::Valkey80,
+            (_, true) => Format::V14,
+        }
+    }
+
     /// The version's number.
     pub fn number(self) -> u16 {
         match self {
             Format::V10 => 10,
             Format::V12 => 12,
+            Format::V14 => 14,
             Format::Valkey80 => 80,
         }
     }
@@ -41,6 +54,7 @@ impl Format {
         match self {
             Format::V10 => b"REDIS0010",
             Format::V12 => b"REDIS0012",
+            Format::V14 => b"REDIS0014",
             Format::Valkey80 => b"VALKEY080",
         }
     }
@@ -48,6 +62,11 @@ impl Format {
     /// Whether fields' expiries can be written.
     pub fn has_field_expiry(self) -> bool {
         self != Format::V10
+    }
+
+    /// Whether a stream's extras can be written.
+    pub fn has_stream_extras(self) -> bool {
+        self == Format::V14
     }
 
     pub(super) fn has_set_listpack(self) -> bool {
@@ -191,8 +210,13 @@ pub(super) fn number(value: &ValueRef<'_>, format: Format) -> io::Result<u8> {
         })?,
         ValueRef::Zset(ZsetSource::Packed(_)) => opcodes::TYPE_ZSET_LISTPACK,
         ValueRef::Zset(ZsetSource::Large(_)) => opcodes::TYPE_ZSET_2,
-        ValueRef::Stream(_) if format.has_stream_3() => opcodes::TYPE_STREAM_3,
-        ValueRef::Stream(_) => opcodes::TYPE_STREAM_2,
+        ValueRef::Stream(stream) => stream::number(*stream, format).ok_or_else(|| {
+            let reason = format!(
+                "RDB version {} cannot hold a stream's released entries or idempotent ids",
+                format.number()
+            );
+            io::Error::new(io::ErrorKind::Unsupported, reason)
+        })?,
     })
 }
 

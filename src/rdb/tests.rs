@@ -7,6 +7,7 @@ use proptest::prelude::*;
 
 use super::*;
 
+mod streams;
 mod types;
 
 /// A key as a sink received it.

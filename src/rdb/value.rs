@@ -71,7 +71,8 @@ fn read_other<'a>(
         (op::TYPE_ZSET | op::TYPE_ZSET_2 | op::TYPE_ZSET_ZIPLIST | op::TYPE_ZSET_LISTPACK, _) => {
             zset::read(cursor, number)?.map(Value::Zset)
         }
-        (op::TYPE_STREAM | op::TYPE_STREAM_2 | op::TYPE_STREAM_3, _) => {
+        (op::TYPE_STREAM | op::TYPE_STREAM_2 | op::TYPE_STREAM_3, _)
+        | (op::TYPE_STREAM_4 | op::TYPE_STREAM_5, Flavor::Redis) => {
             Some(Value::Stream(Box::new(stream::read(cursor, number)?)))
         }
         (op::TYPE_MODULE_2, _) => {

@@ -18,4 +18,5 @@ mod interop;
 mod migrate;
 mod persistence;
 mod protocol;
+mod streams;
 mod values;

@@ -441,7 +441,8 @@ impl Config {
 
     /// The version in which RDB files are written; none: the first that can hold the data.
     pub fn rdb_format(&self) -> Option<Format> {
-        [None, Some(Format::V10), Some(Format::V12), Some(Format::Valkey80)][self.values.rdb_format]
+        [None, Some(Format::V10), Some(Format::V12), Some(Format::V14), Some(Format::Valkey80)]
+            [self.values.rdb_format]
     }
 
     /// Whether RDB files end in a checksum.

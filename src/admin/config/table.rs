@@ -10,7 +10,7 @@ pub(super) const FSYNC: &[&str] = &["everysec", "always", "no"];
 /// Words of the parameters that guard a feature.
 pub(super) const GUARD: &[&str] = &["no", "yes", "local"];
 /// Of `rdb-format`.
-const RDB_FORMATS: &[&str] = &["auto", "10", "12", "valkey80"];
+const RDB_FORMATS: &[&str] = &["auto", "10", "12", "14", "valkey80"];
 const LOG_LEVELS: &[&str] = &["debug", "verbose", "notice", "warning", "nothing"];
 
 /// The largest value of Redis' `int` parameters.
@@ -295,9 +295,10 @@ const PARAMETERS: &[Parameter] = &[
         name: "rdb-format",
         kind: Kind::Choice { at: at!(rdb_format), words: RDB_FORMATS },
         default: "auto",
-        doc: "The version of RDB files: 10 (Redis 7.0 on), 12 (Redis 7.4 on) or valkey80 (Valkey \
-              9.0 on). Only the later two can hold fields that expire: auto takes valkey80 if \
-              there are any, else 10.",
+        doc: "The version of RDB files: 10 (Redis 7.0 on), 12 (Redis 7.4 on), 14 (Redis 8.8 on) or \
+              valkey80 (Valkey 9.0 on). 10 cannot hold fields that expire, and only 14 what XNACK \
+              has released and idempotent ids: auto takes 14 if there are any of these, else \
+              valkey80 if a field expires, else 10.",
         ..DEFAULT
     },
     Parameter {

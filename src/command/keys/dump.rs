@@ -26,8 +26,17 @@ pub(super) const DUMP: Command = Command {
     keys: &[Keys::One(1, Access::Read)],
     tips: &["nondeterministic_output"],
     handler: Handler::Read(dump),
+    cost: Some(dump_cost),
     ..GENERIC
 };
+
+/// What is compressed and summed takes as long for so many bytes as another command takes for an
+/// element.
+const BYTES_AN_ELEMENT: u64 = 64;
+
+fn dump_cost(view: View<'_>, call: &Call<'_>) -> u64 {
+    view.entry(call.key(1)).map_or(0, |entry| entry.object_bytes() as u64 / BYTES_AN_ELEMENT)
+}
 
 pub(super) const RESTORE: Command = Command {
     name: "restore",

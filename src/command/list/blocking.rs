@@ -133,7 +133,14 @@ fn moved<'a>(
         Some(reply) => Served::Now(reply),
         None => {
             let (keys, null) = (vec![ends.from], Reply::NullArray);
-            Served::Wait(Wait { keys, deadline, again: None, null, ends_with_error: true })
+            Served::Wait(Wait {
+                keys,
+                deadline,
+                alarm: None,
+                again: None,
+                null,
+                ends_with_error: true,
+            })
         }
     }
 }

@@ -139,7 +139,9 @@ fn serialized_length(entry: &Entry<'_>, compression: bool) -> Result<usize> {
     /// A payload's type byte before the value, its version and checksum behind it.
     const AROUND: usize = 1 + 2 + 8;
     let mut payload = Vec::new();
-    let encoded = rdb::entry::encode(entry, compression, Format::Valkey80, &mut payload);
+    let extras = entry.stream().is_some_and(|stream| stream.has_extras());
+    let format = Format::needed(true, extras);
+    let encoded = rdb::entry::encode(entry, compression, format, &mut payload);
     encoded.map_err(|error| Error::owned(format!("ERR {error}")))?;
     Ok(payload.len() - AROUND)
 }

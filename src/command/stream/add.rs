@@ -1,19 +1,22 @@
 //! XADD and XTRIM.
 
-use super::trim::Options;
-use super::{STREAM, count_reply, id_reply, ids};
+use super::references::References;
+use super::trim::{self, Options};
+use super::{STREAM, count_reply, id_reply, idempotency, ids};
 use crate::base::clock::UnixMs;
 use crate::command::{Access, Call, Command, Error, Flag, Handler, Keys, Result};
 use crate::keyspace::Tx;
-use crate::keyspace::record::{AddEntry, TrimStream};
+use crate::keyspace::record::{AddEntry, CountDuplicate, RecordMessage};
 use crate::resp::Reply;
 use crate::types::stream::{Stream, StreamId};
 
 pub(super) const XADD: Command = Command {
     name: "xadd",
-    summary: "Adds an entry to a stream, and perhaps removes the oldest.",
-    syntax: "key [NOMKSTREAM] [<MAXLEN | MINID> [= | ~] threshold [LIMIT count]] <* | id> \
-             field value [field value ...]",
+    summary: "Adds an entry to a stream, unless its producer has sent it before, and perhaps removes \
+              the oldest.",
+    syntax: "key [NOMKSTREAM] [KEEPREF | DELREF | ACKED] [IDMPAUTO pid | IDMP pid iid] \
+             [<MAXLEN | MINID> [= | ~] threshold [LIMIT count]] <* | id> field value \
+             [field value ...]",
     example: r#"
         > XADD readings * celsius 21
         "1700000000000-0"
@@ -24,6 +27,14 @@ pub(super) const XADD: Command = Command {
         log: XADD readings MAXLEN = 1 1700000000000-1 celsius 22
         event: xadd readings
         event: xtrim readings
+        > XADD readings IDMP probe 7 * celsius 23
+        "1700000000000-2"
+        log: XADD readings 1700000000000-2 celsius 23
+        log: XIDMPRECORD readings probe 7 1700000000000-2
+        event: xadd readings
+        > XADD readings IDMP probe 7 * celsius 23
+        "1700000000000-2"
+        log:
     "#,
     complexity: "O(1) when adding a new entry, O(N) when trimming where N being the number of \
                  entries evicted.",
@@ -61,19 +72,44 @@ fn xadd<'a>(tx: &mut Tx<'_>, call: &Call<'a>) -> Result<Reply<'a>> {
     if let NewId::Given(StreamId::MIN) = id {
         return Err(Error::text("ERR The ID specified in XADD must be greater than 0-0"));
     }
+    let replays = tx.now() == UnixMs::ZERO;
+    if options.message.is_some() && !replays && !matches!(id, NewId::Automatic) {
+        return Err(Error::text("ERR IDMP/IDMPAUTO can be used only with auto-generated IDs"));
+    }
+    let message = options.message.map(|message| {
+        let by_content = || idempotency::id_by_content(pairs).to_vec();
+        (message.pid, message.iid.map_or_else(by_content, <[u8]>::to_vec))
+    });
     let empty = Stream::new();
     let stream = match tx.view().stream(key)? {
         Some(stream) => stream,
         None if options.no_stream => return Ok(Reply::Null),
         None => &empty,
     };
+    // What is replayed was added.
+    if let Some((pid, iid)) = message.as_ref().filter(|_| !replays)
+        && let Some(known) = stream.idempotency()
+        && let Some(id) = known.find(pid, iid, tx.now().0)
+    {
+        tx.emit(CountDuplicate { key });
+        return Ok(id_reply(id));
+    }
     let id = resolve(id, stream, tx.now())?;
     let bytes = pairs.iter().map(|word| word.len()).sum();
     if bytes > Stream::ENTRY_BYTES_MAX {
         return Err(Error::text("ERR Elements are too large to be stored"));
     }
-    let trim = options.trim.and_then(|trim| trim.resolve(stream, Some((id, bytes)), &limits));
+    // The other things that may be to do want the entry there.
+    let is_plain = options.references == References::Keep && message.is_none();
+    let trim = options.trim.filter(|_| is_plain);
+    let trim = trim.and_then(|trim| trim.resolve(stream, Some((id, bytes)), &limits));
     tx.emit(AddEntry { key, id, pairs, trim });
+    if let Some((pid, iid)) = &message {
+        tx.emit(RecordMessage { key, pid, iid, id });
+    }
+    if let Some(option) = options.trim.filter(|_| !is_plain) {
+        trim::trim(tx, key, option, options.references)?;
+    }
     Ok(id_reply(id))
 }
 
@@ -112,7 +148,7 @@ fn resolve(id: NewId, stream: &Stream, now: UnixMs) -> Result<StreamId> {
 pub(super) const XTRIM: Command = Command {
     name: "xtrim",
     summary: "Removes the oldest entries of a stream.",
-    syntax: "key <MAXLEN | MINID> [= | ~] threshold [LIMIT count]",
+    syntax: "key <MAXLEN | MINID> [= | ~] threshold [LIMIT count] [KEEPREF | DELREF | ACKED]",
     example: r#"
         > XADD readings 1-1 celsius 21
         "1-1"
@@ -136,9 +172,6 @@ fn xtrim<'a>(tx: &mut Tx<'_>, call: &Call<'a>) -> Result<Reply<'a>> {
     let key = call.key(1);
     let limits = tx.view().keyspace().limits();
     let options = Options::parse(call, false, tx.now(), &limits)?;
-    let Some(stream) = tx.view().stream(key)? else { return Ok(Reply::Int(0)) };
-    match options.trim.and_then(|trim| trim.resolve(stream, None, &limits)) {
-        None => Ok(Reply::Int(0)),
-        Some(trim) => Ok(count_reply(tx.emit(TrimStream { key, trim }))),
-    }
+    let Some(option) = options.trim else { return Ok(Reply::Int(0)) };
+    Ok(count_reply(trim::trim(tx, key, option, options.references)?))
 }

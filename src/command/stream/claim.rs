@@ -1,11 +1,11 @@
 //! XCLAIM and XAUTOCLAIM: pending entries given to another consumer.
 
-use super::read::{claim, see_consumer};
+use super::delivery::{claim, see_consumer};
 use super::{STREAM, entry_reply, id_reply, ids, no_group};
 use crate::base::clock::UnixMs;
 use crate::command::error::c_text;
 use crate::command::{Access, Call, Command, Error, Flag, Handler, Keys, Result};
-use crate::keyspace::record::{Acknowledge, SeeConsumer, SetGroupId};
+use crate::keyspace::record::{Acknowledge, SetGroupId};
 use crate::keyspace::{Key, Tx};
 use crate::resp::Reply;
 use crate::types::stream::{Group, Stream, StreamId};
@@ -79,7 +79,7 @@ fn xclaim<'a>(tx: &mut Tx<'_>, call: &Call<'a>) -> Result<Reply<'a>> {
         };
         let (count, idle) = match (counts.get(&id), pending) {
             (Some(count), _) => (*count, now.saturating_sub(time)),
-            (None, Some(pending)) => (pending.count, now.saturating_sub(pending.time)),
+            (None, Some(pending)) => (pending.count, now.saturating_sub(pending.time())),
             (None, None) if options.force => (1, i64::MAX),
             (None, None) => continue,
         };
@@ -98,7 +98,7 @@ fn xclaim<'a>(tx: &mut Tx<'_>, call: &Call<'a>) -> Result<Reply<'a>> {
     if !gone.is_empty() {
         tx.emit(Acknowledge { key, group: name, ids: &gone });
     }
-    finish(tx, key, name, consumer, time, &claimed);
+    claim(tx, key, name, consumer, time, &claimed);
     if moved_on {
         let last_id = options.last_id;
         tx.emit(SetGroupId { key, group: name, last_id, entries_read, event: "" });
@@ -201,7 +201,7 @@ fn xautoclaim<'a>(tx: &mut Tx<'_>, call: &Call<'a>) -> Result<Reply<'a>> {
     for one in pending.by_ref().take(count.saturating_mul(LOOKED_AT)) {
         match stream.get(one.id) {
             None => gone.push(one.id),
-            Some(_) if now.saturating_sub(one.time) < min_idle => continue,
+            Some(_) if now.saturating_sub(one.time()) < min_idle => continue,
             Some(entry) => {
                 claimed.push((one.id, one.count.saturating_add(u64::from(!just_id))));
                 replies.push(if just_id { id_reply(one.id) } else { entry_reply(&entry) });
@@ -217,7 +217,7 @@ fn xautoclaim<'a>(tx: &mut Tx<'_>, call: &Call<'a>) -> Result<Reply<'a>> {
     if !gone.is_empty() {
         tx.emit(Acknowledge { key, group: name, ids: &gone });
     }
-    finish(tx, key, name, consumer, now, &claimed);
+    claim(tx, key, name, consumer, now, &claimed);
     let gone = gone.into_iter().map(id_reply).collect();
     Ok(Reply::Array(vec![id_reply(next), Reply::Array(replies), Reply::Array(gone)]))
 }
@@ -231,20 +231,4 @@ fn find<'t>(tx: &'t Tx<'_>, key: Key<'_>, group: &[u8]) -> Result<(&'t Stream, &
 /// Argument 4: ms, none below 0.
 fn min_idle(call: &Call<'_>, otherwise: &'static str) -> Result<i64> {
     Ok(call.int(4).map_err(|_| Error::text(otherwise))?.max(0))
-}
-
-/// Emits the claims, and notes that the consumer got something.
-fn finish(
-    tx: &mut Tx<'_>,
-    key: Key<'_>,
-    group: &[u8],
-    consumer: &[u8],
-    time: i64,
-    claimed: &[(StreamId, u64)],
-) {
-    if !claimed.is_empty() {
-        claim(tx, key, group, consumer, time, claimed);
-        let now = tx.now().0.cast_signed();
-        tx.emit(SeeConsumer { key, group, consumer, now, active: true });
-    }
 }

@@ -28,12 +28,11 @@ pub(super) const XDEL: Command = Command {
 
 fn xdel<'a>(tx: &mut Tx<'_>, call: &Call<'a>) -> Result<Reply<'a>> {
     let key = call.key(1);
-    let Some(stream) = tx.view().stream(key)? else { return Ok(Reply::Int(0)) };
-    let ids = ids::strict_all(&call.args()[2..])?;
-    if ids.iter().all(|id| stream.get(*id).is_none()) {
+    if tx.view().stream(key)?.is_none() {
         return Ok(Reply::Int(0));
     }
-    Ok(count_reply(tx.emit(DeleteEntries { key, ids: &ids })))
+    let ids = ids::strict_all(&call.args()[2..])?;
+    Ok(count_reply(tx.emit(DeleteEntries { key, ids: &ids, event: "xdel" })))
 }
 
 pub(super) const XSETID: Command = Command {

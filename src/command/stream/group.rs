@@ -2,8 +2,8 @@
 
 use super::{STREAM, ids};
 use crate::command::error::c_text;
-use crate::command::help::help;
-use crate::command::{Access, Call, Command, Error, Flag, Handler, Keys, Result};
+use crate::command::help;
+use crate::command::{Access, Answer, Call, Command, Control, Error, Flag, Handler, Keys, Result};
 use crate::keyspace::record::{
     CreateConsumer, CreateGroup, DeleteConsumer, DestroyGroup, SetGroupId,
 };
@@ -188,13 +188,51 @@ const HELP: Command = Command {
     name: "help",
     summary: "Shows these lines.",
     example: r#"
-        > XGROUP HELP extra
-        (error) ERR wrong number of arguments for 'xgroup|help' command
+        > XGROUP HELP
+         1) XGROUP <subcommand> [<arg> [value] [opt] ...]. Subcommands are:
+         2) CREATE <key> <groupname> <id|$> [option]
+         3)     Create a new consumer group. Options are:
+         4)     * MKSTREAM
+         5)       Create the empty stream if it does not exist.
+         6)     * ENTRIESREAD entries_read
+         7)       Set the group's entries_read counter (internal use).
+         8) CREATECONSUMER <key> <groupname> <consumer>
+         9)     Create a new consumer in the specified group.
+        10) DELCONSUMER <key> <groupname> <consumer>
+        11)     Remove the specified consumer.
+        12) DESTROY <key> <groupname>
+        13)     Remove the specified group.
+        14) SETID <key> <groupname> <id|$> [ENTRIESREAD entries_read]
+        15)     Set the current group ID and entries_read counter.
+        16) HELP
+        17)     Print this help.
     "#,
     flags: &[Flag::Loading, Flag::Stale],
     handler: Handler::Control(help),
     ..STREAM
 };
+
+fn help<'a>(_: &mut Control<'_>, _: &Call<'a>) -> Result<Answer<'a>> {
+    Ok(help::these(&[
+        "XGROUP <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
+        "CREATE <key> <groupname> <id|$> [option]",
+        "    Create a new consumer group. Options are:",
+        "    * MKSTREAM",
+        "      Create the empty stream if it does not exist.",
+        "    * ENTRIESREAD entries_read",
+        "      Set the group's entries_read counter (internal use).",
+        "CREATECONSUMER <key> <groupname> <consumer>",
+        "    Create a new consumer in the specified group.",
+        "DELCONSUMER <key> <groupname> <consumer>",
+        "    Remove the specified consumer.",
+        "DESTROY <key> <groupname>",
+        "    Remove the specified group.",
+        "SETID <key> <groupname> <id|$> [ENTRIESREAD entries_read]",
+        "    Set the current group ID and entries_read counter.",
+        "HELP",
+        "    Print this help.",
+    ]))
+}
 
 const NO_STREAM: Error = Error::text(
     "ERR The XGROUP subcommand requires the key to exist. Note that for CREATE you may want to use \

@@ -2,11 +2,13 @@
 
 use super::group::{no_group_for_key, subcommand_syntax};
 use super::{STREAM, count_reply, entries_reply, entry_reply, id_reply};
-use crate::command::help::help;
-use crate::command::{Access, Call, Command, Error, Flag, Handler, Keys, Result};
+use crate::command::help;
+use crate::command::{Access, Answer, Call, Command, Control, Error, Flag, Handler, Keys, Result};
 use crate::keyspace::View;
 use crate::resp::Reply;
-use crate::types::stream::{Consumer, ENTRIES_READ_UNKNOWN, Entry, Group, Stream, StreamId};
+use crate::types::stream::{
+    Consumer, ENTRIES_READ_UNKNOWN, Entry, Group, Idempotency, Stream, StreamId,
+};
 
 pub(super) const XINFO: Command = Command {
     name: "xinfo",
@@ -111,8 +113,16 @@ const HELP: Command = Command {
     name: "help",
     summary: "Shows these lines.",
     example: r#"
-        > XINFO HELP extra
-        (error) ERR wrong number of arguments for 'xinfo|help' command
+        > XINFO HELP
+        1) XINFO <subcommand> [<arg> [value] [opt] ...]. Subcommands are:
+        2) CONSUMERS <key> <groupname>
+        3)     Show consumers of <groupname>.
+        4) GROUPS <key>
+        5)     Show the stream consumer groups.
+        6) STREAM <key> [FULL [COUNT <count>]
+        7)     Show information about the stream.
+        8) HELP
+        9)     Print this help.
     "#,
     flags: &[Flag::Loading, Flag::Stale],
     handler: Handler::Control(help),
@@ -158,9 +168,26 @@ const STREAM_FACTS: Command = Command {
     ..STREAM
 };
 
+fn help<'a>(_: &mut Control<'_>, _: &Call<'a>) -> Result<Answer<'a>> {
+    Ok(help::these(&[
+        "XINFO <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
+        "CONSUMERS <key> <groupname>",
+        "    Show consumers of <groupname>.",
+        "GROUPS <key>",
+        "    Show the stream consumer groups.",
+        "STREAM <key> [FULL [COUNT <count>]",
+        "    Show information about the stream.",
+        "HELP",
+        "    Print this help.",
+    ]))
+}
+
 fn stream_facts<'a>(view: View<'a>, call: &Call<'a>) -> Result<Reply<'a>> {
     let stream = stream(view, call)?;
     let mut facts = counters(stream);
+    facts.extend(
+        stream.idempotency().map(|known| producers(known, view.now().0)).into_iter().flatten(),
+    );
     if call.len() > 3 {
         let count = full_count(call)?;
         let entries = stream.range(StreamId::MIN, StreamId::MAX).take(count);
@@ -176,13 +203,19 @@ fn stream_facts<'a>(view: View<'a>, call: &Call<'a>) -> Result<Reply<'a>> {
     Ok(Reply::Map(facts))
 }
 
-/// FULL shows so much of each list, and there are few lists.
+/// Entries for each place that counting the chunks visits: a few dozen chunks of many entries.
+const ENTRIES_A_VISIT: usize = 1000;
+
+/// FULL shows so much of each list, and there are few lists. What is known of producers is looked
+/// through for what is over.
 fn stream_facts_cost(view: View<'_>, call: &Call<'_>) -> u64 {
     let count = if call.len() > 3 { full_count(call).unwrap_or(0) } else { 0 };
     let stream = view.stream(call.key(2)).ok().flatten();
     let entries = |stream: &Stream| {
         let pending = stream.groups().map(|group| 2 * group.pending_len().min(count));
-        stream.len().min(count) + pending.sum::<usize>()
+        let known = stream.idempotency().map_or(0, Idempotency::len);
+        let chunks = stream.len() / ENTRIES_A_VISIT;
+        stream.len().min(count) + pending.sum::<usize>() + known + chunks
     };
     stream.map_or(0, entries) as u64
 }
@@ -216,26 +249,42 @@ fn counters(stream: &Stream) -> Vec<(Reply<'_>, Reply<'_>)> {
     ]
 }
 
-/// A group with its pending entries and consumers.
+/// What is known of producers at `now`: shown of a stream that has been told something.
+fn producers(known: &Idempotency, now: u64) -> [(Reply<'static>, Reply<'static>); 6] {
+    let (producers, ids) = known.counts(now);
+    [
+        (name("idmp-duration"), Reply::Int(known.duration_s().cast_signed())),
+        (name("idmp-maxsize"), count_reply(known.max_size())),
+        (name("pids-tracked"), count_reply(producers)),
+        (name("iids-tracked"), count_reply(ids)),
+        (name("iids-added"), Reply::Int(known.added().cast_signed())),
+        (name("iids-duplicates"), Reply::Int(known.duplicates().cast_signed())),
+    ]
+}
+
+/// A group with its pending entries and consumers; how many are released is shown if some are.
 fn full_group<'a>(stream: &'a Stream, group: &'a Group, count: usize) -> Reply<'a> {
     let pending = group.pending_from(StreamId::MIN).take(count).map(|pending| {
         Reply::Array(vec![
             id_reply(pending.id),
             Reply::Bulk(group.owner(pending)),
-            Reply::Int(pending.time),
+            Reply::Int(pending.time()),
             Reply::Int(pending.count.cast_signed()),
         ])
     });
     let consumers = group.consumers().map(|consumer| full_consumer(group, consumer, count));
-    Reply::Map(vec![
+    let mut facts = vec![
         (name("name"), Reply::Bulk(group.name())),
         (name("last-delivered-id"), id_reply(group.last_id)),
         (name("entries-read"), entries_read(group)),
         (name("lag"), lag(stream, group)),
         (name("pel-count"), count_reply(group.pending_len())),
-        (name("pending"), Reply::Array(pending.collect())),
-        (name("consumers"), Reply::Array(consumers.collect())),
-    ])
+    ];
+    let released = Some(group.released_len()).filter(|released| *released > 0);
+    facts.extend(released.map(|released| (name("nacked-count"), count_reply(released))));
+    facts.push((name("pending"), Reply::Array(pending.collect())));
+    facts.push((name("consumers"), Reply::Array(consumers.collect())));
+    Reply::Map(facts)
 }
 
 fn full_consumer<'a>(group: &'a Group, consumer: &'a Consumer, count: usize) -> Reply<'a> {
@@ -243,7 +292,7 @@ fn full_consumer<'a>(group: &'a Group, consumer: &'a Consumer, count: usize) -> 
     let pending = ids.filter_map(|id| group.pending(id)).map(|pending| {
         Reply::Array(vec![
             id_reply(pending.id),
-            Reply::Int(pending.time),
+            Reply::Int(pending.time()),
             Reply::Int(pending.count.cast_signed()),
         ])
     });

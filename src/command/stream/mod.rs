@@ -3,29 +3,37 @@
 //! | file | commands |
 //! |---|---|
 //! | `add` | XADD, XTRIM, over the options in `trim` |
+//! | `idempotency` | XCFGSET, XIDMPRECORD |
 //! | `edit` | XDEL, XSETID |
 //! | `range` | XLEN, XRANGE, XREVRANGE |
-//! | `read` | XREAD, XREADGROUP, over the options in `reading` |
+//! | `read` | XREAD, XREADGROUP, over the options in `reading`; `delivery`: to one group |
 //! | `group` | XGROUP |
 //! | `pending` | XACK, XPENDING |
 //! | `claim` | XCLAIM, XAUTOCLAIM |
+//! | `nack` | XNACK |
 //! | `info` | XINFO |
 //! | `release` | XACKDEL, XDELEX |
+//! | `references` | KEEPREF, DELREF and ACKED |
 //! | `ids` | ids and intervals in requests |
 //!
 //! Records: XADD with the id, trimming always exact; whatever makes entries pending is an XCLAIM
-//! with time and count; a group that was read on is an XGROUP SETID.
+//! with time and count; a group that was read on is an XGROUP SETID. What DELREF and ACKED come to
+//! is XACK, XTRIM and XDEL.
 
 mod add;
 mod claim;
+mod delivery;
 mod edit;
 mod group;
+mod idempotency;
 mod ids;
 mod info;
+mod nack;
 mod pending;
 mod range;
 mod read;
 mod reading;
+mod references;
 mod release;
 #[cfg(test)]
 mod tests;
@@ -45,12 +53,15 @@ pub(super) const COMMANDS: &[Command] = &[
     release::XACKDEL,
     add::XADD,
     claim::XAUTOCLAIM,
+    idempotency::XCFGSET,
     claim::XCLAIM,
     edit::XDEL,
     release::XDELEX,
     group::XGROUP,
+    idempotency::XIDMPRECORD,
     info::XINFO,
     range::XLEN,
+    nack::XNACK,
     pending::XPENDING,
     range::XRANGE,
     read::XREAD,
@@ -66,25 +77,18 @@ fn id_reply(id: StreamId) -> Reply<'static> {
 }
 
 fn id_text(id: StreamId) -> Vec<u8> {
-    let mut text = Vec::with_capacity(24);
-    write_id(id, &mut text);
-    text
-}
-
-/// Appends an id's text.
-fn write_id(id: StreamId, text: &mut Vec<u8>) {
-    let mut number = itoa::Buffer::new();
-    text.extend_from_slice(number.format(id.ms).as_bytes());
-    text.push(b'-');
-    text.extend_from_slice(number.format(id.seq).as_bytes());
+    id.write(&mut [0; StreamId::TEXT_BYTES_MAX]).to_vec()
 }
 
 /// Adds the two parts of an entry's reply: its id, then its fields and values.
-fn add_entry(entry: &Entry<'_>, id: &mut Vec<u8>, reply: &mut NestedBuilder) {
-    id.clear();
-    write_id(entry.id, id);
-    reply.string(id);
+fn add_entry(entry: &Entry<'_>, reply: &mut NestedBuilder) {
+    reply.string(entry.id.write(&mut [0; StreamId::TEXT_BYTES_MAX]));
     reply.array(2 * entry.fields());
+    add_pairs(entry, reply);
+}
+
+/// Adds an entry's fields and values.
+fn add_pairs(entry: &Entry<'_>, reply: &mut NestedBuilder) {
     for (field, value) in entry.pairs() {
         field.with(|bytes| reply.string(bytes));
         value.with(|bytes| reply.string(bytes));
@@ -94,7 +98,7 @@ fn add_entry(entry: &Entry<'_>, id: &mut Vec<u8>, reply: &mut NestedBuilder) {
 /// An entry as a reply.
 fn entry_reply(entry: &Entry<'_>) -> Reply<'static> {
     let mut reply = NestedBuilder::default();
-    add_entry(entry, &mut Vec::new(), &mut reply);
+    add_entry(entry, &mut reply);
     reply.finish(2)
 }
 
@@ -105,10 +109,10 @@ fn entries_reply<'e>(entries: impl Iterator<Item = Entry<'e>>, about: usize) -> 
     /// Room for more is made when it is needed.
     const ROOM_MAX: usize = 8 * 1024;
     let mut reply = NestedBuilder::with_capacity(about.saturating_mul(USUAL_BYTES).min(ROOM_MAX));
-    let (mut id, mut count) = (Vec::with_capacity(24), 0);
+    let mut count = 0;
     for entry in entries {
         reply.array(2);
-        add_entry(&entry, &mut id, &mut reply);
+        add_entry(&entry, &mut reply);
         count += 1;
     }
     reply.finish(count)

@@ -36,13 +36,10 @@ pub(super) const XACK: Command = Command {
 fn xack<'a>(tx: &mut Tx<'_>, call: &Call<'a>) -> Result<Reply<'a>> {
     let (key, name) = (call.key(1), call.arg(2));
     let stream = tx.view().stream(key)?;
-    let Some(group) = stream.and_then(|stream| stream.group(name)) else {
-        return Ok(Reply::Int(0));
-    };
-    let ids = ids::strict_all(&call.args()[3..])?;
-    if ids.iter().all(|id| group.pending(*id).is_none()) {
+    if stream.and_then(|stream| stream.group(name)).is_none() {
         return Ok(Reply::Int(0));
     }
+    let ids = ids::strict_all(&call.args()[3..])?;
     Ok(count_reply(tx.emit(Acknowledge { key, group: name, ids: &ids })))
 }
 
@@ -156,13 +153,14 @@ impl<'a> Filter<'a> {
     /// Id, consumer, ms since its delivery and deliveries of each.
     fn list(&self, group: &'a Group, now: i64) -> Reply<'a> {
         let wanted = |pending: &Pending| {
-            pending.id <= self.end && now.saturating_sub(pending.time) >= self.idle
+            pending.id <= self.end && now.saturating_sub(pending.time()) >= self.idle
         };
         let reply = |pending: &Pending| {
+            let idle = now.saturating_sub(pending.time()).max(0);
             Reply::Array(vec![
                 id_reply(pending.id),
                 Reply::Owned(group.owner(pending).to_vec()),
-                Reply::Int(now.saturating_sub(pending.time).max(0)),
+                Reply::Int(if pending.is_released() { -1 } else { idle }),
                 Reply::Int(pending.count.cast_signed()),
             ])
         };

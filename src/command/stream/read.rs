@@ -1,13 +1,14 @@
 //! XREAD and XREADGROUP: entries behind an id, of several streams, waiting for them if asked to.
 
+use super::delivery::{Delivery, New};
 use super::reading::{Block, Reading};
-use super::{STREAM, entries_reply, entry_reply, id_reply, id_text, ids};
+use super::{STREAM, entries_reply, id_text, ids};
+use crate::base::clock::UnixMs;
 use crate::command::error::c_text;
 use crate::command::{Access, Call, Command, Error, Follow, Handler, Keys, Result, Served, Wait};
-use crate::keyspace::record::{Claim, CreateConsumer, SeeConsumer, SetGroupId};
-use crate::keyspace::{Key, Tx, View};
+use crate::keyspace::{Tx, View};
 use crate::resp::Reply;
-use crate::types::stream::{Group, Stream, StreamId};
+use crate::types::stream::{Stream, StreamId};
 
 pub(super) const XREAD: Command = Command {
     name: "xread",
@@ -29,8 +30,20 @@ pub(super) const XREAD: Command = Command {
     complexity: "",
     keys: &[Keys::Keyword("STREAMS", 1, Follow::Half, Access::Read)],
     handler: Handler::BlockingRead(xread),
+    cost: Some(xread_cost),
     ..STREAM
 };
+
+/// About how many entries there are to return.
+fn xread_cost(view: View<'_>, call: &Call<'_>) -> u64 {
+    let Ok(reading) = Reading::parse(call, view.now(), false) else { return 0 };
+    let found = |(key_at, id_at)| {
+        let stream = view.stream(call.key(key_at)).ok()??;
+        let start = after(Some(stream), call.arg(id_at)).ok()?.next()?;
+        Some(stream.range_len(start, StreamId::MAX).min(reading.count) as u64)
+    };
+    reading.each().filter_map(found).sum()
+}
 
 fn xread<'a>(view: View<'a>, call: &Call<'a>) -> Result<Served<'a>> {
     let view = view.counted();
@@ -93,6 +106,7 @@ fn wait<'a>(call: &Call<'a>, reading: &Reading<'_>, block: Block) -> Wait<'a> {
     Wait {
         keys: reading.each().map(|(key_at, _)| call.key(key_at)).collect(),
         deadline: block.deadline(),
+        alarm: None,
         again: None,
         null: Reply::NullArray,
         ends_with_error: reading.group.is_some(),
@@ -102,8 +116,8 @@ fn wait<'a>(call: &Call<'a>, reading: &Reading<'_>, block: Block) -> Wait<'a> {
 pub(super) const XREADGROUP: Command = Command {
     name: "xreadgroup",
     summary: "Delivers entries to a consumer of a group: new ones, or its pending ones again.",
-    syntax: "GROUP group consumer [COUNT count] [BLOCK milliseconds] [NOACK] \
-             STREAMS key [key ...] id [id ...]",
+    syntax: "GROUP group consumer [COUNT count] [BLOCK milliseconds] [CLAIM min-idle-time] \
+             [NOACK] STREAMS key [key ...] id [id ...]",
     example: r#"
         > XADD readings 1-1 celsius 21
         "1-1"
@@ -155,22 +169,27 @@ fn xreadgroup<'a>(tx: &mut Tx<'_>, call: &Call<'a>) -> Result<Served<'a>> {
         }
         asked.push((key, from(call.arg(id_at))?));
     }
+    let Reading { count, no_ack, claim, .. } = reading;
     let mut replies = Vec::new();
+    let mut alarm: Option<UnixMs> = None;
     for (key, from) in asked {
         let mut delivery = Delivery { tx, key, group, consumer };
-        delivery.see();
         let entries = match from {
-            From::New => delivery.new_entries(reading.count, reading.no_ack),
-            From::Pending(after) => Some(delivery.pending(after, reading.count)),
+            From::New => delivery.new_entries(New { count, no_ack, claim }),
+            From::Pending(after) => Some(delivery.pending(after, count)),
         };
         if let Some(entries) = entries {
             replies.push((Reply::Owned(key.bytes.to_vec()), entries));
+        } else {
+            let idle = claim.and_then(|min_idle| delivery.next_idle(min_idle));
+            let idle = idle.and_then(|at| u64::try_from(at).ok()).map(UnixMs);
+            alarm = alarm.into_iter().chain(idle).min();
         }
     }
     Ok(match reading.block {
         _ if !replies.is_empty() => Served::Now(Reply::NestedMap(replies)),
         None => Served::Now(Reply::NullArray),
-        Some(block) => Served::Wait(wait(call, &reading, block)),
+        Some(block) => Served::Wait(Wait { alarm, ..wait(call, &reading, block) }),
     })
 }
 
@@ -192,107 +211,5 @@ fn from(text: &[u8]) -> Result<From> {
             StreamId::MAX => Ok(From::New),
             id => Ok(From::Pending(id)),
         },
-    }
-}
-
-/// One stream's part of an XREADGROUP.
-struct Delivery<'d, 't, 'k> {
-    tx: &'d mut Tx<'t>,
-    key: Key<'k>,
-    group: &'k [u8],
-    consumer: &'k [u8],
-}
-
-impl Delivery<'_, '_, '_> {
-    fn now(&self) -> i64 {
-        self.tx.now().0.cast_signed()
-    }
-
-    /// Makes the consumer, if there is none, and notes that it was seen.
-    fn see(&mut self) {
-        let (key, group, consumer, now) = (self.key, self.group, self.consumer, self.now());
-        see_consumer(self.tx, key, group, consumer, now);
-    }
-
-    /// The stream and the group; the command has checked that they are there.
-    fn found(&self) -> Option<(&Stream, &Group)> {
-        let stream = self.tx.view().stream(self.key).ok()??;
-        Some((stream, stream.group(self.group)?))
-    }
-
-    /// Delivers entries that the group has not had; none if there are none.
-    fn new_entries(&mut self, count: usize, no_ack: bool) -> Option<Reply<'static>> {
-        let (stream, group) = self.found()?;
-        let start = group.last_id.next()?;
-        let mut delivered = Vec::new();
-        let entries = stream.range(start, StreamId::MAX).take(count).inspect(|entry| {
-            delivered.push(entry.id);
-        });
-        let reply = entries_reply(entries, 1);
-        let last_id = *delivered.last()?;
-        let entries_read = stream.entries_read_after(group, &delivered);
-        let (key, group, consumer, time) = (self.key, self.group, self.consumer, self.now());
-        if !no_ack {
-            self.tx.emit(Claim { key, group, consumer, ids: &delivered, time, count: 1 });
-            self.tx.emit(SeeConsumer { key, group, consumer, now: time, active: true });
-        }
-        self.tx.emit(SetGroupId { key, group, last_id, entries_read, event: "" });
-        Some(reply)
-    }
-
-    /// Delivers again what is pending for the consumer. Of entries that were deleted only the ids
-    /// are left.
-    fn pending(&mut self, after: StreamId, count: usize) -> Reply<'static> {
-        let mut replies = Vec::new();
-        let mut delivered = Vec::new();
-        if let Some((stream, group)) = self.found()
-            && let Some(consumer) = group.consumer(self.consumer)
-            && let Some(start) = after.next()
-        {
-            for id in consumer.pending_from(start).take(count) {
-                let Some(entry) = stream.get(id) else {
-                    replies.push(Reply::Array(vec![id_reply(id), Reply::NullArray]));
-                    continue;
-                };
-                replies.push(entry_reply(&entry));
-                let before = group.pending(id).map_or(0, |pending| pending.count);
-                delivered.push((id, before.saturating_add(1)));
-            }
-        }
-        let (key, group, consumer, time) = (self.key, self.group, self.consumer, self.now());
-        claim(self.tx, key, group, consumer, time, &delivered);
-        Reply::Array(replies)
-    }
-}
-
-/// Makes a consumer, if there is none, and notes that it was seen.
-pub(super) fn see_consumer(tx: &mut Tx<'_>, key: Key<'_>, group: &[u8], consumer: &[u8], now: i64) {
-    let stream = tx.view().stream(key).ok().flatten();
-    let seen =
-        stream.and_then(|stream| stream.group(group)?.consumer(consumer)).map(|one| one.seen);
-    match seen {
-        None => {
-            tx.emit(CreateConsumer { key, group, consumer, now });
-        }
-        Some(seen) if seen == now => {}
-        Some(_) => tx.emit(SeeConsumer { key, group, consumer, now, active: false }),
-    }
-}
-
-/// Makes entries pending, each with its count of deliveries: one record for each run of equal
-/// counts.
-pub(super) fn claim(
-    tx: &mut Tx<'_>,
-    key: Key<'_>,
-    group: &[u8],
-    consumer: &[u8],
-    time: i64,
-    entries: &[(StreamId, u64)],
-) {
-    for run in entries.chunk_by(|a, b| a.1 == b.1) {
-        let ids: Vec<StreamId> = run.iter().map(|(id, _)| *id).collect();
-        if let Some((_, count)) = run.first() {
-            tx.emit(Claim { key, group, consumer, ids: &ids, time, count: *count });
-        }
     }
 }

@@ -14,6 +14,8 @@ pub(super) struct Reading<'a> {
     pub group: Option<(&'a [u8], &'a [u8])>,
     /// NOACK.
     pub no_ack: bool,
+    /// CLAIM: pending entries that have been idle for so many ms come first.
+    pub claim: Option<i64>,
     /// Where the first key stands.
     pub first: usize,
     /// How many streams there are: as many keys, then as many ids.
@@ -47,6 +49,7 @@ impl<'a> Reading<'a> {
             block: None,
             group: None,
             no_ack: false,
+            claim: None,
             first: 0,
             streams: 0,
         };
@@ -74,6 +77,19 @@ impl<'a> Reading<'a> {
                     "ERR The GROUP option is only supported by XREADGROUP. \
                     You called XREAD instead.",
                 )?;
+            } else if call.is(at, "CLAIM") && more > 0 {
+                only_for_groups(
+                    in_group,
+                    "ERR The CLAIM option is only supported by XREADGROUP. \
+                    You called XREAD instead.",
+                )?;
+                let text = "ERR min-idle-time is not an integer or out of range";
+                let idle = call.int(at + 1).map_err(|_| Error::text(text))?;
+                if idle < 0 {
+                    return Err(Error::text("ERR min-idle-time must be a positive integer"));
+                }
+                reading.claim = Some(idle);
+                at += 2;
             } else if call.is(at, "NOACK") {
                 reading.no_ack = true;
                 at += 1;

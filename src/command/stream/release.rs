@@ -1,12 +1,13 @@
 //! XDELEX and XACKDEL (Redis 8.2): deleting entries with an eye on the groups that still have to do
 //! with them. Their records are XACK and XDEL.
 
+use super::references::{References, forget_pending};
 use super::{STREAM, ids};
 use crate::command::{Access, Call, Command, Error, Flag, Handler, Keys, Result};
 use crate::keyspace::record::{Acknowledge, DeleteEntries};
 use crate::keyspace::{Key, Tx};
 use crate::resp::Reply;
-use crate::types::stream::{Group, Stream, StreamId};
+use crate::types::stream::StreamId;
 use std::collections::HashSet;
 
 pub(super) const XDELEX: Command = Command {
@@ -45,17 +46,18 @@ pub(super) const XDELEX: Command = Command {
 fn xdelex<'a>(tx: &mut Tx<'_>, call: &Call<'a>) -> Result<Reply<'a>> {
     let key = call.key(1);
     let (references, ids) = parse(call, 2)?;
-    let Some(stream) = tx.view().stream(key)? else { return Ok(codes(&ids, |_| Code::NotThere)) };
-    let code = |id: &StreamId| match references {
-        _ if stream.get(*id).is_none() => Code::NotThere,
-        References::Acknowledged if is_needed(stream, *id) => Code::Needed,
-        _ => Code::Deleted,
+    let Some(stream) = tx.view().stream(key)? else { return Ok(none_there(&ids)) };
+    let mut gone = HashSet::new();
+    let code = |id: &StreamId| match () {
+        () if gone.contains(id) || stream.get(*id).is_none() => Code::NotThere,
+        () if references.hold(stream, *id) => Code::Needed,
+        () => {
+            gone.insert(*id);
+            Code::Deleted
+        }
     };
-    let deleted: Vec<StreamId> =
-        ids.iter().filter(|id| code(id) == Code::Deleted).copied().collect();
-    let reply = codes(&ids, code);
-    delete(tx, key, references, &ids, &deleted);
-    Ok(reply)
+    let codes = ids.iter().map(code).collect();
+    Ok(delete(tx, key, references, &ids, codes))
 }
 
 pub(super) const XACKDEL: Command = Command {
@@ -88,40 +90,25 @@ fn xackdel<'a>(tx: &mut Tx<'_>, call: &Call<'a>) -> Result<Reply<'a>> {
     let (key, group) = (call.key(1), call.arg(2));
     let (references, ids) = parse(call, 3)?;
     let found = tx.view().stream(key)?.and_then(|stream| stream.group(group));
-    let Some(pending) = found else { return Ok(codes(&ids, |_| Code::NotThere)) };
-    let acknowledged: Vec<StreamId> =
-        ids.iter().filter(|id| pending.pending(**id).is_some()).copied().collect();
+    let Some(pending) = found else { return Ok(none_there(&ids)) };
+    let mut taken = HashSet::new();
+    let is_first = |id: &&StreamId| pending.pending(**id).is_some() && taken.insert(**id);
+    let acknowledged: Vec<StreamId> = ids.iter().filter(is_first).copied().collect();
     if !acknowledged.is_empty() {
         tx.emit(Acknowledge { key, group, ids: &acknowledged });
     }
-    let kept: HashSet<StreamId> = match (references, tx.view().stream(key)?) {
-        (References::Acknowledged, Some(stream)) => {
-            let there = acknowledged.iter().filter(|id| stream.get(**id).is_some());
-            there.filter(|id| is_needed(stream, **id)).copied().collect()
-        }
-        _ => HashSet::new(),
+    let stream = tx.view().stream(key)?;
+    let is_held = |id: StreamId| {
+        stream.is_some_and(|stream| stream.get(id).is_some() && references.hold(stream, id))
     };
-    let taken: HashSet<StreamId> = acknowledged.iter().copied().collect();
-    let reply = codes(&ids, |id| match () {
-        () if kept.contains(id) => Code::Needed,
-        () if taken.contains(id) => Code::Deleted,
-        () => Code::NotThere,
-    });
-    let deleted: Vec<StreamId> =
-        acknowledged.iter().filter(|id| !kept.contains(id)).copied().collect();
-    delete(tx, key, references, &ids, &deleted);
-    Ok(reply)
-}
-
-/// What is to become of what groups have to do with an entry.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum References {
-    /// KEEPREF: it stays pending where it is.
-    Keep,
-    /// DELREF: it is pending nowhere any more.
-    Delete,
-    /// ACKED: only entries go that every group has had and acknowledged.
-    Acknowledged,
+    // One that comes again is not pending any more.
+    let code = |id: &StreamId| match () {
+        () if !taken.remove(id) => Code::NotThere,
+        () if is_held(*id) => Code::Needed,
+        () => Code::Deleted,
+    };
+    let codes = ids.iter().map(code).collect();
+    Ok(delete(tx, key, references, &ids, codes))
 }
 
 /// What is answered for an id.
@@ -132,26 +119,16 @@ enum Code {
     Needed = 2,
 }
 
-/// The codes of all ids. One that comes again finds that its entry is gone.
-fn codes(ids: &[StreamId], code: impl Fn(&StreamId) -> Code) -> Reply<'static> {
-    let mut deleted = HashSet::new();
-    let code = |id| match code(id) {
-        Code::Deleted if !deleted.insert(*id) => Code::NotThere,
-        code => code,
-    };
-    Reply::Array(ids.iter().map(code).map(|code| Reply::Int(code as i64)).collect())
+fn none_there(ids: &[StreamId]) -> Reply<'static> {
+    Reply::Array(ids.iter().map(|_| Reply::Int(Code::NotThere as i64)).collect())
 }
 
 /// Reads the options from argument `from` on.
 fn parse(call: &Call<'_>, from: usize) -> Result<(References, Vec<StreamId>)> {
     let (mut references, mut ids, mut at) = (References::Keep, None, from);
     while at < call.len() {
-        if call.is(at, "KEEPREF") {
-            references = References::Keep;
-        } else if call.is(at, "DELREF") {
-            references = References::Delete;
-        } else if call.is(at, "ACKED") {
-            references = References::Acknowledged;
+        if let Some(given) = References::parse(call, at) {
+            references = given;
         } else if call.is(at, "IDS") && at + 1 < call.len() && ids.is_none() {
             let count = call.int(at + 1).ok().and_then(|count| usize::try_from(count).ok());
             let count = count.filter(|count| *count > 0);
@@ -169,31 +146,22 @@ fn parse(call: &Call<'_>, from: usize) -> Result<(References, Vec<StreamId>)> {
     Ok((references, ids.ok_or(Error::Syntax)?))
 }
 
-/// Whether a group has an entry pending, or has not had it yet.
-fn is_needed(stream: &Stream, id: StreamId) -> bool {
-    stream.groups().any(|group| group.last_id < id || group.pending(id).is_some())
-}
-
-/// Deletes entries, and with DELREF takes all of `ids` out of what is pending in any group.
+/// Deletes the entries whose codes say so, and with DELREF takes all of `ids` out of what is
+/// pending in any group. Returns the codes.
 fn delete(
     tx: &mut Tx<'_>,
     key: Key<'_>,
     references: References,
     ids: &[StreamId],
-    deleted: &[StreamId],
-) {
-    let stream = tx.view().stream(key).ok().flatten();
-    if let (References::Delete, Some(stream)) = (references, stream) {
-        let pending_in = |group: &Group| {
-            let pending = ids.iter().filter(|id| group.pending(**id).is_some());
-            (group.name().to_vec(), pending.copied().collect::<Vec<_>>())
-        };
-        let pending: Vec<_> = stream.groups().map(pending_in).collect();
-        for (group, ids) in pending.iter().filter(|(_, ids)| !ids.is_empty()) {
-            tx.emit(Acknowledge { key, group, ids });
-        }
+    codes: Vec<Code>,
+) -> Reply<'static> {
+    if references == References::Delete {
+        forget_pending(tx, key, ids);
     }
+    let deleted = ids.iter().zip(&codes).filter(|(_, code)| **code == Code::Deleted);
+    let deleted: Vec<StreamId> = deleted.map(|(id, _)| *id).collect();
     if !deleted.is_empty() {
-        tx.emit(DeleteEntries { key, ids: deleted });
+        tx.emit(DeleteEntries { key, ids: &deleted, event: "xdel" });
     }
+    Reply::Array(codes.into_iter().map(|code| Reply::Int(code as i64)).collect())
 }

@@ -86,6 +86,7 @@ impl Engine {
             deadline: copies.deadline,
             null,
             ends_with_error: false,
+            alarm: None,
         };
         let number = self.enqueue(parked, &[]);
         if copies.replicas == 0 {

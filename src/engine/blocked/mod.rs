@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! run ──Wait──► parked:  its keys ──► a queue a key, first come first served
-//!                        its deadline ──► in order, for the server's timer
+//!                        its deadline, its alarm ──► in order, for the server's timer
 //! record ──touched──► ready keys, in order ──► the calls of each, one by one, run again ──Now──► outbox
 //!                         ▲                                                        └─ its records ─┐
 //!                         └────────────────────────────────────────────────────────────────────────┘
@@ -33,6 +33,8 @@ pub(super) struct Blocked {
     calls: HashMap<u64, Parked>,
     queues: HashMap<Place, Queue>,
     deadlines: BTreeSet<(UnixMs, u64)>,
+    /// When calls are run again although nothing was touched.
+    alarms: BTreeSet<(UnixMs, u64)>,
     /// Keys that were touched and whose queues have not been looked at since, in order.
     ready: VecDeque<Place>,
     last_number: u64,
@@ -48,6 +50,7 @@ struct Parked {
     db: Db,
     keys: Vec<u64>,
     deadline: Option<UnixMs>,
+    alarm: Option<UnixMs>,
     null: Null,
     ends_with_error: bool,
 }
@@ -99,9 +102,19 @@ impl Blocked {
         !self.ready.is_empty()
     }
 
-    /// The next deadline.
+    /// The next deadline or alarm.
     pub fn next_deadline(&self) -> Option<UnixMs> {
-        self.deadlines.first().map(|(deadline, _)| *deadline)
+        let firsts = [self.deadlines.first(), self.alarms.first()];
+        firsts.into_iter().flatten().map(|(at, _)| *at).min()
+    }
+
+    /// Sets a parked call's alarm anew.
+    fn set_alarm(&mut self, number: u64, alarm: Option<UnixMs>) {
+        let Some(parked) = self.calls.get_mut(&number) else { return };
+        if let Some(before) = std::mem::replace(&mut parked.alarm, alarm) {
+            self.alarms.remove(&(before, number));
+        }
+        self.alarms.extend(alarm.map(|alarm| (alarm, number)));
     }
 
     pub fn counts(&self) -> BlockedCounts {
@@ -162,6 +175,7 @@ impl Blocked {
             }
         }
         self.deadlines.extend(parked.deadline.map(|deadline| (deadline, number)));
+        self.alarms.extend(parked.alarm.map(|alarm| (alarm, number)));
         self.calls.insert(number, parked);
         number
     }
@@ -180,6 +194,9 @@ impl Blocked {
         }
         if let Some(deadline) = parked.deadline {
             self.deadlines.remove(&(deadline, number));
+        }
+        if let Some(alarm) = parked.alarm {
+            self.alarms.remove(&(alarm, number));
         }
         if let Null::Copies(lsn) = parked.null {
             self.syncs.remove(&(lsn, number));
@@ -212,6 +229,7 @@ enum Attempt {
 struct Waits {
     keys: Vec<(Box<[u8]>, u64)>,
     deadline: Option<UnixMs>,
+    alarm: Option<UnixMs>,
     again: Option<Vec<Vec<u8>>>,
     null: Reply<'static>,
     ends_with_error: bool,
@@ -219,9 +237,9 @@ struct Waits {
 
 impl From<Wait<'_>> for Waits {
     fn from(wait: Wait<'_>) -> Self {
-        let Wait { keys, deadline, again, null, ends_with_error } = wait;
+        let Wait { keys, deadline, alarm, again, null, ends_with_error } = wait;
         let keys = keys.iter().map(|key| (key.bytes.into(), key.hash)).collect();
-        Waits { keys, deadline, again, null, ends_with_error }
+        Waits { keys, deadline, alarm, again, null, ends_with_error }
     }
 }
 
@@ -289,7 +307,7 @@ impl Engine {
     }
 
     fn park(&mut self, client: ClientId, db: Db, call: &Call<'_>, waits: Waits) {
-        let Waits { keys, deadline, again, null, ends_with_error } = waits;
+        let Waits { keys, deadline, alarm, again, null, ends_with_error } = waits;
         let copied = || call.args().iter().map(|argument| argument.to_vec()).collect();
         let parked = Parked {
             client,
@@ -298,6 +316,7 @@ impl Engine {
             db,
             keys: keys.iter().map(|(_, hash)| *hash).collect(),
             deadline,
+            alarm,
             null: Null::Reply(null),
             ends_with_error,
         };
@@ -307,13 +326,14 @@ impl Engine {
 
     /// Lets a call wait, and its connection with it. Returns its number.
     fn enqueue(&mut self, parked: Parked, keys: &[Key<'_>]) -> u64 {
-        let Parked { client, command, deadline, .. } = parked;
+        let Parked { client, command, .. } = parked;
+        let next = parked.deadline.into_iter().chain(parked.alarm).min();
         let number = self.blocked.park(parked, keys);
         self.admin.clients.session(client).blocked = Some(number);
         // It counts when it ends.
         self.count_call(client, command, -1);
         self.follow_touched();
-        self.arm(deadline);
+        self.arm(next);
         number
     }
 
@@ -339,7 +359,7 @@ impl Engine {
             if !self.batch.touched().is_empty() {
                 self.note_touched();
             }
-            if self.gate.is_some() || self.pause.is_on() || !self.journal.has_room() {
+            if !self.serves_blocked() {
                 return;
             }
             let Some(place) = self.blocked.ready.pop_front() else { return };
@@ -348,6 +368,11 @@ impl Engine {
                 self.serve_queue(place);
             }
         }
+    }
+
+    /// Whether calls that wait may be served: they may write.
+    fn serves_blocked(&self) -> bool {
+        self.gate.is_none() && !self.pause.is_on() && self.journal.has_room()
     }
 
     /// Runs the calls of one key again, in order; none twice.
@@ -381,8 +406,14 @@ impl Engine {
                 self.reply(parked.client, &reply, &mut out);
                 self.journal.hold_of_read(&call, parked.db)
             }
-            Attempt::Failed(_) | Attempt::Waits(_) => {
+            Attempt::Failed(_) => {
                 self.blocked.calls.insert(number, parked);
+                return;
+            }
+            Attempt::Waits(waits) => {
+                self.blocked.calls.insert(number, parked);
+                self.blocked.set_alarm(number, waits.alarm);
+                self.arm(waits.alarm);
                 return;
             }
         };
@@ -426,8 +457,21 @@ impl Engine {
         self.finish(number, &parked, out, hold);
     }
 
-    /// Gives up what has waited long enough.
+    /// Runs again what has an alarm, and gives up what has waited long enough.
     pub(super) fn time_out(&mut self) {
+        /// While nothing may be served.
+        const LATER_MS: u64 = 100;
+        while let Some((alarm, number)) = self.blocked.alarms.first().copied()
+            && alarm <= self.now
+        {
+            let serves = self.serves_blocked();
+            let later = UnixMs(self.now.0 + LATER_MS);
+            self.blocked.set_alarm(number, (!serves).then_some(later));
+            if serves {
+                // It may set another.
+                self.rerun(number);
+            }
+        }
         while let Some((deadline, number)) = self.blocked.deadlines.first().copied()
             && deadline <= self.now
         {

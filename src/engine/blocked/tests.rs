@@ -65,7 +65,14 @@ fn take<'a>(tx: &mut Tx<'_>, call: &Call<'a>) -> Result<Served<'a>> {
     let deadline = (timeout > 0).then(|| tx.now().plus_ms(timeout));
     let keys = (1..last).map(|at| call.key(at)).collect();
     let null = Reply::Null;
-    Ok(Served::Wait(Wait { keys, deadline, again: None, null, ends_with_error: false }))
+    Ok(Served::Wait(Wait {
+        keys,
+        deadline,
+        alarm: None,
+        again: None,
+        null,
+        ends_with_error: false,
+    }))
 }
 
 fn shift<'a>(tx: &mut Tx<'_>, call: &Call<'a>) -> Result<Served<'a>> {
@@ -75,7 +82,14 @@ fn shift<'a>(tx: &mut Tx<'_>, call: &Call<'a>) -> Result<Served<'a>> {
         return Ok(Served::Now(Reply::Ok));
     }
     let (keys, null) = (vec![from], Reply::Null);
-    Ok(Served::Wait(Wait { keys, deadline: None, again: None, null, ends_with_error: false }))
+    Ok(Served::Wait(Wait {
+        keys,
+        deadline: None,
+        alarm: None,
+        again: None,
+        null,
+        ends_with_error: false,
+    }))
 }
 
 fn peek<'a>(view: View<'a>, call: &Call<'a>) -> Result<Served<'a>> {
@@ -88,7 +102,14 @@ fn peek<'a>(view: View<'a>, call: &Call<'a>) -> Result<Served<'a>> {
         _ => {
             let again = Some(vec![b"PEEK".to_vec(), call.arg(1).to_vec(), value]);
             let (keys, null) = (vec![key], Reply::Null);
-            Ok(Served::Wait(Wait { keys, deadline: None, again, null, ends_with_error: true }))
+            Ok(Served::Wait(Wait {
+                keys,
+                deadline: None,
+                alarm: None,
+                again,
+                null,
+                ends_with_error: true,
+            }))
         }
     }
 }

@@ -74,7 +74,8 @@ pub fn file(data: &[u8]) {
     if replay::rdb(&mut local.engine, data).is_err() {
         return;
     }
-    let written = snapshot::to_vec(&local.engine.keyspace, Format::Valkey80);
+    let format = Format::needed(true, local.engine.keyspace.has_stream_extras());
+    let written = snapshot::to_vec(&local.engine.keyspace, format);
     let written = written.expect("a Vec takes everything");
     let mut again = Local::default();
     replay::rdb(&mut again.engine, &written).expect("our own RDB loads");

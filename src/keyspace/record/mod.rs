@@ -17,7 +17,9 @@
 //! | `zset` | [`AddScored`], [`RemoveScored`], [`RemoveRanks`] | ZADD, ZREM, ZREMRANGEBYRANK |
 //! | `hash` | [`SetFields`], [`RemoveFields`], [`IncrField`], [`ExpireFields`], [`PersistFields`] | HSET or HSETEX, HDEL, HINCRBY, HPEXPIREAT, HPERSIST |
 //! | `list` | [`Push`], [`Pop`], [`SetAt`], [`InsertAt`], [`RemoveValue`], [`Trim`], [`MoveElement`] | LPUSH and RPUSH, LPOP and RPOP, LSET, LINSERT, LREM, LTRIM, LMOVE |
-//! | `stream` | [`AddEntry`], [`DeleteEntries`], [`TrimStream`], [`SetStreamId`], [`CreateGroup`]…, [`Claim`], [`Acknowledge`] | XADD, XDEL, XTRIM, XSETID, XGROUP …, XCLAIM, XACK |
+//! | `stream` | [`AddEntry`], [`DeleteEntries`], [`TrimStream`], [`SetStreamId`], [`CreateGroup`]… | XADD, XDEL, XTRIM, XSETID, XGROUP … |
+//! | `pending` | [`Claim`], [`Acknowledge`], [`ReleaseEntries`] | XCLAIM, XACK, XNACK |
+//! | `idempotency` | [`RecordMessage`], [`SetIdempotency`] | XIDMPRECORD, XCFGSET |
 //! | `bits` | [`SetBit`], [`BitField`], [`BitOp`] | SETBIT, BITFIELD SET, BITOP |
 //! | `hyperloglog` | [`HllAdd`], [`HllPut`] | PFADD; PFADD, PFMERGE or SET |
 //! | `whole` | [`FlushDb`], [`FlushAll`], [`SwapDb`] | FLUSHDB, FLUSHALL, SWAPDB |
@@ -26,7 +28,9 @@ mod bits;
 mod generic;
 mod hash;
 mod hyperloglog;
+mod idempotency;
 mod list;
+mod pending;
 mod set;
 mod stream;
 mod string;
@@ -37,11 +41,13 @@ pub use bits::{BitField, BitOp, FieldSet, SetBit};
 pub use generic::{Copy, Delete, DeleteMany, ExpireAt, Move, Persist, Rename, Restore};
 pub use hash::{ExpireFields, FieldExpiry, IncrField, PersistFields, RemoveFields, SetFields};
 pub use hyperloglog::{HllAdd, HllPut, HllRecord};
+pub use idempotency::{CountDuplicate, RecordMessage, SetIdempotency};
 pub use list::{InsertAt, MoveElement, Pop, Push, RemoveValue, SetAt, Trim, push_event};
+pub use pending::{Acknowledge, Claim, IndexTimes, ReleaseEntries, SeeConsumer};
 pub use set::{AddMembers, MoveMember, RemoveMembers};
 pub use stream::{
-    Acknowledge, AddEntry, Claim, CreateConsumer, CreateGroup, DeleteConsumer, DeleteEntries,
-    DestroyGroup, SeeConsumer, SetGroupId, SetStreamId, TrimStream,
+    AddEntry, CreateConsumer, CreateGroup, DeleteConsumer, DeleteEntries, DestroyGroup, SetGroupId,
+    SetStreamId, TrimStream,
 };
 pub use string::{
     Append, IncrBy, IncrByFloat, IncrEx, RestoreString, SetComputed, SetExpiry, SetMany, SetRange,

@@ -1,15 +1,14 @@
-//! Changes of streams and their groups.
+//! Changes of streams and their groups. What is pending in a group is in `pending`, what is known
+//! of producers in `idempotency`.
 //!
-//! What a server chooses is written out: the id that an entry got, trimming as an exact length,
-//! delivery as XCLAIM with time and count. So a record has the same effect wherever it is run.
-//! Times when a consumer was last seen are hints and have no record ([`SeeConsumer`]).
+//! What a server chooses is written out: the id that an entry got, trimming as an exact length. So
+//! a record has the same effect wherever it is run.
 
 use super::{Change, Effect, Record, Touched};
 use crate::base::limits::RECORD_ELEMENTS_MAX;
 use crate::keyspace::{Db, Key, Keyspace, Object};
 use crate::types::packed::Element;
 use crate::types::stream::{ENTRIES_READ_UNKNOWN, Group, Stream, StreamId, Trim};
-use std::io::Write as _;
 use std::sync::Arc;
 
 /// Adds an entry to a stream, and perhaps removes the oldest; a missing key counts as an empty
@@ -33,10 +32,11 @@ impl Change for AddEntry<'_> {
         let pairs = self.pairs.chunks_exact(2);
         let pairs = pairs.map(|pair| (Element::Bytes(pair[0]), Element::Bytes(pair[1])));
         let limits = keyspace.limits;
-        edit(keyspace, db, self.key, |stream| stream.add(self.id, pairs, &limits));
-        if let Some(how) = self.trim {
-            trim(keyspace, db, self.key, how);
-        }
+        let cut = edit(keyspace, db, self.key, |stream| {
+            stream.add(self.id, pairs, &limits);
+            self.trim.map(|trim| stream.trim(trim).1)
+        });
+        free(keyspace, cut);
         Effect::of(1, ())
     }
 
@@ -76,7 +76,8 @@ impl Change for TrimStream<'_> {
     type Found = usize;
 
     fn apply(&self, keyspace: &mut Keyspace, db: Db) -> Effect<usize> {
-        let removed = trim(keyspace, db, self.key, self.trim);
+        let (removed, cut) = edit(keyspace, db, self.key, |stream| stream.trim(self.trim));
+        free(keyspace, Some(cut));
         Effect::of(removed as u64, removed)
     }
 
@@ -98,6 +99,8 @@ pub struct DeleteEntries<'a> {
     pub key: Key<'a>,
     /// Those that are not there change nothing.
     pub ids: &'a [StreamId],
+    /// The keyspace event: `xdel`, `xtrim`, or none.
+    pub event: &'static str,
 }
 
 impl Change for DeleteEntries<'_> {
@@ -112,16 +115,22 @@ impl Change for DeleteEntries<'_> {
     }
 
     fn touched(&self, _after: &Keyspace, db: Db, see: &mut dyn FnMut(Touched<'_>)) {
-        see(Touched::Key { db, key: self.key, event: "xdel" });
+        see(Touched::Key { db, key: self.key, event: self.event });
     }
 
     fn write(&self, bytes: &mut Vec<u8>) {
-        let mut record = Record::begin(bytes, 2 + self.ids.len());
-        record.bulk(b"XDEL");
-        record.bulk(self.key.bytes);
-        for id in self.ids {
-            id_argument(&mut record, *id);
+        for ids in self.ids.chunks(RECORD_ELEMENTS_MAX) {
+            let mut record = Record::begin(bytes, 2 + ids.len());
+            record.bulk(b"XDEL");
+            record.bulk(self.key.bytes);
+            for id in ids {
+                id_argument(&mut record, *id);
+            }
         }
+    }
+
+    fn records(&self) -> usize {
+        self.ids.len().div_ceil(RECORD_ELEMENTS_MAX)
     }
 }
 
@@ -344,150 +353,18 @@ impl Change for DeleteConsumer<'_> {
     }
 }
 
-/// Makes entries pending for a consumer, whoever had them before.
-#[derive(Debug, Clone, Copy)]
-pub struct Claim<'a> {
-    /// The key: a stream with this group, which has this consumer.
-    pub key: Key<'a>,
-    /// The group's name.
-    pub group: &'a [u8],
-    /// The consumer's name.
-    pub consumer: &'a [u8],
-    /// Entries of the stream, at least one.
-    pub ids: &'a [StreamId],
-    /// When they were delivered, unix ms.
-    pub time: i64,
-    /// How often; counted up to `i64::MAX`.
-    pub count: u64,
-}
-
-impl Claim<'_> {
-    /// The count that is kept: payloads of RESTORE may come with more than records can say.
-    fn count(&self) -> u64 {
-        self.count.min(i64::MAX.cast_unsigned())
-    }
-}
-
-impl Change for Claim<'_> {
-    type Found = ();
-
-    fn apply(&self, keyspace: &mut Keyspace, db: Db) -> Effect<()> {
-        edit_group(keyspace, db, self.key, self.group, |group| {
-            group.deliver(self.consumer, self.ids, self.time, self.count());
-        });
-        Effect::of(self.ids.len() as u64, ())
-    }
-
-    fn touched(&self, _after: &Keyspace, db: Db, see: &mut dyn FnMut(Touched<'_>)) {
-        see(Touched::Key { db, key: self.key, event: "" });
-    }
-
-    fn write(&self, bytes: &mut Vec<u8>) {
-        for ids in self.ids.chunks(RECORD_ELEMENTS_MAX) {
-            let mut record = Record::begin(bytes, 11 + ids.len());
-            record.bulk(b"XCLAIM");
-            record.bulk(self.key.bytes);
-            record.bulk(self.group);
-            record.bulk(self.consumer);
-            record.bulk(b"0");
-            for id in ids {
-                id_argument(&mut record, *id);
-            }
-            record.bulk(b"TIME");
-            record.int(self.time);
-            record.bulk(b"RETRYCOUNT");
-            record.int(self.count().cast_signed());
-            record.bulk(b"FORCE");
-            record.bulk(b"JUSTID");
-        }
-    }
-
-    fn records(&self) -> usize {
-        self.ids.len().div_ceil(RECORD_ELEMENTS_MAX)
-    }
-}
-
-/// Takes entries out of a group's pending ones.
-#[derive(Debug, Clone, Copy)]
-pub struct Acknowledge<'a> {
-    /// The key: a stream with this group.
-    pub key: Key<'a>,
-    /// The group's name.
-    pub group: &'a [u8],
-    /// Those that are not pending change nothing.
-    pub ids: &'a [StreamId],
-}
-
-impl Change for Acknowledge<'_> {
-    /// How many were pending.
-    type Found = usize;
-
-    fn apply(&self, keyspace: &mut Keyspace, db: Db) -> Effect<usize> {
-        let found = edit_group(keyspace, db, self.key, self.group, |group| {
-            self.ids.iter().filter(|id| group.acknowledge(**id)).count()
-        });
-        Effect::of(found as u64, found)
-    }
-
-    fn touched(&self, _after: &Keyspace, db: Db, see: &mut dyn FnMut(Touched<'_>)) {
-        see(Touched::Key { db, key: self.key, event: "" });
-    }
-
-    fn write(&self, bytes: &mut Vec<u8>) {
-        for ids in self.ids.chunks(RECORD_ELEMENTS_MAX) {
-            let mut record = Record::begin(bytes, 3 + ids.len());
-            record.bulk(b"XACK");
-            record.bulk(self.key.bytes);
-            record.bulk(self.group);
-            for id in ids {
-                id_argument(&mut record, *id);
-            }
-        }
-    }
-
-    fn records(&self) -> usize {
-        self.ids.len().div_ceil(RECORD_ELEMENTS_MAX)
-    }
-}
-
-/// Notes when a consumer asked for something. A hint, like an access clock: it changes nothing that
-/// counts, and leaves no record.
-#[derive(Debug, Clone, Copy)]
-pub struct SeeConsumer<'a> {
-    /// The key: a stream with this group.
-    pub key: Key<'a>,
-    /// The group's name.
-    pub group: &'a [u8],
-    /// The consumer's name.
-    pub consumer: &'a [u8],
-    /// The instant, unix ms.
-    pub now: i64,
-    /// Whether it got something.
-    pub active: bool,
-}
-
-impl Change for SeeConsumer<'_> {
-    type Found = ();
-
-    fn apply(&self, keyspace: &mut Keyspace, db: Db) -> Effect<()> {
-        edit_group(keyspace, db, self.key, self.group, |group| {
-            group.see_consumer(self.consumer, self.now, self.active);
-        });
-        Effect::of(0, ())
-    }
-
-    fn touched(&self, _after: &Keyspace, _db: Db, _see: &mut dyn FnMut(Touched<'_>)) {}
-
-    fn write(&self, _bytes: &mut Vec<u8>) {}
-}
-
 /// Edits a stream; a missing one is made.
-fn edit<R>(keyspace: &mut Keyspace, db: Db, key: Key<'_>, f: impl FnOnce(&mut Stream) -> R) -> R {
+pub(super) fn edit<R>(
+    keyspace: &mut Keyspace,
+    db: Db,
+    key: Key<'_>,
+    f: impl FnOnce(&mut Stream) -> R,
+) -> R {
     keyspace.edit(db, key, |stream: &mut Arc<Stream>, _context| f(Arc::make_mut(stream)))
 }
 
 /// Edits a group, which is there; otherwise nothing is found.
-fn edit_group<R: Default>(
+pub(super) fn edit_group<R: Default>(
     keyspace: &mut Keyspace,
     db: Db,
     key: Key<'_>,
@@ -497,13 +374,11 @@ fn edit_group<R: Default>(
     edit(keyspace, db, key, |stream| stream.edit_group(group, f)).unwrap_or_default()
 }
 
-/// Trims a stream; what was cut off is freed elsewhere.
-fn trim(keyspace: &mut Keyspace, db: Db, key: Key<'_>, trim: Trim) -> usize {
-    let (removed, cut) = edit(keyspace, db, key, |stream| stream.trim(trim));
-    if !cut.is_empty() {
+/// Frees elsewhere what was cut off a stream.
+fn free(keyspace: &mut Keyspace, cut: Option<Stream>) {
+    if let Some(cut) = cut.filter(|cut| !cut.is_empty()) {
         keyspace.reclaimer.object(Object::Stream(Arc::new(cut)));
     }
-    removed
 }
 
 fn group_record<'a>(
@@ -537,11 +412,7 @@ fn trim_arguments(record: &mut Record<'_>, trim: Trim) {
     }
 }
 
-fn id_argument(record: &mut Record<'_>, id: StreamId) {
-    /// Two numbers of 20 digits and the dash.
-    const LONGEST: usize = 41;
-    let mut text = [0; LONGEST];
-    let mut rest = text.as_mut_slice();
-    let written = write!(rest, "{id}").map(|()| LONGEST - rest.len());
-    record.bulk(&text[..written.expect("an id has at most 41 characters")]);
+pub(super) fn id_argument(record: &mut Record<'_>, id: StreamId) {
+    let mut text = [0; StreamId::TEXT_BYTES_MAX];
+    record.bulk(id.write(&mut text));
 }

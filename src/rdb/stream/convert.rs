@@ -1,10 +1,11 @@
 //! Streams of [`crate::types::stream`] as they are written, and as they come out of what was read.
 
+use std::collections::HashMap;
 use std::io;
 
 use super::write::{ConsumerFacts, GroupFacts, GroupSource, StreamFacts, StreamSource};
-use super::{Group, Id, Stream};
-use crate::types::stream::{self as types, Chunk, Consumer, ENTRIES_READ_UNKNOWN};
+use super::{Group, Id, NOBODY, Stream};
+use crate::types::stream::{self as types, Consumer, ENTRIES_READ_UNKNOWN, Idempotency};
 
 impl StreamSource for types::Stream {
     fn facts(&self) -> StreamFacts {
@@ -26,6 +27,14 @@ impl StreamSource for types::Stream {
     fn each_group(&self, f: &mut dyn FnMut(&dyn GroupSource) -> io::Result<()>) -> io::Result<()> {
         self.groups().try_for_each(|group| f(group))
     }
+
+    fn idempotency(&self) -> Option<&Idempotency> {
+        self.idempotency()
+    }
+
+    fn has_extras(&self) -> bool {
+        self.has_extras()
+    }
 }
 
 impl GroupSource for types::Group {
@@ -36,11 +45,16 @@ impl GroupSource for types::Group {
             entries_read: u64::try_from(self.entries_read).ok(),
             pending: self.pending_len(),
             consumers: self.consumers_len(),
+            released: self.released_len(),
         }
     }
 
+    fn each_released(&self, f: &mut dyn FnMut(Id) -> io::Result<()>) -> io::Result<()> {
+        self.released().try_for_each(|one| f(one.id))
+    }
+
     fn each_pending(&self, f: &mut dyn FnMut(Id, i64, u64) -> io::Result<()>) -> io::Result<()> {
-        self.pending_from(Id::MIN).try_for_each(|one| f(one.id, one.time, one.count))
+        self.pending_from(Id::MIN).try_for_each(|one| f(one.id, one.time(), one.count))
     }
 
     fn each_consumer(
@@ -60,16 +74,18 @@ impl GroupSource for types::Group {
 }
 
 impl Stream<'_> {
-    /// The stream, ready to be put under a key. An error says what is wrong with it: it is checked
-    /// again, since its nodes are taken as they are.
+    /// The stream, ready to be put under a key. An error says what is wrong with it.
     pub fn build(self) -> Result<types::Stream, String> {
         let mut stream = types::Stream::new();
         for node in self.nodes {
-            stream.push_chunk(Chunk::checked(node.master, node.listpack.into_owned())?)?;
+            stream.push_chunk(node)?;
         }
         stream.set_id(self.last_id, self.entries_added, self.max_deleted_id);
         for group in self.groups {
             stream.put_group(build_group(&group));
+        }
+        if let Some(known) = self.idempotency {
+            stream.edit_idempotency(|one| *one = known);
         }
         Ok(stream)
     }
@@ -93,6 +109,15 @@ fn build_group(group: &Group<'_>) -> types::Group {
         {
             built.deliver(&consumer.name, &ids, first.time_ms, first.count);
         }
+    }
+    let counts: HashMap<Id, u64> = group
+        .pending
+        .iter()
+        .filter(|pending| pending.consumer == NOBODY)
+        .map(|pending| (pending.id, pending.count))
+        .collect();
+    for id in &group.released {
+        built.release(*id, counts.get(id).copied().unwrap_or_default());
     }
     built
 }

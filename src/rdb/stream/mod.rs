@@ -3,34 +3,38 @@
 //! ```text
 //! 15      nodes length last groups
 //! 19, 21  nodes length last first deleted added groups
+//! 26, 27  nodes length last first deleted added groups idempotency
 //!
-//! nodes      count (string string)*      master id (16 bytes, big-endian), listpack (`node.rs`)
+//! nodes      count (string string)*      master id (16 bytes, big-endian), listpack (a `Chunk`)
 //! last, first, deleted                   ids: length length      added: length
-//! groups     count (name last [read] pending consumers)*         read: length, -1: unknown
+//! groups     count (name last [read] pending consumers [released])*    read: length, -1: unknown
 //! pending    count (id16 time64 deliveries)*                     time: unix ms; deliveries: length
-//! consumers  count (name seen64 [active64] count (id16)*)*       active: only in 21; read: not in 15
+//! consumers  count (name seen64 [active64] count (id16)*)*       active: from 21; read: not in 15
+//! released   count (id16)*               only in 27: the pending ones that nobody has, in order
+//! idempotency
+//!            seconds size producers recorded duplicates          all but producers: lengths
+//! producers  count (pid count (iid id)*)*                        in the order they came
 //! ```
 //!
-//! We write 19, and 21 where the format has it.
+//! We write 19, 21 where the format has it, and 27 for a stream with extras.
 
 mod convert;
-mod node;
 mod read;
 mod write;
 
 use std::borrow::Cow;
 
 pub use crate::types::stream::StreamId as Id;
-pub use node::Pair;
+use crate::types::stream::{Chunk, Idempotency};
 pub(super) use read::read;
-pub(super) use write::write;
 pub use write::{ConsumerFacts, GroupFacts, GroupSource, StreamFacts, StreamSource};
+pub(super) use write::{number, write};
 
 /// A stream that was read. Entries' ids ascend and are at most `last_id`; `length` is their number.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct Stream<'a> {
-    /// The entries, some to a node. Every node has a live entry.
-    pub nodes: Vec<Node<'a>>,
+    /// The entries, some to a node, checked. Every node has a live entry.
+    pub nodes: Vec<Chunk>,
     /// How many entries are live.
     pub length: u64,
     /// The greatest id that was ever given.
@@ -43,15 +47,15 @@ pub struct Stream<'a> {
     pub entries_added: u64,
     /// The consumer groups; their names differ.
     pub groups: Vec<Group<'a>>,
+    /// What is known of producers, if anything is.
+    pub idempotency: Option<Idempotency>,
 }
 
-/// Some entries.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Node<'a> {
-    /// What the ids in it are counted from.
-    pub master: Id,
-    /// A listpack with head and end mark, in the layout of Redis' streams, checked.
-    pub listpack: Cow<'a, [u8]>,
+impl Stream<'_> {
+    /// See [`crate::types::stream::Stream::has_extras`].
+    pub fn has_extras(&self) -> bool {
+        self.idempotency.is_some() || self.groups.iter().any(|group| !group.released.is_empty())
+    }
 }
 
 /// A consumer group.
@@ -65,6 +69,8 @@ pub struct Group<'a> {
     pub entries_read: Option<u64>,
     /// What was delivered and not acknowledged. The ids differ; their entries may be gone.
     pub pending: Vec<Pending>,
+    /// Those of them that no consumer has, in the order of their release.
+    pub released: Vec<Id>,
     /// The consumers; their names differ.
     pub consumers: Vec<Consumer<'a>>,
 }
@@ -78,9 +84,12 @@ pub struct Pending {
     pub time_ms: i64,
     /// How often it was delivered.
     pub count: u64,
-    /// To whom: an index of the group's consumers.
+    /// To whom: an index of the group's consumers, or [`NOBODY`].
     pub consumer: usize,
 }
+
+/// In the place of a consumer: it was released.
+pub const NOBODY: usize = usize::MAX;
 
 /// A consumer of a group.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -4,10 +4,11 @@ use std::collections::{HashMap, HashSet};
 
 use super::super::cursor::Cursor;
 use super::super::error::Fault;
+use super::super::length;
 use super::super::opcodes;
 use super::super::text::read_blob;
-use super::super::{length, listpack};
-use super::{Consumer, Group, Id, Node, Pending, Stream, node};
+use super::{Consumer, Group, Id, NOBODY, Pending, Stream};
+use crate::types::stream::{Chunk, Idempotency};
 
 /// Reads a stream of type `number` behind its key.
 pub(in super::super) fn read<'a>(cursor: &mut Cursor<'a>, number: u8) -> Result<Stream<'a>, Fault> {
@@ -36,6 +37,9 @@ pub(in super::super) fn read<'a>(cursor: &mut Cursor<'a>, number: u8) -> Result<
         return wrong("fewer entries ever added than there are, or too many");
     }
     read_groups(cursor, number, &mut stream)?;
+    if number >= opcodes::TYPE_STREAM_4 {
+        stream.idempotency = read_idempotency(cursor)?;
+    }
     Ok(stream)
 }
 
@@ -51,17 +55,19 @@ fn read_nodes<'a>(cursor: &mut Cursor<'a>, stream: &mut Stream<'a>) -> Result<Id
         };
         let master = Id::from_bytes(key);
         let offset = cursor.offset();
-        let blob = read_blob(cursor)?;
-        let (entries, _) = listpack::entries(&blob, offset)?;
-        let checked = node::check(master, entries, last)
-            .map_err(|found| Cursor::corrupt(offset, "a stream's node", found))?;
-        last = Some(checked.last);
-        let Some(first) = checked.first else { continue };
-        if stream.nodes.is_empty() {
-            stream.first_id = first;
+        let wrong = |found: String| Cursor::corrupt(offset, "a stream's node", found);
+        let chunk = Chunk::checked(master, read_blob(cursor)?.into_owned()).map_err(wrong)?;
+        if last.is_some_and(|last| last >= master) {
+            return Err(wrong("ids that do not ascend".to_owned()));
         }
-        stream.length += checked.live;
-        stream.nodes.push(Node { master, listpack: blob });
+        last = Some(chunk.last());
+        // Trimming can leave a node without live entries, which Redis keeps.
+        let Some(first) = chunk.entries().next() else { continue };
+        if stream.nodes.is_empty() {
+            stream.first_id = first.id;
+        }
+        stream.length += chunk.len() as u64;
+        stream.nodes.push(chunk);
     }
     Ok(last.unwrap_or_default())
 }
@@ -100,16 +106,16 @@ fn read_groups<'a>(
         };
         let mut owners = read_pending(cursor, &mut group)?;
         read_consumers(cursor, number, &mut group, &mut owners)?;
-        if group.pending.iter().any(|pending| pending.consumer == NOBODY) {
+        if number >= opcodes::TYPE_STREAM_5 {
+            read_released(cursor, &mut group, &mut owners)?;
+        }
+        if !owners.is_empty() {
             return Err(Cursor::corrupt(offset, "a stream's group", "a pending entry of nobody"));
         }
         stream.groups.push(group);
     }
     Ok(())
 }
-
-/// The consumer of a pending entry that has not been named yet.
-const NOBODY: usize = usize::MAX;
 
 /// Reads a group's pending entries; answers where each id is among them.
 fn read_pending(
@@ -146,9 +152,10 @@ fn read_consumers<'a>(
             return Err(Cursor::corrupt(offset, "a consumer", "a name for the second time"));
         }
         let seen_ms = i64::from_le_bytes(cursor.array()?);
-        let active_ms = match number {
-            opcodes::TYPE_STREAM_3 => i64::from_le_bytes(cursor.array()?),
-            _ => seen_ms,
+        let active_ms = if number >= opcodes::TYPE_STREAM_3 {
+            i64::from_le_bytes(cursor.array()?)
+        } else {
+            seen_ms
         };
         let consumer = group.consumers.len();
         group.consumers.push(Consumer { name, seen_ms, active_ms });
@@ -166,6 +173,64 @@ fn read_consumers<'a>(
         }
     }
     Ok(())
+}
+
+/// Reads which of the entries still without an owner were released.
+fn read_released(
+    cursor: &mut Cursor<'_>,
+    group: &mut Group<'_>,
+    owners: &mut HashMap<Id, usize>,
+) -> Result<(), Fault> {
+    let count = length::read_count(cursor, "a number of released entries")?;
+    for _ in 0..count {
+        let offset = cursor.offset();
+        let id = Id::from_bytes(cursor.array()?);
+        if owners.remove(&id).is_none() {
+            let found = "one that is not pending, or that a consumer has, or twice";
+            return Err(Cursor::corrupt(offset, "a released entry", found));
+        }
+        group.released.push(id);
+    }
+    Ok(())
+}
+
+/// Reads what is known of producers; none if nothing is.
+fn read_idempotency(cursor: &mut Cursor<'_>) -> Result<Option<Idempotency>, Fault> {
+    let wrong = |offset, found: String| Err(Cursor::corrupt(offset, "idempotent ids", found));
+    let offset = cursor.offset();
+    let seconds = length::read_count(cursor, "a duration")?;
+    let size = length::read_count(cursor, "a number of idempotent ids")?;
+    let max_size =
+        usize::try_from(size).ok().filter(|size| (1..=Idempotency::SIZE_MAX).contains(size));
+    let Some(max_size) = max_size.filter(|_| (1..=Idempotency::DURATION_S_MAX).contains(&seconds))
+    else {
+        return wrong(offset, format!("{seconds} seconds and {size} ids of a producer"));
+    };
+    let mut known = Idempotency::default();
+    known.configure(seconds, max_size);
+    let mut pids = HashSet::new();
+    for _ in 0..length::read_count(cursor, "a number of producers")? {
+        let offset = cursor.offset();
+        let pid = read_blob(cursor)?;
+        let is_new = pids.insert(pid.clone());
+        let before = known.len();
+        let count = length::read_count(cursor, "a number of idempotent ids")?;
+        for _ in 0..count {
+            let iid = read_blob(cursor)?;
+            known.push(&pid, &iid, read_id(cursor)?);
+        }
+        if !is_new || (known.len() - before) as u64 != count || count == 0 {
+            return wrong(offset, "a producer or one of its ids twice, or none".to_owned());
+        }
+    }
+    let offset = cursor.offset();
+    let added = length::read_count(cursor, "idempotent ids ever recorded")?;
+    let duplicates = length::read_count(cursor, "duplicates")?;
+    if added.max(duplicates) > i64::MAX.cast_unsigned() {
+        return wrong(offset, format!("{added} recorded and {duplicates} duplicates"));
+    }
+    known.set_counters(added, duplicates);
+    Ok(Some(known).filter(|known| !known.is_default()))
 }
 
 impl Stream<'_> {

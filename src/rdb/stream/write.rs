@@ -6,6 +6,8 @@ use super::super::length;
 use super::super::opcodes;
 use super::super::put::{Put, complete};
 use super::{Group, Id, Stream};
+use crate::rdb::Format;
+use crate::types::stream::Idempotency;
 
 /// A stream to be written.
 pub trait StreamSource {
@@ -18,6 +20,12 @@ pub trait StreamSource {
 
     /// Hands every group to `f` until it fails.
     fn each_group(&self, f: &mut dyn FnMut(&dyn GroupSource) -> io::Result<()>) -> io::Result<()>;
+
+    /// What is known of producers, if anything is.
+    fn idempotency(&self) -> Option<&Idempotency>;
+
+    /// Whether it has released entries or idempotent ids.
+    fn has_extras(&self) -> bool;
 }
 
 /// See the fields of [`Stream`].
@@ -47,6 +55,9 @@ pub trait GroupSource {
     /// Hands every pending entry to `f` until it fails: id, time of delivery (unix ms), deliveries.
     fn each_pending(&self, f: &mut dyn FnMut(Id, i64, u64) -> io::Result<()>) -> io::Result<()>;
 
+    /// Hands every released entry's id to `f`, in order, until it fails.
+    fn each_released(&self, f: &mut dyn FnMut(Id) -> io::Result<()>) -> io::Result<()>;
+
     /// Hands every consumer to `f` until it fails, with the ids that are pending with it.
     fn each_consumer(
         &self,
@@ -67,6 +78,8 @@ pub struct GroupFacts<'a> {
     pub pending: usize,
     /// How many consumers.
     pub consumers: usize,
+    /// How many of the pending entries are released.
+    pub released: usize,
 }
 
 /// See the fields of [`super::Consumer`].
@@ -80,6 +93,14 @@ pub struct ConsumerFacts<'a> {
     pub active_ms: i64,
     /// How many entries are pending with it.
     pub pending: usize,
+}
+
+/// The type that a stream is written as; none if the format has none for it.
+pub(in super::super) fn number(stream: &dyn StreamSource, format: Format) -> Option<u8> {
+    if stream.has_extras() {
+        return format.has_stream_extras().then_some(opcodes::TYPE_STREAM_5);
+    }
+    Some(if format.has_stream_3() { opcodes::TYPE_STREAM_3 } else { opcodes::TYPE_STREAM_2 })
 }
 
 /// Writes a stream of type `number` behind its key.
@@ -108,7 +129,29 @@ pub(in super::super) fn write(
         written += 1;
         write_group(put, group, number)
     })?;
-    complete(written, facts.groups)
+    complete(written, facts.groups)?;
+    if number >= opcodes::TYPE_STREAM_4 {
+        let default = Idempotency::default();
+        write_idempotency(put, stream.idempotency().unwrap_or(&default))?;
+    }
+    Ok(())
+}
+
+fn write_idempotency(put: &mut impl Put, known: &Idempotency) -> io::Result<()> {
+    length::put(put.buffer(), known.duration_s());
+    length::put(put.buffer(), known.max_size() as u64);
+    length::put(put.buffer(), known.producers_len() as u64);
+    for producer in known.producers() {
+        put.string(producer.pid())?;
+        length::put(put.buffer(), producer.len() as u64);
+        for (iid, id) in producer.ids() {
+            put.string(iid)?;
+            put_id(put.buffer(), id);
+        }
+    }
+    length::put(put.buffer(), known.added());
+    length::put(put.buffer(), known.duplicates());
+    Ok(())
 }
 
 fn write_group(put: &mut impl Put, group: &dyn GroupSource, number: u8) -> io::Result<()> {
@@ -132,7 +175,7 @@ fn write_group(put: &mut impl Put, group: &dyn GroupSource, number: u8) -> io::R
         written += 1;
         put.string(consumer.name)?;
         put.buffer().extend_from_slice(&consumer.seen_ms.to_le_bytes());
-        if number == opcodes::TYPE_STREAM_3 {
+        if number >= opcodes::TYPE_STREAM_3 {
             put.buffer().extend_from_slice(&consumer.active_ms.to_le_bytes());
         }
         length::put(put.buffer(), consumer.pending as u64);
@@ -144,7 +187,18 @@ fn write_group(put: &mut impl Put, group: &dyn GroupSource, number: u8) -> io::R
         }
         complete(written, consumer.pending)
     })?;
-    complete(written, facts.consumers)
+    complete(written, facts.consumers)?;
+    if number >= opcodes::TYPE_STREAM_5 {
+        length::put(put.buffer(), facts.released as u64);
+        let mut written = 0;
+        group.each_released(&mut |id| {
+            written += 1;
+            put.buffer().extend_from_slice(&id.to_bytes());
+            put.spill()
+        })?;
+        complete(written, facts.released)?;
+    }
+    Ok(())
 }
 
 fn put_id(out: &mut Vec<u8>, id: Id) {
@@ -167,11 +221,19 @@ impl StreamSource for Stream<'_> {
     }
 
     fn each_node(&self, f: &mut dyn FnMut(Id, &[u8]) -> io::Result<()>) -> io::Result<()> {
-        self.nodes.iter().try_for_each(|node| f(node.master, &node.listpack))
+        self.nodes.iter().try_for_each(|node| f(node.master(), node.bytes()))
     }
 
     fn each_group(&self, f: &mut dyn FnMut(&dyn GroupSource) -> io::Result<()>) -> io::Result<()> {
         self.groups.iter().try_for_each(|group| f(group))
+    }
+
+    fn idempotency(&self) -> Option<&Idempotency> {
+        self.idempotency.as_ref()
+    }
+
+    fn has_extras(&self) -> bool {
+        self.has_extras()
     }
 }
 
@@ -183,7 +245,12 @@ impl GroupSource for Group<'_> {
             entries_read: self.entries_read,
             pending: self.pending.len(),
             consumers: self.consumers.len(),
+            released: self.released.len(),
         }
+    }
+
+    fn each_released(&self, f: &mut dyn FnMut(Id) -> io::Result<()>) -> io::Result<()> {
+        self.released.iter().try_for_each(|id| f(*id))
     }
 
     fn each_pending(&self, f: &mut dyn FnMut(Id, i64, u64) -> io::Result<()>) -> io::Result<()> {

@@ -6,12 +6,13 @@ use std::collections::BTreeMap;
 
 use super::super::*;
 use super::payload;
+use super::streams::{stream_of, with_extras};
 use crate::paged::PageHeap;
 use crate::rdb::dump::DumpValue;
-use crate::rdb::stream::{Consumer, Group, Id, Node, Pending, Stream};
+use crate::rdb::stream::Stream;
 use crate::types::Limits;
 use crate::types::hash::{Expiry, HashValue};
-use crate::types::packed::{Element, Packed};
+use crate::types::packed::Packed;
 use crate::types::set::SetValue;
 use proptest::prelude::*;
 
@@ -165,7 +166,7 @@ struct Payloads(Vec<Vec<u8>>);
 
 impl Payloads {
     fn put(&mut self, value: &ValueRef<'_>) {
-        for format in [Format::V10, Format::V12, Format::Valkey80] {
+        for format in [Format::V10, Format::V12, Format::V14, Format::Valkey80] {
             let mut payload = Vec::new();
             if dump::encode(value, false, format, &mut payload).is_ok() {
                 self.0.push(payload);
@@ -377,79 +378,16 @@ fn owned(bytes: &[u8]) -> Text<'static> {
     Text::Bytes(Cow::Owned(bytes.to_vec()))
 }
 
-/// A stream of these entries, three to a node, with two groups that have read half of it.
-fn stream_of(entries: &[(u8, Vec<u8>, bool)]) -> Stream<'static> {
-    let mut stream = Stream { max_deleted_id: Id { ms: 1, seq: 0 }, ..Stream::default() };
-    let mut at = Id { ms: 1, seq: 1 };
-    let mut ids = Vec::new();
-    for entries in entries.chunks(3) {
-        let live = entries.iter().filter(|(_, _, deleted)| !deleted).count();
-        let mut all: Vec<Element<'_>> = [live, entries.len() - live, 2, 7, 8, 0]
-            .map(|number| Element::Int(number as i64))
-            .to_vec();
-        let master = at;
-        for (step, value, deleted) in entries {
-            let same = step % 2 == 0;
-            let flags = i64::from(*deleted) | if same { 2 } else { 0 };
-            let ms = (at.ms - master.ms) as i64;
-            let seq = at.seq.wrapping_sub(master.seq).cast_signed();
-            all.extend([flags, ms, seq].map(Element::Int));
-            if same {
-                all.extend([Element::Bytes(value), Element::Int(1), Element::Int(5)]);
-            } else {
-                let pair = [Element::Bytes(value), Element::Bytes(value)];
-                all.extend([Element::Int(1), pair[0], pair[1], Element::Int(6)]);
-            }
-            if !deleted {
-                stream.length += 1;
-                ids.push(at);
-            }
-            stream.last_id = at;
-            at = if *step < 100 {
-                Id { seq: at.seq + 1, ..at }
-            } else {
-                Id { ms: at.ms + u64::from(*step), seq: 0 }
-            };
-        }
-        if live > 0 {
-            let packed: Packed = all.into_iter().collect();
-            let mut listpack = Vec::new();
-            listpack::put(&mut listpack, packed.len(), packed.as_ref().entries()).unwrap();
-            stream.nodes.push(Node { master, listpack: Cow::Owned(listpack) });
-        }
-    }
-    stream.first_id = ids.first().copied().unwrap_or_default();
-    stream.last_id = stream.last_id.max(stream.max_deleted_id);
-    stream.entries_added = entries.len() as u64;
-    let consumer = |name: &'static [u8], active_ms| Consumer {
-        name: Cow::Borrowed(name),
-        seen_ms: 1_700_000_000_000,
-        active_ms,
-    };
-    let pending = ids.iter().enumerate().take(ids.len() / 2).map(|(index, id)| Pending {
-        id: *id,
-        time_ms: 1_700_000_000_000 + index as i64,
-        count: index as u64,
-        consumer: index % 2,
-    });
-    stream.groups = vec![
-        Group {
-            name: Cow::Borrowed(b"group"),
-            last_id: stream.last_id,
-            entries_read: Some(2),
-            pending: pending.collect(),
-            consumers: vec![consumer(b"a", -1), consumer(b"5", 9)],
-        },
-        Group { name: Cow::Borrowed(b""), ..Group::default() },
-    ];
-    stream
-}
-
 /// Writes values, and reads them whole and in pieces.
 fn there_and_back(options: &WriterOptions, values: &[(&str, ValueRef<'_>)], piece: usize) -> Told {
     let mut writer = Writer::begin(Vec::new(), options, &[]).unwrap();
     for (key, value) in values {
-        if *key != "expiring" || options.format != Format::V10 {
+        let fits = match *key {
+            "expiring" => options.format.has_field_expiry(),
+            "extras" => options.format.has_stream_extras(),
+            _ => true,
+        };
+        if fits {
             writer.value(key.as_bytes(), value, None, Hint::None).unwrap();
         }
     }
@@ -511,7 +449,7 @@ proptest! {
         } else {
             Zset::Members(zset.iter().map(|(member, score)| (owned(member), *score)).collect())
         };
-        let stream = stream_of(&entries);
+        let (stream, extras) = (stream_of(&entries), with_extras(stream_of(&entries)));
         let values = [
             ("set", ValueRef::Set(set.as_ref())),
             ("hash", ValueRef::Hash(hash.as_ref())),
@@ -519,16 +457,20 @@ proptest! {
             ("list", ValueRef::List(&list)),
             ("zset", ValueRef::Zset(zset.source())),
             ("stream", ValueRef::Stream(&stream)),
+            ("extras", ValueRef::Stream(&extras)),
         ];
         let mut first = None;
-        for format in [Format::Valkey80, Format::V12, Format::V10] {
+        for format in [Format::Valkey80, Format::V14, Format::V12, Format::V10] {
             let options = WriterOptions { compression, format, checksum: true };
             let found = there_and_back(&options, &values, piece);
             prop_assert_eq!(&found.0["list"].1, &fuzzing::list(&list));
             prop_assert_eq!(&found.0["zset"].1, &fuzzing::zset(&zset));
             prop_assert_eq!(found.0["set"].1.len(), set.len());
             // Version 10 has no field expiries, and one time for a stream's consumer.
-            let lost = |key: &str| format == Format::V10 && matches!(key, "expiring" | "stream");
+            let lost = |key: &str| key == "extras"
+                || format == Format::V10 && matches!(key, "expiring" | "stream");
+            let extras = format.has_stream_extras().then(|| fuzzing::stream(&extras));
+            prop_assert_eq!(found.0.get("extras").map(|one| &one.1), extras.as_ref());
             let contents = |told: &Told| {
                 told.0.iter().map(|(key, (_, lines))| (key.clone(), lines.clone()))
                     .filter(|(key, _)| !lost(key))
@@ -547,7 +489,7 @@ proptest! {
     #[test]
     fn any_bytes_of_any_type_are_survived(
         number in 0u8..30,
-        version in prop_oneof![Just(10u16), Just(12), Just(80)],
+        version in prop_oneof![Just(10u16), Just(12), Just(14), Just(80)],
         bytes in proptest::collection::vec(
             prop_oneof![any::<u8>(), 0u8..4, 0xF0u8..=0xFF, Just(0xC3)], 0..60),
     ) {

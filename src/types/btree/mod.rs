@@ -179,6 +179,11 @@ impl<L: Leaf> Tree<L> {
         Some(self.root.as_ref()?.leaf(&mut NearSep::new(pred)))
     }
 
+    /// How many leaves there are. No leaf is looked at: O(leaves / 32).
+    pub fn leaves_len(&self) -> usize {
+        self.root.as_ref().map_or(0, Child::leaves_len)
+    }
+
     /// The first leaf.
     pub fn first_leaf(&self) -> Option<&L> {
         Some(self.root.as_ref()?.end_leaf(|children| children.first()))

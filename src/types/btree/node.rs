@@ -140,6 +140,17 @@ impl<L: Leaf> Child<L> {
         height
     }
 
+    /// How many leaves are below.
+    pub(super) fn leaves_len(&self) -> usize {
+        match &self.node {
+            Node::Leaf(_) => 1,
+            Node::Inner(inner) if inner.children.iter().any(|child| child.as_leaf().is_some()) => {
+                inner.children.len()
+            }
+            Node::Inner(inner) => inner.children.iter().map(Self::leaves_len).sum(),
+        }
+    }
+
     pub(super) fn as_leaf(&self) -> Option<&L> {
         match &self.node {
             Node::Leaf(leaf) => Some(leaf),

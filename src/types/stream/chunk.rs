@@ -215,7 +215,7 @@ impl Chunk {
         listpack::set_header(&mut self.bytes, all);
     }
 
-    /// A chunk from a listpack that came from outside, with at least one live entry. An error says
+    /// A chunk from a listpack that came from outside; it may have no live entry. An error says
     /// what is wrong with it. Takes no memory.
     pub fn checked(master: StreamId, bytes: Vec<u8>) -> Result<Chunk, String> {
         let mut reader = Checked::new(&bytes)?;
@@ -236,7 +236,7 @@ impl Chunk {
             *count += 1;
         }
         let last = entries.last.ok_or("a stream node without entries")?;
-        if (u64::from(live), u64::from(deleted)) != (live_found, deleted_found) || live == 0 {
+        if (u64::from(live), u64::from(deleted)) != (live_found, deleted_found) {
             return Err("a stream node whose counts are wrong".to_owned());
         }
         Ok(Chunk { master, last, live, deleted, bytes })
@@ -274,6 +274,9 @@ impl CheckedEntries<'_> {
             let count = self.reader.int().filter(|count| (0..1 << 31).contains(count));
             (2 * count.ok_or(SHORT)?, 4)
         };
+        if items == 0 {
+            return Err("a stream entry without fields");
+        }
         for _ in 0..items {
             self.reader.element().ok_or(SHORT)?;
         }

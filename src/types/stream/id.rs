@@ -1,7 +1,5 @@
 //! Entry ids: a time in ms and a number within it, written `ms-seq`.
 
-use std::fmt;
-
 /// The id of an entry. Ids order first by `ms`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct StreamId {
@@ -53,6 +51,23 @@ impl StreamId {
         Some(StreamId { ms, seq })
     }
 
+    /// The longest text: two numbers of 20 digits and the dash.
+    pub const TEXT_BYTES_MAX: usize = 41;
+
+    /// Its text, written to `text`.
+    pub fn write(self, text: &mut [u8; Self::TEXT_BYTES_MAX]) -> &[u8] {
+        let mut end = 0;
+        let mut put = |bytes: &[u8]| {
+            text[end..end + bytes.len()].copy_from_slice(bytes);
+            end += bytes.len();
+        };
+        let mut number = itoa::Buffer::new();
+        put(number.format(self.ms).as_bytes());
+        put(b"-");
+        put(number.format(self.seq).as_bytes());
+        &text[..end]
+    }
+
     /// Big-endian, so that bytes order as ids do: the key of a node in an RDB file.
     pub fn to_bytes(self) -> [u8; 16] {
         ((u128::from(self.ms) << 64) | u128::from(self.seq)).to_be_bytes()
@@ -62,12 +77,6 @@ impl StreamId {
     pub fn from_bytes(bytes: [u8; 16]) -> Self {
         let both = u128::from_be_bytes(bytes);
         StreamId { ms: (both >> 64) as u64, seq: both as u64 }
-    }
-}
-
-impl fmt::Display for StreamId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}-{}", self.ms, self.seq)
     }
 }
 
@@ -147,6 +156,9 @@ mod tests {
         assert_eq!(StreamId::MIN.previous(), None);
         assert_eq!(StreamId::from_bytes(last.to_bytes()), last);
         assert!(last.to_bytes() < StreamId::new(6, 0).to_bytes());
-        assert_eq!(last.to_string(), "5-18446744073709551615");
+        for id in [last, StreamId::MIN, StreamId::MAX] {
+            let mut text = [0; StreamId::TEXT_BYTES_MAX];
+            assert_eq!(id.write(&mut text), format!("{}-{}", id.ms, id.seq).as_bytes());
+        }
     }
 }

@@ -3,6 +3,7 @@
 //! ```text
 //! Stream ─► chunks  B+tree by id of `Chunk`s, each a node of Redis' streams byte for byte
 //!        ─► groups  map by name of `Group`s, whose pending lists and consumers are maps too
+//!        ─► idempotent ids of producers, if there are any
 //! ```
 //!
 //! Everything is copy-on-write behind trees, so a clone is O(1) whatever the stream holds. A stream
@@ -13,12 +14,14 @@
 //! | `id` | [`StreamId`] |
 //! | `chunk` | [`Chunk`]: entries packed as Redis packs them |
 //! | `group` | [`Group`], [`Consumer`], [`Pending`] |
+//! | `idempotency` | [`Idempotency`]: what producers have sent lately |
 //! | `trim` | what trimming removes, exactly and approximately |
 //! | `sorted` | the map that groups are made of |
 
 mod chunk;
 mod group;
 mod id;
+mod idempotency;
 mod listpack;
 mod sorted;
 #[cfg(test)]
@@ -28,6 +31,7 @@ mod trim;
 pub use chunk::{Chunk, Entry, Pairs};
 pub use group::{Consumer, ENTRIES_READ_UNKNOWN, Group, Pending};
 pub use id::StreamId;
+pub use idempotency::{Idempotency, Producer};
 pub use trim::Trim;
 
 use super::Limits;
@@ -42,6 +46,8 @@ pub struct Stream {
     last_id: StreamId,
     max_deleted_id: StreamId,
     entries_added: u64,
+    /// None: it was never used, and nothing was set.
+    idempotency: Option<Box<Idempotency>>,
 }
 
 impl Stream {
@@ -95,7 +101,8 @@ impl Stream {
 
     /// Bytes on the heap, exactly. O(1).
     pub fn heap_bytes(&self) -> usize {
-        self.chunks.bytes() + self.groups.heap_bytes()
+        let idempotency = self.idempotency.as_ref().map_or(0, |one| one.heap_bytes());
+        self.chunks.bytes() + self.groups.heap_bytes() + idempotency
     }
 
     /// The chunks, in order.
@@ -103,9 +110,9 @@ impl Stream {
         self.chunks.leaves(..).map(|(_, chunk)| chunk)
     }
 
-    /// How many chunks there are. O(chunks).
+    /// How many chunks there are, without a look at them. O(chunks / 32).
     pub fn chunks_len(&self) -> usize {
-        self.chunks.leaves(..).count()
+        self.chunks.leaves_len()
     }
 
     /// The id that an entry gets which is added at `now` (unix ms) without one; none when there is
@@ -235,6 +242,24 @@ impl Stream {
     /// Changes a group, if it is there.
     pub fn edit_group<R>(&mut self, name: &[u8], f: impl FnOnce(&mut Group) -> R) -> Option<R> {
         self.groups.edit(name, f)
+    }
+
+    /// What producers have sent lately; none if no idempotent id was ever used, and nothing set.
+    pub fn idempotency(&self) -> Option<&Idempotency> {
+        self.idempotency.as_deref()
+    }
+
+    /// Changes what is known of producers.
+    pub fn edit_idempotency<R>(&mut self, f: impl FnOnce(&mut Idempotency) -> R) -> R {
+        let mut idempotency = self.idempotency.take().unwrap_or_default();
+        let answer = f(&mut idempotency);
+        self.idempotency = Some(idempotency).filter(|one| !one.is_default());
+        answer
+    }
+
+    /// Whether it has what only Redis 8 can express: released entries or idempotent ids. O(groups).
+    pub fn has_extras(&self) -> bool {
+        self.idempotency.is_some() || self.groups().any(|group| group.released_len() > 0)
     }
 
     /// How many entries `group` has not read yet, where that can be told from the counters.

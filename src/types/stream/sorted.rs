@@ -29,6 +29,12 @@ impl<T: Item> Clone for Sorted<T> {
     }
 }
 
+impl<T: Item + std::fmt::Debug> std::fmt::Debug for Sorted<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
+    }
+}
+
 impl<T: Item> Default for Sorted<T> {
     fn default() -> Self {
         Sorted { tree: Tree::new() }

@@ -244,6 +244,25 @@ fn loads_again(stream: &Stream) {
     }
 }
 
+/// Owner, time and count; what is released is nobody's.
+type PendingTwin = BTreeMap<StreamId, (Option<&'static [u8]>, i64, u64)>;
+
+/// The order by time, as it was kept or is made now.
+fn same_order_by_time(group: &Group, twin: &PendingTwin, released: &[StreamId]) {
+    let mut group = group.clone();
+    group.index_times();
+    let owned = twin.iter().filter(|(_, one)| one.0.is_some());
+    let mut owned: Vec<_> = owned.map(|(id, one)| (one.1, *id)).collect();
+    owned.sort_unstable();
+    let until = owned.len() as i64;
+    let idle = owned.iter().filter(|(time, _)| *time <= until).map(|(_, id)| *id);
+    let wanted: Vec<_> = released.iter().copied().chain(idle).collect();
+    let found: Vec<_> = group.idle_since(until).map(|one| one.id).collect();
+    assert_eq!(found, wanted);
+    let next = owned.iter().map(|(time, _)| *time).find(|time| *time > until);
+    assert_eq!(group.delivered_after(until), next);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
 
@@ -281,10 +300,11 @@ proptest! {
     }
 
     #[test]
-    fn a_group_like_its_twin(ops in prop::collection::vec((0u8..8, 0u64..40, 0usize..4), 1..200)) {
-        let names: [&[u8]; 4] = [b"alice", b"bob", b"carol", b""];
+    fn a_group_like_its_twin(ops in prop::collection::vec((0u8..11, 0u64..40, 0usize..4), 1..200)) {
+        let names: [&'static [u8]; 4] = [b"alice", b"bob", b"carol", b""];
         let mut group = Group::new(b"g", StreamId::MIN, 0);
-        let mut twin: BTreeMap<StreamId, (&[u8], i64, u64)> = BTreeMap::new();
+        let mut twin = PendingTwin::new();
+        let mut released: Vec<StreamId> = vec![];
         let mut consumers: BTreeSet<&[u8]> = BTreeSet::new();
         let mut kept = vec![];
         for (time, (kind, seq, who)) in (0..).zip(ops) {
@@ -295,26 +315,43 @@ proptest! {
                     let ids: Vec<_> = (seq..seq + u64::from(kind)).map(|seq| id(1, seq)).collect();
                     group.deliver(name, &ids, time, u64::from(kind));
                     for id in ids {
-                        twin.insert(id, (name, time, u64::from(kind)));
+                        released.retain(|one| *one != id);
+                        twin.insert(id, (Some(name), time, u64::from(kind)));
                     }
                 }
                 4 | 5 => {
+                    released.retain(|one| *one != id(1, seq));
                     assert_eq!(group.acknowledge(id(1, seq)), twin.remove(&id(1, seq)).is_some());
                 }
                 6 => {
                     let before = twin.len();
-                    twin.retain(|_, (owner, ..)| *owner != name);
+                    twin.retain(|_, (owner, ..)| *owner != Some(name));
                     let wanted = consumers.remove(name).then_some(before - twin.len());
                     assert_eq!(group.remove_consumer(name), wanted);
                 }
-                _ => kept.push((group.clone(), twin.clone(), consumers.clone())),
+                7 | 8 => {
+                    let id = id(1, seq);
+                    released.retain(|one| *one != id);
+                    released.push(id);
+                    twin.insert(id, (None, 0, seq));
+                    group.release(id, seq);
+                }
+                9 => group.index_times(),
+                _ => kept.push((group.clone(), twin.clone(), released.clone(), consumers.clone())),
             }
         }
-        kept.push((group, twin, consumers));
-        for (group, twin, consumers) in kept {
+        kept.push((group, twin, released, consumers));
+        for (group, twin, released, consumers) in kept {
+            let found: Vec<StreamId> = group.released().map(|one| one.id).collect();
+            assert_eq!(found, released);
+            assert_eq!(group.released_len(), released.len());
+            same_order_by_time(&group, &twin, &released);
             let found: Vec<_> = group
                 .pending_from(StreamId::MIN)
-                .map(|pending| (pending.id, (group.owner(pending), pending.time, pending.count)))
+                .map(|pending| {
+                    let owner = Some(group.owner(pending)).filter(|_| !pending.is_released());
+                    (pending.id, (owner, pending.time(), pending.count))
+                })
                 .collect();
             assert_eq!(found, twin.clone().into_iter().collect::<Vec<_>>());
             assert_eq!(group.pending_len(), twin.len());
@@ -322,9 +359,9 @@ proptest! {
             assert_eq!(found, consumers.into_iter().collect::<Vec<_>>());
             for consumer in group.consumers() {
                 let ids: Vec<_> = consumer.pending_from(id(1, 10)).collect();
-                let wanted = twin.range(id(1, 10)..).filter(|(_, p)| p.0 == consumer.name());
+                let wanted = twin.range(id(1, 10)..).filter(|(_, p)| p.0 == Some(consumer.name()));
                 assert_eq!(ids, wanted.map(|(id, _)| *id).collect::<Vec<_>>());
-                let all = twin.values().filter(|pending| pending.0 == consumer.name()).count();
+                let all = twin.values().filter(|one| one.0 == Some(consumer.name())).count();
                 assert_eq!(consumer.pending_len(), all);
             }
         }
