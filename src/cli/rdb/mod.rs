@@ -1,0 +1,3 @@
+//! The tools for RDB files: `rdb-dump`, `rdb-load`, `rdb-diff`.
+
+pub mod dump;
