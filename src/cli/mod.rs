@@ -35,12 +35,16 @@ Tools (coolcache TOOL --help says more):
 #[derive(Debug, Subcommand)]
 enum Tool {
     RdbDump(rdb::dump::Options),
+    RdbLoad(rdb::load::Options),
+    RdbDiff(rdb::diff::Options),
 }
 
 impl Tool {
     fn run(&self) -> tool::Ended {
         match self {
             Tool::RdbDump(options) => rdb::dump::run(options),
+            Tool::RdbLoad(options) => rdb::load::run(options),
+            Tool::RdbDiff(options) => rdb::diff::run(options),
         }
     }
 }

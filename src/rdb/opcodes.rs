@@ -158,6 +158,18 @@ impl Version {
         Version::known(Flavor::Redis, number).or_else(|| Version::known(Flavor::Valkey, number))
     }
 
+    /// The number of the lowest version, of those that RESTORE meets, that has a value type of this
+    /// one.
+    pub fn least_with(self, number: u8) -> u16 {
+        match (self.flavor, number) {
+            (_, ..=TYPE_STREAM) => 9,
+            (_, ..=TYPE_STREAM_2) => 10,
+            (_, ..=TYPE_STREAM_3) => 11,
+            (Flavor::Redis, TYPE_HASH_METADATA | TYPE_HASH_LISTPACK_EX) => 12,
+            _ => self.number,
+        }
+    }
+
     /// May modules' metadata stand before a key? (Redis from 8.6)
     pub(super) fn has_key_meta(self) -> bool {
         self.flavor == Flavor::Redis && self.number >= 13

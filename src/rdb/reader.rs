@@ -369,7 +369,11 @@ impl State {
 
     /// Reads one opcode and what belongs to it. Changes nothing unless all of it is there.
     #[inline(always)]
-    pub(super) fn step(&mut self, cursor: &mut Cursor<'_>, sink: &mut dyn Sink) -> Result<Step, Fault> {
+    pub(super) fn step(
+        &mut self,
+        cursor: &mut Cursor<'_>,
+        sink: &mut dyn Sink,
+    ) -> Result<Step, Fault> {
         let Some(version) = self.version else {
             self.version = Some(read_header(cursor)?);
             return Ok(Step::Content);

@@ -6,9 +6,7 @@ use super::super::dump::{self, DumpError};
 use super::super::error::{Fault, LoadError, Refused};
 use super::super::extent::Extent;
 use super::super::opcodes::{self as op, Flavor, Version, type_name};
-use super::super::reader::{
-    Entry, LoadOptions, Modules, Rest, Sink, State, Step, Summary, taken,
-};
+use super::super::reader::{Entry, LoadOptions, Modules, Rest, Sink, State, Step, Summary, taken};
 use super::super::string::StringValue;
 use super::super::{module, value as whole};
 use super::value::Values;

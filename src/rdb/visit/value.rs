@@ -64,9 +64,7 @@ impl Values {
             op::TYPE_LIST_ZIPLIST | op::TYPE_SET_INTSET | op::TYPE_SET_LISTPACK => {
                 window.unit(state, |_, cursor| self.packed(cursor, number, visitor))
             }
-            op::TYPE_HASH
-            | op::TYPE_HASH_METADATA
-            | op::TYPE_HASH_2_OR_METADATA_PRE_GA => {
+            op::TYPE_HASH | op::TYPE_HASH_METADATA | op::TYPE_HASH_2_OR_METADATA_PRE_GA => {
                 let (earliest, count) = window.unit(state, |_, cursor| {
                     let earliest = match number {
                         op::TYPE_HASH_METADATA => u64::from_le_bytes(cursor.array()?),
