@@ -17,4 +17,5 @@ mod interop;
 mod migrate;
 mod persistence;
 mod protocol;
+mod tools;
 mod values;

@@ -206,29 +206,46 @@ impl Take for Printer<'_, '_> {
     }
 }
 
-/// All formats and the counts over any bytes, to nowhere: for fuzzers. Damaged files end with an
-/// error, and nothing else happens.
+/// What a file in memory is printed as; the error is that of reading it.
+#[cfg(test)]
+pub(super) fn print_bytes(bytes: &[u8], format: Format) -> Result<Vec<u8>, Failure> {
+    in_memory(bytes, format).1
+}
+
+fn in_memory(bytes: &[u8], format: Format) -> (Format, Result<Vec<u8>, Failure>) {
+    let selection = Selection::default();
+    let mut out = Vec::new();
+    let mut sink = Sink::new(&mut out);
+    let printed = print_to(&mut sink, format, |visitor| {
+        let mut select = Select::new(&selection, visitor);
+        input::visit(bytes, &mut select).map_err(|error| Failure::new(error.to_string()))
+    });
+    (format, printed.map(|_| out))
+}
+
+/// All formats and the counts over any bytes, to nowhere: for fuzzers. They must all end alike;
+/// and what was written as JSON is JSON, and reads back to the same.
 #[doc(hidden)]
 pub fn fuzz(bytes: &[u8]) {
+    let formats = [Format::Json, Format::Jsonl, Format::Csv, Format::Resp, Format::Commands];
+    let printed = formats.map(|format| in_memory(bytes, format));
     let selection = Selection::default();
-    let mut outcomes = Vec::new();
-    for format in [Format::Json, Format::Jsonl, Format::Csv, Format::Resp, Format::Commands] {
-        let mut out = Vec::new();
-        let mut sink = Sink::new(&mut out);
-        let printed = print_to(&mut sink, format, |visitor| {
-            let mut select = Select::new(&selection, visitor);
-            input::visit(bytes, &mut select).map_err(|error| Failure::new(error.to_string()))
-        });
-        outcomes.push(printed.is_ok());
-        if printed.is_ok() && format == Format::Json {
-            let parsed: Result<serde_json::Value, _> = serde_json::from_slice(&out);
-            assert!(parsed.is_ok_and(|document| document.is_array()), "the document is JSON");
-        }
-    }
     let mut stats = Stats::new(clock::UnixMs::ZERO, ":", 3);
-    let counted: Result<_, LoadError> =
-        input::visit(bytes, &mut Select::new(&selection, &mut stats));
-    outcomes.push(counted.is_ok());
-    assert!(outcomes.iter().all(|ok| *ok == outcomes[0]), "all formats read the same");
+    let mut select = Select::new(&selection, &mut stats);
+    let counted: Result<_, LoadError> = input::visit(bytes, &mut select);
     assert!(stats.json().is_object() && !stats.table().is_empty());
+    for (format, outcome) in &printed {
+        assert_eq!(outcome.is_ok(), counted.is_ok(), "{format:?}: {outcome:?}");
+    }
+    let [(_, document), (_, lines), ..] = printed;
+    let (Ok(document), Ok(lines)) = (document, lines) else { return };
+    let parsed: Result<serde_json::Value, _> = serde_json::from_slice(&document);
+    assert!(parsed.is_ok_and(|document| document.is_array()), "the document is no JSON");
+    let mut again = Vec::new();
+    let mut sink = Sink::new(&mut again);
+    let mut json = Json::lines(&mut sink);
+    super::jsonl::read(&lines[..], &mut json).expect("our own lines are readable");
+    json.finish().expect("memory does not fail");
+    drop(sink);
+    assert!(again == lines, "the lines come back as others");
 }

@@ -28,4 +28,6 @@ pub mod sink;
 pub mod source;
 pub mod stats;
 pub mod target;
+#[cfg(test)]
+mod tests;
 pub mod words;

@@ -158,10 +158,10 @@ impl<R: BufRead> Pull<R> {
                         return self.wrong("the second half of a surrogate pair", "another");
                     }
                     let low = self.hex4()?;
-                    code = 0x10000 + ((code - 0xD800) << 10) + low.wrapping_sub(0xDC00);
                     if !(0xDC00..0xE000).contains(&low) {
                         return self.wrong("the second half of a surrogate pair", "another");
                     }
+                    code = 0x10000 + ((code - 0xD800) << 10) + (low - 0xDC00);
                 }
                 let Some(character) = char::from_u32(code) else {
                     return self.wrong("a character", format!("\\u{code:04x}"));

@@ -10,6 +10,8 @@
 
 mod file;
 mod stream;
+#[cfg(test)]
+mod tests;
 mod value;
 mod window;
 
