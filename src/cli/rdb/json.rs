@@ -107,10 +107,6 @@ impl<'s, 'w> Json<'s, 'w> {
     }
 }
 
-fn type_name(value_type: Type) -> &'static str {
-    value_type.name()
-}
-
 impl Visitor for Json<'_, '_> {
     fn function(&mut self, code: &[u8]) -> Result<(), Refused> {
         self.object();
@@ -126,7 +122,7 @@ impl Visitor for Json<'_, '_> {
         self.put(",\"key\":");
         json(&mut self.out.text, entry.key);
         self.put(",\"type\":\"");
-        self.put(type_name(value_type));
+        self.put(value_type.name());
         self.out.text.push(b'"');
         if let Some(ms) = entry.expiry_ms {
             self.number(",\"expiry_ms\":", ms);
