@@ -5,6 +5,7 @@
 //! that come out, which are the same ones (the fixed-point law).
 
 use super::Engine;
+use super::round::first_key_hash;
 use crate::base::clock::UnixMs;
 use crate::base::disk::Disk;
 use crate::base::number;
@@ -13,7 +14,7 @@ use crate::command::{Call, Handler};
 use crate::keyspace::load::{Gathered, Loader, database};
 use crate::keyspace::value::{CLOCK_MASK, lru_clock};
 use crate::keyspace::{Db, Loaded, StringRef, Tx};
-use crate::log::{BaseInfo, Lsn, Replay, ReplayError};
+use crate::log::{BaseInfo, Lsn, Records, Replay, ReplayError};
 use crate::rdb::{self, LoadOptions, Sink, StringValue};
 use crate::types::Limits;
 use crossbeam_channel::{Receiver, Sender};
@@ -23,8 +24,47 @@ use std::path::Path;
 /// AUX field with the LSN that an RDB file of ours is a snapshot of.
 pub const AUX_LSN: &str = "coolcache-lsn";
 
+/// Applies records that were read together. What they look at is brought into the cache first, all
+/// pages and then all entries, as for the requests of a round.
+fn records(engine: &mut Engine, records: &Records<'_>) -> Result<(), (usize, ReplayError)> {
+    /// Many misses at once, few enough that what was fetched is still there when it is used.
+    const FETCHED: usize = 32;
+    let mut rest = records.iter().enumerate();
+    let mut window = Vec::with_capacity(FETCHED);
+    loop {
+        window.clear();
+        window.extend(rest.by_ref().take(FETCHED).map(|(index, arguments)| {
+            let found = table::find(arguments);
+            (index, arguments, found, first_key_hash(found, arguments))
+        }));
+        if window.is_empty() {
+            return Ok(());
+        }
+        let db = engine.replay_db;
+        for (.., hash) in window.iter().filter(|(.., hash)| *hash != 0) {
+            engine.keyspace.prefetch_page(db, *hash);
+        }
+        for (.., hash) in window.iter().filter(|(.., hash)| *hash != 0) {
+            engine.keyspace.prefetch_entry(db, *hash);
+        }
+        for (index, arguments, found, hash) in &window {
+            apply(engine, arguments, *found, *hash).map_err(|error| (*index, error))?;
+        }
+    }
+}
+
 /// Applies one record in the database that the records before it selected.
 pub(super) fn record(engine: &mut Engine, arguments: &[&[u8]]) -> Result<(), ReplayError> {
+    apply(engine, arguments, table::find(arguments), 0)
+}
+
+/// Applies a record whose command was looked up; `hash` is its first key's, or 0.
+fn apply(
+    engine: &mut Engine,
+    arguments: &[&[u8]],
+    found: Found,
+    hash: u64,
+) -> Result<(), ReplayError> {
     let name = arguments.first().copied().unwrap_or_default();
     let is = |word: &str| name.eq_ignore_ascii_case(word.as_bytes());
     if is("SELECT") {
@@ -38,7 +78,7 @@ pub(super) fn record(engine: &mut Engine, arguments: &[&[u8]]) -> Result<(), Rep
     if ["MULTI", "EXEC", "PING", "REPLCONF", "PUBLISH"].iter().any(|word| is(word)) {
         return Ok(());
     }
-    let Found::Command(command) = table::find(arguments) else {
+    let Found::Command(command) = found else {
         return Err(format!("unknown command '{}'", String::from_utf8_lossy(name)).into());
     };
     if !command.handler.writes() {
@@ -54,7 +94,10 @@ pub(super) fn record(engine: &mut Engine, arguments: &[&[u8]]) -> Result<(), Rep
     }
     let db = engine.replay_db;
     let mut tx = Tx::begin(&mut engine.keyspace, &mut engine.batch, db, UnixMs::ZERO);
-    let call = Call::new(command, arguments);
+    let call = match hash {
+        0 => Call::new(command, arguments),
+        hash => Call::hashed(command, arguments, command.first_key, hash),
+    };
     let outcome = match command.handler {
         Handler::Write(write) => write(&mut tx, &call).map(drop),
         // What waits has changed nothing: nothing to replay.
@@ -256,6 +299,10 @@ impl Replay for Recovering<'_> {
 
     fn record(&mut self, arguments: &[&[u8]]) -> Result<(), ReplayError> {
         record(self.engine, arguments)
+    }
+
+    fn records(&mut self, all: &Records<'_>) -> Result<(), (usize, ReplayError)> {
+        records(self.engine, all)
     }
 }
 

@@ -67,7 +67,7 @@ pub use error::{Corrupt, Failed, LogError, RecoverError, ReplayError};
 pub use lsn::Lsn;
 pub use positions::{News, Positions, Waker};
 pub use reader::{ReadError, Reader};
-pub use recovery::{BaseInfo, Recovered, Replay, Source, Torn, recover};
+pub use recovery::{BaseInfo, Records, Recovered, Replay, Source, Torn, recover};
 pub use start::Start;
 
 use catalog::{Catalog, Folder};

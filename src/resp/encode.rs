@@ -3,9 +3,9 @@
 
 use std::sync::Arc;
 
-use super::double;
 use super::out::{Out, SHARE_MIN};
 use super::reply::{Bulks, BulksKind, Reply};
+use crate::base::double;
 
 /// What a connection speaks: 2 until HELLO says 3.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -41,7 +41,7 @@ pub fn encode(reply: &Reply<'_>, protocol: Protocol, out: &mut Out) {
         Reply::Shared(value) => write_shared(out, value),
         Reply::BulkInt(value) => write_bulk_int(&mut out.bytes, *value),
         Reply::Double(value) => {
-            let text = double::text(*value);
+            let text = double::reply(*value);
             if resp3 {
                 write_line(&mut out.bytes, b',', text.as_bytes());
             } else {
@@ -197,7 +197,7 @@ pub fn write_bulk_int(out: &mut Vec<u8>, value: i64) {
 /// Appends a double as a string: `$3\r\n1.5\r\n`.
 #[inline]
 pub fn write_bulk_double(out: &mut Vec<u8>, value: f64) {
-    write_bulk(out, double::text(value).as_bytes());
+    write_bulk(out, double::reply(value).as_bytes());
 }
 
 /// Appends a type byte, a length and CR LF.

@@ -6,7 +6,7 @@
 //! strings, lists, sets, hashes and sorted sets.
 
 use super::words::cli;
-use crate::base::number::write_double_17;
+use crate::base::double;
 use crate::keyspace::value::Type;
 use crate::rdb::stream::{Id, Pair};
 use crate::rdb::visit::{ConsumerHead, GroupHead, LeftOut, PendingEntry, StreamEnd, Visitor, Want};
@@ -262,9 +262,7 @@ impl<T: Take> Visitor for Commands<T> {
 
     fn scored(&mut self, member: Element<'_>, score: f64) -> Result<(), Refused> {
         self.room("ZADD");
-        let mut text = Vec::with_capacity(24);
-        write_double_17(&mut text, score);
-        self.command.word(&text);
+        self.command.word(&double::shortest(score));
         self.command.element(member);
         self.full()
     }

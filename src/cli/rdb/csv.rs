@@ -11,7 +11,7 @@
 
 use super::sink::Sink;
 use super::words::csv;
-use crate::base::number::write_double_fpconv;
+use crate::base::double;
 use crate::keyspace::value::Type;
 use crate::rdb::stream::{Id, Pair};
 use crate::rdb::visit::{ConsumerHead, GroupHead, LeftOut, PendingEntry, StreamEnd, Visitor, Want};
@@ -103,7 +103,7 @@ impl Visitor for Csv<'_, '_> {
         text.push(b',');
         member.with(|bytes| csv(text, bytes));
         text.push(b',');
-        write_double_fpconv(text, score);
+        text.extend_from_slice(&double::shortest(score));
         text.extend_from_slice(b",\r\n");
         self.out.spill()
     }

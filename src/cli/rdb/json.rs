@@ -19,7 +19,7 @@
 
 use super::sink::Sink;
 use super::words::{json, json_element};
-use crate::base::number::write_double_fpconv;
+use crate::base::double;
 use crate::keyspace::value::Type;
 use crate::rdb::stream::{Id, Pair};
 use crate::rdb::visit::{ConsumerHead, GroupHead, LeftOut, PendingEntry, StreamEnd, Visitor, Want};
@@ -172,7 +172,7 @@ impl Visitor for Json<'_, '_> {
         json_element(&mut self.out.text, member);
         self.out.text.push(b',');
         if score.is_finite() {
-            write_double_fpconv(&mut self.out.text, score);
+            self.out.text.extend_from_slice(&double::shortest(score));
         } else {
             self.put(if score > 0.0 { "\"inf\"" } else { "\"-inf\"" });
         }

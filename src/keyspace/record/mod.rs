@@ -50,7 +50,7 @@ pub use whole::{FlushAll, FlushDb, SwapDb};
 pub use zset::{AddScored, RemoveRanks, RemoveScored, Scored};
 
 use super::{Db, Key, Keyspace};
-use crate::base::number;
+use crate::base::double;
 use crate::resp::encode;
 
 /// One kind of change.
@@ -170,9 +170,7 @@ impl<'a> Record<'a> {
         if whole && (number != 0.0 || number.is_sign_positive()) {
             return self.int(number as i64);
         }
-        let mut text = Vec::new();
-        number::write_double(&mut text, number);
-        self.bulk(&text);
+        self.bulk(double::reply(number).as_bytes());
     }
 
     /// Appends an integer argument.

@@ -6,7 +6,7 @@ use std::cmp::Ordering;
 
 use super::entry::Needle;
 use super::{Element, Packed, PackedRef};
-use crate::base::number;
+use crate::base::double;
 
 /// A member found in a small sorted set.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -61,18 +61,14 @@ impl Packed {
     /// Adds a member, which must not be there, at its place; answers its rank.
     pub fn insert_scored(&mut self, score: f64, member: &[u8]) -> usize {
         let (position, rank) = self.as_ref().place_scored(score, member);
-        let mut text = Vec::with_capacity(24);
-        number::write_double(&mut text, score);
-        self.insert_pair(position, member, &text);
+        self.insert_pair(position, member, double::reply(score).as_bytes());
         rank
     }
 
     /// Adds a member that belongs behind all others.
     pub fn push_scored(&mut self, score: f64, member: Element<'_>) {
         self.push_back(member);
-        let mut text = Vec::with_capacity(24);
-        number::write_double(&mut text, score);
-        self.push_back(&text);
+        self.push_back(double::reply(score).as_bytes());
     }
 
     /// Takes a member out; answers its score.
