@@ -262,7 +262,7 @@ impl<T: Take> Visitor for Commands<T> {
 
     fn scored(&mut self, member: Element<'_>, score: f64) -> Result<(), Refused> {
         self.room("ZADD");
-        self.command.word(&double::shortest(score));
+        self.command.word(double::reply(score).as_bytes());
         self.command.element(member);
         self.full()
     }

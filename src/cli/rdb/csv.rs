@@ -103,7 +103,7 @@ impl Visitor for Csv<'_, '_> {
         text.push(b',');
         member.with(|bytes| csv(text, bytes));
         text.push(b',');
-        text.extend_from_slice(&double::shortest(score));
+        text.extend_from_slice(double::reply(score).as_bytes());
         text.extend_from_slice(b",\r\n");
         self.out.spill()
     }

@@ -172,7 +172,7 @@ impl Visitor for Json<'_, '_> {
         json_element(&mut self.out.text, member);
         self.out.text.push(b',');
         if score.is_finite() {
-            self.out.text.extend_from_slice(&double::shortest(score));
+            self.out.text.extend_from_slice(double::reply(score).as_bytes());
         } else {
             self.put(if score > 0.0 { "\"inf\"" } else { "\"-inf\"" });
         }
