@@ -52,6 +52,7 @@ mod snapshot;
 mod tests;
 
 pub use migrate::{MigratedKey, Migration, Sender};
+pub use replay::{AUX_LSN, command_of};
 pub use outbox::{Address, Inbox, Message, NOTHING, Outbox};
 pub use round::{Group, Outcome, Replies, Request, Round, WorkerSettings};
 

@@ -337,7 +337,8 @@ impl Follower {
     pub fn visit(&mut self, visit: &mut dyn FnMut(&Record<'_>)) -> Result<(), ArchiveError> {
         let Some(cursor) = &mut self.cursor else { return Ok(()) };
         let from = self.from;
-        match cursor.step()? {
+        let is_last = self.index + 1 >= self.archive.pieces.len();
+        match if is_last { cursor.step_last() } else { cursor.step() }? {
             Step::Batch(batch, bytes) => {
                 self.state = State::More;
                 self.seconds = batch.seconds.or(self.seconds);

@@ -122,12 +122,21 @@ impl Cursor {
         }
     }
 
-    /// The rest of the file from the cursor on.
-    pub fn rest(&self) -> Result<Vec<u8>, ReadError> {
-        let left = usize::try_from(self.left()?).unwrap_or(usize::MAX);
-        let mut bytes = vec![0; left];
-        self.read(&mut bytes)?;
-        Ok(bytes)
+    /// As [`Self::step`], in a log's last segment: damage there that no durable batch follows is the
+    /// tail torn by a crash, and so a cut.
+    pub fn step_last(&mut self) -> Result<Step, ReadError> {
+        match self.step() {
+            Err(ReadError::Corrupt(place)) => {
+                let left = usize::try_from(self.left()?).unwrap_or(usize::MAX);
+                let mut rest = vec![0; left];
+                self.read(&mut rest)?;
+                match segment::highest_claim(&rest, 0, self.opener.salt, self.next) {
+                    None => Ok(Step::Cut(place)),
+                    Some(_) => Err(place.into()),
+                }
+            }
+            other => other,
+        }
     }
 
     fn left(&self) -> Result<u64, ReadError> {

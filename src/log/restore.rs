@@ -166,7 +166,7 @@ impl Restore<'_> {
             if at.is_some_and(|at| at != cursor.next) {
                 break;
             }
-            let reached_end = self.segment(cursor, &mut at)?;
+            let reached_end = self.segment(cursor, index + 1 == pieces.len(), &mut at)?;
             if reached_end {
                 return self.finish();
             }
@@ -180,7 +180,12 @@ impl Restore<'_> {
 
     /// Copies what belongs into the copy of one segment. Returns whether the target is reached;
     /// `at` becomes where the next segment must begin.
-    fn segment(&mut self, mut cursor: Cursor, at: &mut Option<Lsn>) -> Result<bool, RestoreError> {
+    fn segment(
+        &mut self,
+        mut cursor: Cursor,
+        is_last: bool,
+        at: &mut Option<Lsn>,
+    ) -> Result<bool, RestoreError> {
         let mut scan = Scan::at(cursor.opener.database);
         let mut seconds = None;
         loop {
@@ -191,7 +196,8 @@ impl Restore<'_> {
             if self.target == Target::Lsn(cursor.next) && cursor.next >= self.base.lsn {
                 return Ok(true);
             }
-            let (batch, bytes) = match cursor.step()? {
+            let step = if is_last { cursor.step_last() } else { cursor.step() };
+            let (batch, bytes) = match step? {
                 Step::Batch(batch, bytes) => (batch, bytes),
                 Step::End | Step::Cut(_) | Step::Foreign => {
                     *at = Some(cursor.next);
