@@ -52,8 +52,8 @@ mod snapshot;
 mod tests;
 
 pub use migrate::{MigratedKey, Migration, Sender};
-pub use replay::{AUX_LSN, command_of};
 pub use outbox::{Address, Inbox, Message, NOTHING, Outbox};
+pub use replay::{AUX_LSN, command_of};
 pub use round::{Group, Outcome, Replies, Request, Round, WorkerSettings};
 
 use crate::admin::{Admin, ClientId};

@@ -236,8 +236,15 @@ impl Archive {
             let (start, end) = (start.unwrap_or_default(), Lsn(u64::MAX));
             return Err(ArchiveError::Window { at: from, start, end });
         };
-        let mut follower =
-            Follower { archive: self, index, cursor: None, scan: Scan::default(), from, state: State::More, seconds: None };
+        let mut follower = Follower {
+            archive: self,
+            index,
+            cursor: None,
+            scan: Scan::default(),
+            from,
+            state: State::More,
+            seconds: None,
+        };
         follower.enter(index)?;
         Ok(follower)
     }
@@ -354,7 +361,11 @@ impl Follower {
                             after: record.lsn,
                         });
                     }
-                    if inside.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+                    if inside.is_some() {
+                        ControlFlow::Break(())
+                    } else {
+                        ControlFlow::Continue(())
+                    }
                 });
                 if let Some(error) = inside {
                     return Err(error.into());

@@ -91,9 +91,8 @@ impl Cursor {
     pub fn step(&mut self) -> Result<Step, ReadError> {
         let mut bytes = self.head()?;
         let left = self.left()?;
-        let whole = segment::peek_header(&bytes).map(|(header, start)| {
-            (start as u64).saturating_add(header.last.since(header.first))
-        });
+        let whole = segment::peek_header(&bytes)
+            .map(|(header, start)| (start as u64).saturating_add(header.last.since(header.first)));
         // A header that has not been verified is believed only as far as the file goes.
         if let Some(whole) = whole.filter(|whole| *whole <= left) {
             let whole = usize::try_from(whole).unwrap_or(usize::MAX);
@@ -147,8 +146,7 @@ impl Cursor {
     /// The first bytes at the cursor: a header's, if there is one.
     fn head(&self) -> Result<Vec<u8>, ReadError> {
         let mut bytes = vec![0; HEADER_BYTES];
-        let count =
-            self.file.read_at(&mut bytes, self.offset).map_err(LogError::io(&self.path))?;
+        let count = self.file.read_at(&mut bytes, self.offset).map_err(LogError::io(&self.path))?;
         bytes.truncate(count);
         Ok(bytes)
     }

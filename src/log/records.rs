@@ -47,9 +47,8 @@ impl Log {
         }
         let name = self.shared.catalog.lock().holding(from).map(|held| held.entry.name.clone());
         let path = self.shared.folder.file(&name.ok_or(ReadError::Gone(from))?);
-        let cursor = Cursor::open_ours(&*self.shared.disk, &path).map_err(|error| {
-            if error.is_missing_file() { ReadError::Gone(from) } else { error }
-        })?;
+        let cursor = Cursor::open_ours(&*self.shared.disk, &path)
+            .map_err(|error| if error.is_missing_file() { ReadError::Gone(from) } else { error })?;
         Ok((cursor.opener.first, cursor.opener.database))
     }
 }
@@ -83,7 +82,8 @@ impl Records {
             let mut inside = None;
             self.step(up_to, &mut |record| {
                 if record.begins < at && record.lsn > at {
-                    inside = Some(ReadError::Inside { at, before: record.begins, after: record.lsn });
+                    inside =
+                        Some(ReadError::Inside { at, before: record.begins, after: record.lsn });
                 }
                 if record.lsn >= at { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
             })?;

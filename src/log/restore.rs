@@ -427,7 +427,8 @@ impl Copy {
         let io = |path: &Path| LogError::io(path);
         self.disk.sync_dir(&self.folder.path).map_err(io(&self.folder.path))?;
         let (path, temporary) = (self.folder.manifest(), self.folder.temporary("manifest"));
-        disk::replace(&*self.disk, &temporary, &path, &self.manifest.encode()).map_err(io(&path))?;
+        disk::replace(&*self.disk, &temporary, &path, &self.manifest.encode())
+            .map_err(io(&path))?;
         self.disk.sync_dir(&self.dir).map_err(io(&self.dir))
     }
 
@@ -442,4 +443,3 @@ impl Copy {
         }
     }
 }
-

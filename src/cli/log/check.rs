@@ -3,7 +3,7 @@
 use super::disk;
 use super::snapshot;
 use super::verify::Verify;
-use crate::base::disk::{Disk, RealDisk};
+use crate::base::disk::RealDisk;
 use crate::cli::tool::{self, Ended, Failure, Progress, Verdict};
 use crate::log::{
     self, Archive, ArchiveError, Corrupt, Kept, Lsn, Place, ReadError, RecoverError, Recovered,
@@ -105,7 +105,14 @@ impl Fault {
     }
 
     fn about(file: &Path, text: String) -> Fault {
-        Fault { torn: false, file: file.to_path_buf(), offset: None, found: None, text, bytes: None }
+        Fault {
+            torn: false,
+            file: file.to_path_buf(),
+            offset: None,
+            found: None,
+            text,
+            bytes: None,
+        }
     }
 }
 
@@ -154,7 +161,8 @@ impl Target {
             let dir = path.parent().unwrap_or(Path::new("."));
             return Target::of(dir);
         }
-        let is_rdb = crate::rdb::is_rdb(&bytes) && snapshot::read(&bytes, crate::rdb::Rest::Refuse).is_ok();
+        let is_rdb =
+            crate::rdb::is_rdb(&bytes) && snapshot::read(&bytes, crate::rdb::Rest::Refuse).is_ok();
         let is_named_rdb = path.extension().is_some_and(|ending| ending == "rdb");
         let path = path.to_path_buf();
         Ok(if is_rdb || is_named_rdb { Target::Rdb(path) } else { Target::Commands(path) })
@@ -223,9 +231,7 @@ fn length(path: &Path) -> u64 {
 
 fn look_at_rdb(path: &Path) -> Report {
     match snapshot::whole(&*disk(), path) {
-        Ok(snapshot) => {
-            Report { valid_to: snapshot.lsn, keys: snapshot.keys, ..Report::default() }
-        }
+        Ok(snapshot) => Report { valid_to: snapshot.lsn, keys: snapshot.keys, ..Report::default() },
         Err(error) => {
             let text = format!("{}: {error}", path.display());
             Report { fault: Some(Fault::about(path, text)), ..Report::default() }
@@ -324,10 +330,10 @@ fn of_recovery(
     let report = Report { keys, preamble, ..Report::default() };
     let fault = match outcome {
         Ok(recovered) => {
-            let fault = recovered.torn.as_ref().map(|torn| Fault {
-                bytes: Some(torn.bytes),
-                ..Fault::of(&torn.place, true)
-            });
+            let fault = recovered
+                .torn
+                .as_ref()
+                .map(|torn| Fault { bytes: Some(torn.bytes), ..Fault::of(&torn.place, true) });
             return Ok(Report {
                 fault,
                 valid_to: Some(recovered.last_lsn),
@@ -418,7 +424,9 @@ fn as_text(options: &Options, report: &Report) -> String {
     let mut text = String::new();
     for Kept { from, good, bytes, kept } in &report.kept {
         let (from, kept) = (from.display(), kept.display());
-        text.push_str(&format!("cut {bytes} bytes of {from} behind offset {good}: kept in {kept}\n"));
+        text.push_str(&format!(
+            "cut {bytes} bytes of {from} behind offset {good}: kept in {kept}\n"
+        ));
     }
     let valid = report.valid_to.map(|lsn| format!(": valid to LSN {lsn}")).unwrap_or_default();
     text.push_str(&format!("{}: {}{valid}", options.path.display(), state(report)));
@@ -444,4 +452,3 @@ fn as_text(options: &Options, report: &Report) -> String {
     }
     text
 }
-

@@ -22,7 +22,11 @@ impl Line<'_> {
     /// `1234 2023-11-14T22:13:20Z db0 SET key "some value"`, or with `json` an object.
     pub fn write(&self, json: bool, out: &mut dyn Write) -> io::Result<()> {
         let mut line = Vec::with_capacity(128);
-        if json { self.json(&mut line) } else { self.text(&mut line) }
+        if json {
+            self.json(&mut line)
+        } else {
+            self.text(&mut line)
+        }
         line.push(b'\n');
         out.write_all(&line)
     }

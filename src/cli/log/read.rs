@@ -3,7 +3,6 @@
 use super::lines::Line;
 use super::{archive, disk};
 use crate::base::clock;
-use crate::base::disk::Disk;
 use crate::cli::client::connection::Connection;
 use crate::cli::tool::{self, Ended, Failure, Verdict};
 use crate::command::logged::Wanted;
@@ -442,4 +441,3 @@ fn line(record: &OwnedReply) -> Option<Parts<'_>> {
     let words = words.iter().map(bytes).collect::<Option<Vec<_>>>()?;
     Some((Lsn(number(lsn)?), number(seconds), number(database)?, words))
 }
-

@@ -6,9 +6,7 @@ use super::{disk, time};
 use crate::base::disk::Disk;
 use crate::base::rng;
 use crate::cli::tool::{self, Ended, Failure, Progress, Verdict};
-use crate::log::{
-    self, Archive, Base, Lsn, Place, Restored, Target, recover,
-};
+use crate::log::{self, Archive, Base, Lsn, Place, Restored, Target, recover};
 use clap::Args;
 use serde_json::json;
 use std::io::{ErrorKind, Write};
@@ -182,7 +180,8 @@ fn no_base(archive: &Archive, candidates: &[Candidate]) -> String {
     let start = archive.window_start().unwrap_or_default();
     let mut text = format!("no base to begin with; the log is kept from LSN {start}");
     for Candidate { base, unfit } in candidates {
-        let path = base.path.as_deref().map_or("nothing".to_owned(), |path| path.display().to_string());
+        let path =
+            base.path.as_deref().map_or("nothing".to_owned(), |path| path.display().to_string());
         let time = base.seconds.map(|seconds| format!(" of {}", time::shown(seconds)));
         let (time, unfit) = (time.unwrap_or_default(), unfit.as_deref().unwrap_or_default());
         text.push_str(&format!("\n  {path}: LSN {}{time}: {unfit}", base.lsn));

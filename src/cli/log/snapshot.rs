@@ -5,8 +5,8 @@ use crate::base::number;
 use crate::engine::AUX_LSN;
 use crate::log::Lsn;
 use crate::rdb::{
-    self, Entry, Hash, List, LoadError, LoadOptions, Modules, Refused, Rest, Set, Sink, StringValue,
-    Zset, stream::Stream,
+    self, Entry, Hash, List, LoadError, LoadOptions, Modules, Refused, Rest, Set, Sink,
+    StringValue, Zset, stream::Stream,
 };
 use std::path::Path;
 

@@ -20,11 +20,8 @@ pub(super) const LOG: Command = Command {
 /// The version of CoolCache that introduced them: there is none of Redis.
 const SINCE: &str = "0.1.0";
 
-const PART: Command = Command {
-    since: SINCE,
-    flags: &[Flag::Admin, Flag::NoScript, Flag::NoMulti],
-    ..SERVER
-};
+const PART: Command =
+    Command { since: SINCE, flags: &[Flag::Admin, Flag::NoScript, Flag::NoMulti], ..SERVER };
 
 const READ: Command = Command {
     name: "read",
