@@ -260,11 +260,6 @@ fn from_server(
     let end = if follow { None } else { Some(first) };
     let mut is_away = false;
     loop {
-        if end.is_some_and(|end| remote.next >= end)
-            || printer.to.is_some_and(|to| remote.next >= to)
-        {
-            return Ok(());
-        }
         match remote.read(follow, printer) {
             Ok(true) => {
                 if is_away {
@@ -273,6 +268,10 @@ fn from_server(
                 is_away = false;
                 if follow || std::io::stdout().is_terminal() {
                     printer.flush()?;
+                }
+                let is_behind = |limit: Option<Lsn>| limit.is_some_and(|lsn| remote.next >= lsn);
+                if is_behind(end) || is_behind(printer.to) {
+                    return Ok(());
                 }
             }
             Ok(false) => return Ok(()),

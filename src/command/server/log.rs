@@ -67,7 +67,7 @@ const DIGEST: Command = Command {
         1) "lsn"
         2) (integer) 50
         3) "digest"
-        4) "a0b5cdb3f4d4ae9c5c8fd0a7d2dcf3cf2ab4fbe8"
+        4) "943d800368fb9c0e951138f1bc0e313ac769d91f"
     "#,
     complexity: "O(N) where N is the size of the data set, away from other commands",
     handler: Handler::Control(|_, _| Ok(Answer::Do(Action::LogDigest))),
