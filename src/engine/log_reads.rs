@@ -8,8 +8,20 @@
 //! ```
 //!
 //! A job gets one slice of the log at a time, in turn with the others, so a search through all of
-//! it does not keep them waiting. Places where replies ended are kept: who asks for what comes next
+//! it does not keep them waiting. Every reply is bounded ([`REPLY_BYTES`]): one without records may
+//! only mean that the slice had none that were wanted, as long as `next` is below `end`. Places where replies ended are kept: who asks for what comes next
 //! goes on there without a search.
+//!
+//! The reply, a map (in RESP2 an array of names and values):
+//!
+//! ```text
+//! next      the LSN to ask for next
+//! end       up to where the log can be read now; under `appendfsync always` what is synced, else
+//!           what is written
+//! id        the running replication id: given back with ID, an LSN that a crash has undone is told
+//! records   each an array: the LSN behind it, Unix seconds when it was written (or nil), its
+//!           database, an array of its words
+//! ```
 
 use super::dispatch::{Done, Flow};
 use super::journal::Journal;

@@ -50,7 +50,13 @@ pub struct Kept {
 
 /// Cuts the log behind the last intact batch of the `damaged` segment, and takes the segments after
 /// it out of the log; of a segment older than the base, it and those before it.
-pub fn cut(disk: &dyn Disk, place: &Place, damaged: &Path) -> Result<Vec<Kept>, RepairError> {
+/// `offset`: where in it the damage begins.
+pub fn cut(
+    disk: &dyn Disk,
+    place: &Place,
+    damaged: &Path,
+    offset: u64,
+) -> Result<Vec<Kept>, RepairError> {
     let folder = Folder::of(&place.settings());
     let hopeless = |problem: &str| {
         let (file, problem) = (damaged.to_path_buf(), problem.to_owned());
@@ -69,7 +75,7 @@ pub fn cut(disk: &dyn Disk, place: &Place, damaged: &Path) -> Result<Vec<Kept>, 
     }
     let index = manifest.segments.iter().position(|entry| is_it(&entry.name));
     let index = index.ok_or_else(|| hopeless("it is not a segment: it cannot be cut"))?;
-    let good = good_end(&disk.map(damaged).map_err(failed(damaged))?, 0);
+    let good = good_end(&disk.map(damaged).map_err(failed(damaged))?, 0, offset);
     if good == 0 && index == 0 {
         return Err(hopeless("nothing of it is intact, and it is the first after the base"));
     }
@@ -87,10 +93,19 @@ pub fn cut(disk: &dyn Disk, place: &Place, damaged: &Path) -> Result<Vec<Kept>, 
 }
 
 /// Cuts one append-only file behind its last whole group that is intact; `start` is where its
-/// commands begin, behind an RDB preamble.
-pub fn cut_file(disk: &dyn Disk, path: &Path, start: u64) -> Result<Kept, RepairError> {
+/// commands begin, behind an RDB preamble, `offset` where the damage does.
+pub fn cut_file(
+    disk: &dyn Disk,
+    path: &Path,
+    start: u64,
+    offset: u64,
+) -> Result<Kept, RepairError> {
     let start = usize::try_from(start).unwrap_or(usize::MAX);
-    let good = good_end(&disk.map(path).map_err(failed(path))?, start);
+    let good = good_end(&disk.map(path).map_err(failed(path))?, start, offset);
+    if good == 0 {
+        let problem = "nothing of it is intact".to_owned();
+        return Err(RepairError::Hopeless { file: path.to_path_buf(), problem });
+    }
     cut_at(disk, path, good as u64)
 }
 
@@ -99,16 +114,22 @@ fn failed(path: &Path) -> impl FnOnce(io::Error) -> RepairError + use<> {
     move |source| RepairError::Io { file, source }
 }
 
-/// Where the last intact batch or whole group of a file ends.
-fn good_end(bytes: &[u8], start: usize) -> usize {
+/// Where the last intact batch or whole group before `limit` ends.
+fn good_end(bytes: &[u8], start: usize, limit: u64) -> usize {
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     let mut at = start;
     if let Head::Ours(opener, end) = segment::read_head(bytes) {
+        if end > limit {
+            return 0;
+        }
         at = end;
         let mut position = opener.first;
         while let Next::Batch(batch) = segment::next(bytes, at, opener.salt, position) {
             let payload = bytes.get(batch.payload.clone()).unwrap_or_default();
             let mut go_on = |_: &Record<'_>| ControlFlow::Continue(());
-            if Scan::at(0).walk(payload, Lsn(0), None, &mut go_on) != Walked::All {
+            if Scan::at(0).walk(payload, Lsn(0), None, &mut go_on) != Walked::All
+                || batch.payload.end > limit
+            {
                 return at;
             }
             (at, position) = (batch.payload.end, batch.last);
@@ -120,7 +141,9 @@ fn good_end(bytes: &[u8], start: usize) -> usize {
         return 0;
     }
     let mut args = Vec::new();
-    while let Frame::Whole(end) = record::group(bytes, at, &mut args) {
+    while let Frame::Whole(end) = record::group(bytes, at, &mut args)
+        && end <= limit
+    {
         at = end;
     }
     at

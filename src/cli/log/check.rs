@@ -128,10 +128,14 @@ pub fn run(options: &Options) -> Ended {
     let mut report = target.look()?;
     report.in_use = !options.fix && target.is_in_use();
     if options.fix {
-        let mut kept = Vec::new();
+        let mut kept: Vec<Kept> = Vec::new();
         // Behind damage among the older segments there may be a torn tail.
         while let Some(fault) = report.fault.take_if(|fault| fault.torn || options.cut_corruption) {
-            kept.extend(target.cut(&fault, report.preamble)?);
+            let cut = target.cut(&fault, report.preamble)?;
+            if cut.iter().all(|cut| cut.bytes == 0) {
+                return Err(Failure::new(format!("cannot be fixed by a cut: {}", fault.text)));
+            }
+            kept.extend(cut);
             report = target.look()?;
         }
         report.kept = kept;
@@ -211,10 +215,11 @@ impl Target {
 
     /// Cuts a fault away.
     fn cut(&self, fault: &Fault, preamble: u64) -> Result<Vec<Kept>, Failure> {
+        let offset = fault.offset.unwrap_or(u64::MAX);
         let cut = match self {
-            Target::Log(place) => log::cut(&*disk(), place, &fault.file),
+            Target::Log(place) => log::cut(&*disk(), place, &fault.file, offset),
             Target::Folder(_) | Target::Commands(_) => {
-                log::cut_file(&*disk(), &fault.file, preamble).map(|kept| vec![kept])
+                log::cut_file(&*disk(), &fault.file, preamble, offset).map(|kept| vec![kept])
             }
             Target::Rdb(path) => {
                 let text = "an RDB file is intact or of no use: it cannot be cut";

@@ -307,13 +307,13 @@ fn cutting_damage_leaves_a_prefix() {
             let mut content = files[&piece.path].clone();
             content[offset] ^= 0x10;
             let disk = changed(&disk, &piece.path, &content);
-            let file = match recovered(&disk, &small_settings()) {
-                Err(RecoverError::Corrupt(place)) => place.file,
-                Ok((Recovered { torn: Some(torn), .. }, _)) => torn.place.file,
+            let damage = match recovered(&disk, &small_settings()) {
+                Err(RecoverError::Corrupt(place)) => place,
+                Ok((Recovered { torn: Some(torn), .. }, _)) => torn.place,
                 Ok(_) => continue,
                 Err(other) => panic!("{offset}: {other}"),
             };
-            let kept = match cut(&disk, &place(DIR), &file) {
+            let kept = match cut(&disk, &place(DIR), &damage.file, damage.offset) {
                 Ok(kept) => kept,
                 // Nothing of the first segment behind the base is left.
                 Err(RepairError::Hopeless { .. }) if piece.first == Some(Lsn(at)) => continue,
@@ -327,6 +327,6 @@ fn cutting_damage_leaves_a_prefix() {
         }
     }
     let retained = pieces.iter().find(|piece| piece.retained).unwrap();
-    cut(&disk, &place(DIR), &retained.path).unwrap();
+    cut(&disk, &place(DIR), &retained.path, 0).unwrap();
     assert_eq!(recovered(&disk, &small_settings()).unwrap().1.stream, stream(70));
 }
