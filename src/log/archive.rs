@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::catalog::Folder;
-use super::cursor::{Cursor, Step};
+use super::cursor::{Cursor, Opened, Step};
 use super::error::{Corrupt, LogError};
 use super::manifest::Manifest;
 use super::reader::ReadError;
@@ -124,6 +124,8 @@ pub struct Piece {
     pub database: u32,
     /// Older than the base.
     pub retained: bool,
+    /// What is wrong with its opener, and whether it is only cut off.
+    damage: Option<(Corrupt, bool)>,
     file: Arc<dyn File>,
 }
 
@@ -213,8 +215,8 @@ impl Archive {
     /// The lowest LSN from which everything up to the last segment can be read, as far as the
     /// segments' beginnings tell.
     pub fn window_start(&self) -> Option<Lsn> {
-        let ours = self.pieces.iter().rev().map_while(|piece| piece.first);
-        ours.last()
+        let whole = self.pieces.iter().rev().skip_while(|piece| piece.damage.is_some());
+        whole.map_while(|piece| piece.first).last()
     }
 
     /// Bytes of all files.
@@ -233,6 +235,10 @@ impl Archive {
         let index = self.pieces.iter().rposition(holding);
         let in_window = start.is_some_and(|start| start <= from);
         let Some(index) = index.filter(|_| in_window) else {
+            let damage = self.pieces.iter().rev().find_map(|piece| piece.damage.clone());
+            if let Some((place, _)) = damage.filter(|_| start.is_none()) {
+                return Err(ReadError::from(place).into());
+            }
             let (start, end) = (start.unwrap_or_default(), Lsn(u64::MAX));
             return Err(ArchiveError::Window { at: from, start, end });
         };
@@ -249,9 +255,15 @@ impl Archive {
         Ok(follower)
     }
 
+    /// A cursor at the beginning of a segment. `None`: there is none of ours, or the last one is cut
+    /// off in its opener.
     pub(super) fn cursor(&self, index: usize) -> Result<Option<Cursor>, ReadError> {
         let Some(piece) = self.pieces.get(index) else { return Ok(None) };
-        Cursor::open(piece.file.clone(), &piece.path)
+        match Cursor::open(piece.file.clone(), &piece.path)? {
+            Opened::Ours(cursor) => Ok(Some(*cursor)),
+            Opened::Cut(place) if index + 1 < self.pieces.len() => Err(place.into()),
+            Opened::Foreign | Opened::Cut(_) => Ok(None),
+        }
     }
 }
 
@@ -266,16 +278,18 @@ fn piece(
     file: Arc<dyn File>,
     retained: bool,
 ) -> Result<Piece, ArchiveError> {
-    let opener = match Cursor::open(file.clone(), &path) {
-        Ok(cursor) => cursor.map(|cursor| cursor.opener),
-        // Damaged from its first bytes on: whoever reads it is told.
-        Err(ReadError::Corrupt(_)) => None,
+    let (opener, damage) = match Cursor::open(file.clone(), &path) {
+        Ok(Opened::Ours(cursor)) => (Some(cursor.opener), None),
+        Ok(Opened::Foreign) => (None, None),
+        Ok(Opened::Cut(place)) => (None, Some((place, true))),
+        // Whoever reads so far is told.
+        Err(ReadError::Corrupt(place)) => (None, Some((place, false))),
         Err(error) => return Err(error.into()),
     };
     let database = opener.as_ref().map_or(0, |opener| opener.database);
     let first = opener.as_ref().map(|opener| opener.first);
     let ids = opener.map(|opener| opener.ids);
-    Ok(Piece { name: name.to_owned(), path, first, ids, database, retained, file })
+    Ok(Piece { name: name.to_owned(), path, first, ids, database, retained, damage, file })
 }
 
 /// Where a [`Follower`] is.
@@ -389,29 +403,33 @@ impl Follower {
     /// At the end of a segment: enters the next one, if it goes on from here.
     fn advance(&mut self, end: State) -> Result<(), ArchiveError> {
         let at = self.cursor.as_ref().map_or(self.from, |cursor| cursor.next);
-        let next = self.archive.pieces.get(self.index + 1);
-        match next.map(|next| next.first) {
-            None => {
-                self.state = end;
-                if at < self.from && self.state == State::End {
-                    let start = self.archive.window_start().unwrap_or_default();
-                    return Err(ArchiveError::Window { at: self.from, start, end: at });
-                }
-                Ok(())
+        let Some(next) = self.archive.pieces.get(self.index + 1) else {
+            self.state = end;
+            if at < self.from && self.state == State::End {
+                let start = self.archive.window_start().unwrap_or_default();
+                return Err(ArchiveError::Window { at: self.from, start, end: at });
             }
+            return Ok(());
+        };
+        match (next.first, &next.damage) {
             // A damaged seal is no matter if the next segment goes on from here.
-            Some(Some(first)) if first == at => self.enter(self.index + 1),
-            Some(None) => {
-                self.state = State::Foreign;
-                Ok(())
-            }
-            Some(Some(first)) => Err(match end {
+            (Some(first), _) if first == at => self.enter(self.index + 1),
+            (Some(first), _) => Err(match end {
                 State::Cut(place) => ReadError::from(place).into(),
                 _ => ArchiveError::Folder {
                     file: self.piece().map(|piece| piece.path.clone()).unwrap_or_default(),
                     problem: format!("it ends at LSN {at}, and the next segment begins at {first}"),
                 },
             }),
+            (None, Some((place, true))) if self.index + 2 == self.archive.pieces.len() => {
+                self.state = State::Cut(place.clone());
+                Ok(())
+            }
+            (None, Some((place, _))) => Err(ReadError::from(place.clone()).into()),
+            (None, None) => {
+                self.state = State::Foreign;
+                Ok(())
+            }
         }
     }
 

@@ -30,6 +30,16 @@ pub(super) struct Cursor {
     pub next: Lsn,
 }
 
+/// What a file begins with.
+pub(super) enum Opened {
+    /// A segment of ours.
+    Ours(Box<Cursor>),
+    /// Plain commands, or nothing.
+    Foreign,
+    /// The file ends inside its opener.
+    Cut(Corrupt),
+}
+
 /// What stands at the cursor.
 pub(super) enum Step {
     /// A whole batch, verified: the cursor is behind it. The bytes are the file's, annotations
@@ -44,33 +54,38 @@ pub(super) enum Step {
 }
 
 impl Cursor {
-    /// Opens a segment of ours at its first batch. `None`: it is not ours, but plain commands.
-    pub fn open(file: Arc<dyn File>, path: &Path) -> Result<Option<Cursor>, ReadError> {
+    /// Opens a segment at its first batch.
+    pub fn open(file: Arc<dyn File>, path: &Path) -> Result<Opened, ReadError> {
         let mut bytes = vec![0; OPENER_BYTES];
         let count = file.read_at(&mut bytes, 0).map_err(LogError::io(path))?;
         bytes.truncate(count);
+        let corrupt = |damage: segment::Damage| {
+            let segment::Damage { offset, expected, found } = damage;
+            Corrupt { file: path.to_path_buf(), offset: offset as u64, expected, found }
+        };
         match segment::read_head(&bytes) {
             Head::Ours(opener, end) => {
                 let next = opener.first;
                 let path = path.to_path_buf();
-                Ok(Some(Cursor { file, path, opener, offset: end as u64, next }))
+                Ok(Opened::Ours(Box::new(Cursor { file, path, opener, offset: end as u64, next })))
             }
-            Head::Foreign => Ok(None),
-            Head::Incomplete(damage) | Head::Damaged(damage) => {
-                let segment::Damage { offset, expected, found } = damage;
-                let offset = offset as u64;
-                Err(Corrupt { file: path.to_path_buf(), offset, expected, found }.into())
-            }
+            Head::Foreign => Ok(Opened::Foreign),
+            Head::Incomplete(damage) => Ok(Opened::Cut(corrupt(damage))),
+            Head::Damaged(damage) => Err(corrupt(damage).into()),
         }
     }
 
     /// As [`Self::open`], of a segment that must be ours and be there.
     pub fn open_ours(disk: &dyn Disk, path: &Path) -> Result<Cursor, ReadError> {
         let file = disk.open_read(path).map_err(LogError::io(path))?;
-        Cursor::open(file, path)?.ok_or_else(|| {
-            let (expected, found) = ("a segment's opener".to_owned(), "commands".to_owned());
-            Corrupt { file: path.to_path_buf(), offset: 0, expected, found }.into()
-        })
+        match Cursor::open(file, path)? {
+            Opened::Ours(cursor) => Ok(*cursor),
+            Opened::Cut(place) => Err(place.into()),
+            Opened::Foreign => {
+                let (expected, found) = ("a segment's opener".to_owned(), "commands".to_owned());
+                Err(Corrupt { file: path.to_path_buf(), offset: 0, expected, found }.into())
+            }
+        }
     }
 
     /// Steps over the batches that end at `lsn` or before it, looking at their headers only.

@@ -105,7 +105,11 @@ pub fn tail(data: &[u8]) {
     }
     let log = recovered.start_stepped(start(2)).expect("what was recovered can be started");
     let mut served = Vec::new();
-    // The base's place: older segments are not replayed.
+    // An empty file counts as a stock server's, which is not served from.
+    if log.window_start() > good.base_lsn {
+        return;
+    }
+    // Older segments are not replayed.
     let mut records = log.records(good.base_lsn).expect("all of it is in the window");
     while records.at() < log.readable() {
         let visited = records.visit(log.readable(), |record| {
