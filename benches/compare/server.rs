@@ -16,6 +16,8 @@ use std::time::{Duration, Instant};
 pub const CORE: &str = "0";
 /// How long a server may take to serve, with 10 million keys to load.
 const START_SECONDS_MAX: u64 = 600;
+/// Where every server keeps its log, by default.
+pub const LOG_FOLDER: &str = "appendonlydir";
 
 /// How a server is to be started.
 pub struct Launch<'a> {
@@ -24,6 +26,7 @@ pub struct Launch<'a> {
     extra: Vec<String>,
     pinned: bool,
     rdb: Option<PathBuf>,
+    log: Option<PathBuf>,
     program: Option<PathBuf>,
     wrapper: Vec<String>,
     environment: Vec<(&'static str, String)>,
@@ -39,6 +42,7 @@ impl<'a> Launch<'a> {
             extra,
             pinned: false,
             rdb: None,
+            log: None,
             program: None,
             wrapper: Vec::new(),
             environment: Vec::new(),
@@ -74,6 +78,12 @@ impl<'a> Launch<'a> {
         self
     }
 
+    /// With a copy of this folder as its log.
+    pub fn log(mut self, path: &Path) -> Self {
+        self.log = Some(path.to_owned());
+        self
+    }
+
     /// Another build of the subject's program, run by a wrapper such as valgrind.
     pub fn wrapped(mut self, wrapper: &[&str], program: &Path) -> Self {
         self.wrapper = wrapper.iter().map(|word| (*word).to_owned()).collect();
@@ -86,6 +96,14 @@ impl<'a> Launch<'a> {
         let dir = tempfile::tempdir_in(self.bench.dir.path())?;
         if let Some(rdb) = &self.rdb {
             std::fs::hard_link(rdb, dir.path().join("dump.rdb"))?;
+        }
+        if let Some(log) = &self.log {
+            let to = dir.path().join(LOG_FOLDER);
+            std::fs::create_dir(&to)?;
+            for entry in std::fs::read_dir(log)? {
+                let entry = entry?;
+                std::fs::copy(entry.path(), to.join(entry.file_name()))?;
+            }
         }
         let port = free_port()?;
         let mut command = self.command(port, dir.path())?;

@@ -3,6 +3,7 @@
 
 pub mod clock;
 pub mod disk;
+pub mod double;
 pub mod glob;
 pub mod limits;
 pub mod long_double;

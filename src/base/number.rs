@@ -1,9 +1,8 @@
 //! Numbers as Redis reads and prints them. Clients compare these texts byte by byte, so every
 //! function here follows the C function named in its documentation, corners included.
 //!
-//! INCRBYFLOAT's 80-bit arithmetic has a file of its own, [`super::long_double`].
-
-use std::io::Write as _;
+//! Doubles are printed by [`super::double`]; INCRBYFLOAT's 80-bit arithmetic is
+//! [`super::long_double`].
 
 use super::long_double::parse_hex;
 
@@ -75,122 +74,6 @@ fn has_nonzero_digit(body: &[u8]) -> bool {
         .any(|byte| (b'1'..=b'9').contains(byte))
 }
 
-/// Appends a double as Valkey 9.1 prints one in a reply (`d2string`): the fewest digits that read
-/// back as the same number. Integers up to 2^62 are written out; below 1e-6 and from about eight
-/// zeros behind the digits on the form is `1.5e+20`, `3e-9`. Also `inf`, `-inf`, `nan`, `-0`.
-pub fn write_double(out: &mut Vec<u8>, value: f64) {
-    /// `LLONG_MAX / 2` as a double: Redis prints integers up to here with its integer printer.
-    const INTEGER_MAX: f64 = 4_611_686_018_427_387_904.0;
-    if value.is_nan() {
-        out.extend_from_slice(b"nan");
-    } else if value.is_infinite() {
-        out.extend_from_slice(if value > 0.0 { b"inf" } else { b"-inf" });
-    } else if value == 0.0 {
-        out.extend_from_slice(if value.is_sign_negative() { b"-0" } else { b"0" });
-    } else if value.abs() <= INTEGER_MAX && value.trunc() == value {
-        // Exact: an integer of magnitude at most 2^62.
-        out.extend_from_slice(itoa::Buffer::new().format(value as i64).as_bytes());
-    } else {
-        write_shortest(out, value);
-    }
-}
-
-/// The layout of fpconv, which Valkey and Redis 7.2 print doubles with. `value` is finite, not 0.
-fn write_shortest(out: &mut Vec<u8>, value: f64) {
-    if value < 0.0 {
-        out.push(b'-');
-    }
-    // Rust's `{:e}` gives the shortest digits: `d[.ddd]e[-]x`. fpconv wants digits × 10^scale.
-    let mut text = [0u8; 32];
-    let mut rest = &mut text[..];
-    write!(rest, "{:e}", value.abs()).expect("a double in {:e} has at most 24 bytes");
-    let length = 32 - rest.len();
-    let (mantissa, exponent) = split_scientific(&text[..length]);
-    let digits: Vec<u8> = mantissa.iter().copied().filter(|&byte| byte != b'.').collect();
-    let count = digits.len() as i32;
-    let scale = exponent - (count - 1);
-    if scale >= 0 && exponent.abs() < count + 7 {
-        out.extend_from_slice(&digits);
-        out.extend(std::iter::repeat_n(b'0', scale as usize));
-    } else if scale < 0 && (scale > -7 || exponent.abs() < 4) {
-        let before_point = count + scale;
-        if before_point <= 0 {
-            out.extend_from_slice(b"0.");
-            out.extend(std::iter::repeat_n(b'0', before_point.unsigned_abs() as usize));
-            out.extend_from_slice(&digits);
-        } else {
-            let (whole, fraction) = digits.split_at(before_point as usize);
-            out.extend_from_slice(whole);
-            out.push(b'.');
-            out.extend_from_slice(fraction);
-        }
-    } else {
-        out.extend_from_slice(mantissa);
-        out.extend_from_slice(if exponent < 0 { b"e-" } else { b"e+" });
-        out.extend_from_slice(itoa::Buffer::new().format(exponent.unsigned_abs()).as_bytes());
-    }
-}
-
-/// Appends a double in the layout of fpconv also when it is an integer: `1e+17`. DEBUG DIGEST of
-/// Valkey 9.1 hashes scores in this form.
-pub fn write_double_fpconv(out: &mut Vec<u8>, value: f64) {
-    if value.is_finite() && value != 0.0 {
-        write_shortest(out, value);
-    } else {
-        write_double(out, value);
-    }
-}
-
-/// Appends a double as C's `%.17g` prints it: 17 significant digits without trailing zeros; the
-/// scientific form below 1e-4 and from 1e17 on. ZSCAN prints the scores of large sorted sets so.
-pub fn write_double_17(out: &mut Vec<u8>, value: f64) {
-    if value.is_nan() || value.is_infinite() || value == 0.0 {
-        return write_double(out, value);
-    }
-    const DIGITS: i32 = 17;
-    if value < 0.0 {
-        out.push(b'-');
-    }
-    let text = format!("{:.16e}", value.abs());
-    let (mantissa, exponent) = split_scientific(text.as_bytes());
-    let mut digits: Vec<u8> = mantissa.iter().copied().filter(|&byte| byte != b'.').collect();
-    while digits.len() > 1 && digits.last() == Some(&b'0') {
-        digits.pop();
-    }
-    if !(-4..DIGITS).contains(&exponent) {
-        out.push(digits[0]);
-        if digits.len() > 1 {
-            out.push(b'.');
-            out.extend_from_slice(&digits[1..]);
-        }
-        let sign = if exponent < 0 { '-' } else { '+' };
-        out.extend_from_slice(format!("e{sign}{:02}", exponent.unsigned_abs()).as_bytes());
-    } else if exponent < 0 {
-        out.extend_from_slice(b"0.");
-        out.extend(std::iter::repeat_n(b'0', exponent.unsigned_abs() as usize - 1));
-        out.extend_from_slice(&digits);
-    } else {
-        let whole = exponent as usize + 1;
-        while digits.len() < whole {
-            digits.push(b'0');
-        }
-        let (whole, fraction) = digits.split_at(whole);
-        out.extend_from_slice(whole);
-        if !fraction.is_empty() {
-            out.push(b'.');
-            out.extend_from_slice(fraction);
-        }
-    }
-}
-
-/// Splits Rust's `1.5e-7` into its mantissa's text and its exponent.
-fn split_scientific(text: &[u8]) -> (&[u8], i32) {
-    let at = text.iter().position(|&byte| byte == b'e').unwrap_or(text.len());
-    let (mantissa, rest) = text.split_at(at);
-    let exponent = parse_i64(rest.get(1..).unwrap_or_default()).unwrap_or(0);
-    (mantissa, exponent as i32)
-}
-
 /// Reads an amount of memory as Redis' `memtoull`: digits and a unit in any case, where `k`, `m`,
 /// `g` count by 1000 and `kb`, `mb`, `gb` by 1024. Also as there, no digits at all mean 0. Amounts
 /// that do not fit 64 bits are refused (Redis lets them wrap around).
@@ -230,59 +113,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-
-    fn double(value: f64) -> String {
-        let mut out = Vec::new();
-        write_double(&mut out, value);
-        String::from_utf8(out).unwrap()
-    }
-
-    #[test]
-    fn doubles_are_laid_out_as_fpconv_does() {
-        for (value, text) in [
-            (0.0, "0"),
-            (-0.0, "-0"),
-            (1.0, "1"),
-            (0.1, "0.1"),
-            (-1.5, "-1.5"),
-            (1e6, "1000000"),
-            (1e17, "1e+17"),
-            (1e20, "1e+20"),
-            (123456789012345678.0, "123456789012345680"),
-            (0.0001, "0.0001"),
-            (123456789.125, "123456789.125"),
-            (f64::INFINITY, "inf"),
-            (5e-324, "5e-324"),
-        ] {
-            let mut out = Vec::new();
-            write_double_fpconv(&mut out, value);
-            assert_eq!(String::from_utf8_lossy(&out), text);
-        }
-    }
-
-    #[test]
-    fn seventeen_digits_as_c_prints_them() {
-        // Each as printf("%.17g") of glibc prints it.
-        for (value, text) in [
-            (0.0, "0"),
-            (-0.0, "-0"),
-            (1.0, "1"),
-            (0.1, "0.10000000000000001"),
-            (-1.5, "-1.5"),
-            (1e16, "10000000000000000"),
-            (1e17, "1e+17"),
-            (1.5e300, "1.5000000000000001e+300"),
-            (0.0001, "0.0001"),
-            (0.00001, "1.0000000000000001e-05"),
-            (123456789.125, "123456789.125"),
-            (f64::INFINITY, "inf"),
-            (f64::MIN_POSITIVE, "2.2250738585072014e-308"),
-        ] {
-            let mut out = Vec::new();
-            write_double_17(&mut out, value);
-            assert_eq!(String::from_utf8_lossy(&out), text);
-        }
-    }
 
     #[test]
     fn integers_are_strict() {
@@ -370,38 +200,6 @@ mod tests {
     }
 
     #[test]
-    fn doubles_are_printed_as_valkey_prints_them() {
-        for (value, expected) in [
-            (0.0, "0"),
-            (-0.0, "-0"),
-            (1.0, "1"),
-            (-17.0, "-17"),
-            (3.5, "3.5"),
-            (0.1, "0.1"),
-            (0.1 + 0.2, "0.30000000000000004"),
-            (1e17, "100000000000000000"),
-            (4.7e18, "4.7e+18"),
-            (1e20, "1e+20"),
-            (1.5e21, "1.5e+21"),
-            (3e-5, "0.00003"),
-            (1e-6, "0.000001"),
-            (1e-7, "1e-7"),
-            (1.25e-9, "1.25e-9"),
-            (1.234567e-3, "0.001234567"),
-            (1.234567e-4, "1.234567e-4"),
-            (1e100, "1e+100"),
-            (5e-324, "5e-324"),
-            (f64::MAX, "1.7976931348623157e+308"),
-            (13361.389338, "13361.389338"),
-            (f64::INFINITY, "inf"),
-            (f64::NEG_INFINITY, "-inf"),
-            (f64::NAN, "nan"),
-        ] {
-            assert_eq!(double(value), expected);
-        }
-    }
-
-    #[test]
     fn memory_amounts() {
         for (text, expected) in [
             ("0", Some(0)),
@@ -430,7 +228,8 @@ mod tests {
         fn what_is_printed_reads_back(bits in any::<u64>(), integer in any::<i64>()) {
             let value = f64::from_bits(bits);
             if !value.is_nan() {
-                prop_assert_eq!(parse_f64(double(value).as_bytes()), Some(value));
+                let text = super::super::double::reply(value);
+                prop_assert_eq!(parse_f64(text.as_bytes()), Some(value));
             }
             prop_assert_eq!(parse_i64(integer.to_string().as_bytes()), Some(integer));
         }

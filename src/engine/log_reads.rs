@@ -29,7 +29,7 @@ use super::{Engine, Shared};
 use crate::admin::{Cause, ClientId};
 use crate::command::{LogRead, table};
 use crate::keyspace::digest;
-use crate::log::{Log, Lsn, Positions, ReadError, Record, Records, SegmentInfo};
+use crate::log::{Log, Lsn, Positions, ReadError, Record, RecordReader, SegmentInfo};
 use crate::resp::{Out, Protocol, Reply, encode};
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use std::collections::VecDeque;
@@ -99,7 +99,7 @@ struct Job {
     number: u64,
     ticket: Weak<Ticket>,
     /// Where it is, once it has begun.
-    place: Option<Records>,
+    place: Option<RecordReader>,
 }
 
 /// What became of a slice.
@@ -159,7 +159,7 @@ impl Reader {
     fn run(self) {
         let mut active: Vec<Box<Job>> = Vec::new();
         let mut waiting: Vec<Box<Job>> = Vec::new();
-        let mut places: VecDeque<Records> = VecDeque::new();
+        let mut places: VecDeque<RecordReader> = VecDeque::new();
         loop {
             if active.is_empty() {
                 match self.asks.recv() {
@@ -208,7 +208,7 @@ impl Job {
     }
 
     /// Goes on for a slice. `None`: nobody waits for it any more.
-    fn slice(&mut self, places: &mut VecDeque<Records>) -> Option<Slice> {
+    fn slice(&mut self, places: &mut VecDeque<RecordReader>) -> Option<Slice> {
         let ticket = self.ticket.upgrade()?;
         Some(self.go_on(&ticket, places).unwrap_or_else(|error| {
             self.place = None;
@@ -219,7 +219,7 @@ impl Job {
     fn go_on(
         &mut self,
         ticket: &Ticket,
-        places: &mut VecDeque<Records>,
+        places: &mut VecDeque<RecordReader>,
     ) -> Result<Slice, ReadError> {
         let LogRead { from, count, .. } = self.read;
         if self.place.as_ref().is_none_or(|place| !place.is_of(&self.log)) {
@@ -294,7 +294,7 @@ impl Job {
     }
 
     /// Keeps its place for who asks for what comes next.
-    fn leave(self: Box<Self>, places: &mut VecDeque<Records>) {
+    fn leave(self: Box<Self>, places: &mut VecDeque<RecordReader>) {
         places.extend(self.place);
         while places.len() > PLACES_MAX {
             places.pop_front();

@@ -5,6 +5,7 @@
 //! that come out, which are the same ones (the fixed-point law).
 
 use super::Engine;
+use super::round::first_key_hash;
 use crate::base::clock::UnixMs;
 use crate::base::disk::Disk;
 use crate::base::number;
@@ -13,7 +14,7 @@ use crate::command::{Call, Handler};
 use crate::keyspace::load::{Gathered, Loader, database};
 use crate::keyspace::value::{CLOCK_MASK, lru_clock};
 use crate::keyspace::{Db, Loaded, StringRef, Tx};
-use crate::log::{BaseInfo, Lsn, Replay, ReplayError};
+use crate::log::{BaseInfo, Lsn, Records, Replay, ReplayError};
 use crate::rdb::{self, LoadOptions, Sink, StringValue};
 use crate::types::Limits;
 use crossbeam_channel::{Receiver, Sender};
@@ -24,14 +25,18 @@ use std::path::Path;
 pub const AUX_LSN: &str = "coolcache-lsn";
 
 /// The command that a record must be run with; none for brackets of a group and keep-alives of the
-/// stream, which change nothing. SELECT is not asked for. An error: no server of ours wrote this.
-pub fn command_of(arguments: &[&[u8]]) -> Result<Option<&'static Resolved>, ReplayError> {
+/// stream, which change nothing. SELECT is not asked for. `found` is what the table has for it. An
+/// error: no server of ours wrote this.
+pub fn command_of(
+    arguments: &[&[u8]],
+    found: Found,
+) -> Result<Option<&'static Resolved>, ReplayError> {
     let name = arguments.first().copied().unwrap_or_default();
     let is = |word: &str| name.eq_ignore_ascii_case(word.as_bytes());
     if ["MULTI", "EXEC", "PING", "REPLCONF", "PUBLISH"].iter().any(|word| is(word)) {
         return Ok(None);
     }
-    let Found::Command(command) = table::find(arguments) else {
+    let Found::Command(command) = found else {
         return Err(format!("unknown command '{}'", String::from_utf8_lossy(name)).into());
     };
     if !command.handler.writes() {
@@ -43,8 +48,47 @@ pub fn command_of(arguments: &[&[u8]]) -> Result<Option<&'static Resolved>, Repl
     Ok(Some(command))
 }
 
+/// Applies records that were read together. What they look at is brought into the cache first, all
+/// pages and then all entries, as for the requests of a round.
+fn records(engine: &mut Engine, records: &Records<'_>) -> Result<(), (usize, ReplayError)> {
+    /// Many misses at once, few enough that what was fetched is still there when it is used.
+    const FETCHED: usize = 32;
+    let mut rest = records.iter().enumerate();
+    let mut window = Vec::with_capacity(FETCHED);
+    loop {
+        window.clear();
+        window.extend(rest.by_ref().take(FETCHED).map(|(index, arguments)| {
+            let found = table::find(arguments);
+            (index, arguments, found, first_key_hash(found, arguments))
+        }));
+        if window.is_empty() {
+            return Ok(());
+        }
+        let db = engine.replay_db;
+        for (.., hash) in window.iter().filter(|(.., hash)| *hash != 0) {
+            engine.keyspace.prefetch_page(db, *hash);
+        }
+        for (.., hash) in window.iter().filter(|(.., hash)| *hash != 0) {
+            engine.keyspace.prefetch_entry(db, *hash);
+        }
+        for (index, arguments, found, hash) in &window {
+            apply(engine, arguments, *found, *hash).map_err(|error| (*index, error))?;
+        }
+    }
+}
+
 /// Applies one record in the database that the records before it selected.
 pub(super) fn record(engine: &mut Engine, arguments: &[&[u8]]) -> Result<(), ReplayError> {
+    apply(engine, arguments, table::find(arguments), 0)
+}
+
+/// Applies a record whose command was looked up; `hash` is its first key's, or 0.
+fn apply(
+    engine: &mut Engine,
+    arguments: &[&[u8]],
+    found: Found,
+    hash: u64,
+) -> Result<(), ReplayError> {
     let name = arguments.first().copied().unwrap_or_default();
     let is = |word: &str| name.eq_ignore_ascii_case(word.as_bytes());
     if is("SELECT") {
@@ -54,7 +98,7 @@ pub(super) fn record(engine: &mut Engine, arguments: &[&[u8]]) -> Result<(), Rep
         engine.replay_db = db.ok_or("SELECT of a database that does not exist")?;
         return Ok(());
     }
-    let Some(command) = command_of(arguments)? else { return Ok(()) };
+    let Some(command) = command_of(arguments, found)? else { return Ok(()) };
     /// Records kept in the batch before it is emptied: a test wants to see them.
     const BATCH_BYTES_MAX: usize = 1 << 20;
     if engine.batch.len() > BATCH_BYTES_MAX {
@@ -62,7 +106,10 @@ pub(super) fn record(engine: &mut Engine, arguments: &[&[u8]]) -> Result<(), Rep
     }
     let db = engine.replay_db;
     let mut tx = Tx::begin(&mut engine.keyspace, &mut engine.batch, db, UnixMs::ZERO);
-    let call = Call::new(command, arguments);
+    let call = match hash {
+        0 => Call::new(command, arguments),
+        hash => Call::hashed(command, arguments, command.first_key, hash),
+    };
     let outcome = match command.handler {
         Handler::Write(write) => write(&mut tx, &call).map(drop),
         // What waits has changed nothing: nothing to replay.
@@ -264,6 +311,10 @@ impl Replay for Recovering<'_> {
 
     fn record(&mut self, arguments: &[&[u8]]) -> Result<(), ReplayError> {
         record(self.engine, arguments)
+    }
+
+    fn records(&mut self, all: &Records<'_>) -> Result<(), (usize, ReplayError)> {
+        records(self.engine, all)
     }
 }
 

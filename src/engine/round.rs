@@ -53,6 +53,17 @@ pub struct Group {
     pub output_bytes: usize,
 }
 
+/// The hash of a call's first key, if its position is known; else 0.
+#[inline]
+pub(super) fn first_key_hash(found: Found, arguments: &[&[u8]]) -> u64 {
+    match found {
+        Found::Command(command) if command.first_key != 0 => {
+            arguments.get(command.first_key).map_or(0, |key| paged::hash(key))
+        }
+        _ => 0,
+    }
+}
+
 impl<'r> Round<'r> {
     /// Adds a request whose arguments were pushed to `arguments` from `first` on: looks up its
     /// command and hashes its first key.
@@ -60,12 +71,7 @@ impl<'r> Round<'r> {
     pub fn push(&mut self, first: usize) {
         let arguments = &self.arguments[first..];
         let found = table::find(arguments);
-        let hash = match found {
-            Found::Command(command) if command.first_key != 0 => {
-                arguments.get(command.first_key).map_or(0, |key| paged::hash(key))
-            }
-            _ => 0,
-        };
+        let hash = first_key_hash(found, arguments);
         let count = arguments.len() as u32;
         self.requests.push(Request { first: first as u32, count, found, hash });
     }

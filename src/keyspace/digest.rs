@@ -5,7 +5,7 @@
 //! matter. An expiry counts as present or absent; its time does not. Access clocks do not count.
 
 use super::{Db, Entry, Frozen, Keyspace, Type};
-use crate::base::number;
+use crate::base::double;
 use crate::types::hash::HashRef;
 use crate::types::list::ListRef;
 use crate::types::set::SetRef;
@@ -118,13 +118,10 @@ fn set_into(digest: &mut Digest, set: SetRef<'_>) {
 }
 
 fn zset_into(digest: &mut Digest, zset: ZsetRef<'_>) {
-    let mut text = Vec::new();
     for (member, score) in zset.iter() {
         let mut one = Digest::default();
         member.with(|bytes| one.mix(bytes));
-        text.clear();
-        number::write_double_fpconv(&mut text, score);
-        one.mix(&text);
+        one.mix(double::shortest(score).as_bytes());
         digest.xor(&Sha1::digest(one.0));
     }
 }

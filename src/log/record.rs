@@ -18,10 +18,15 @@ pub(super) enum Frame {
 /// Digits of the longest length that is read: 2^63 has 19. Longer is not a length.
 const DIGITS_MAX: usize = 19;
 
-/// Reads one record at `at`; its arguments' places go to `args`, which is emptied first. Allocates
-/// for arguments that are there, never for a count that is only announced.
+/// Reads one record at `at`; its arguments' places go to `args`, which is emptied first.
 pub(super) fn frame(bytes: &[u8], at: usize, args: &mut Vec<Range<usize>>) -> Frame {
     args.clear();
+    arguments(bytes, at, args)
+}
+
+/// Reads one record at `at`, and adds its arguments' places to `args`, also if it proves not to be
+/// whole. Allocates for arguments that are there, never for a count that is only announced.
+fn arguments(bytes: &[u8], at: usize, args: &mut Vec<Range<usize>>) -> Frame {
     let (count, mut at) = match number(bytes, at, b'*') {
         Ok(found) => found,
         Err(frame) => return frame,
@@ -79,9 +84,40 @@ fn number(bytes: &[u8], at: usize, mark: u8) -> Result<(usize, usize), Frame> {
     Err(Frame::Incomplete)
 }
 
-/// Reads one group at `at`: a record alone, or MULTI up to its EXEC. `#TS` lines before or inside
-/// it, which stock servers write, are part of it.
-pub(super) fn group(bytes: &[u8], at: usize, args: &mut Vec<Range<usize>>) -> Frame {
+/// Records that were read: where each begins, and where its arguments are.
+#[derive(Default)]
+pub(super) struct Places {
+    /// The arguments of all, one behind the other.
+    pub(super) args: Vec<Range<usize>>,
+    /// For each record: its offset, and the end of its arguments in `args`.
+    pub(super) records: Vec<(usize, usize)>,
+    /// Their bytes, `#TS` lines left out.
+    pub(super) bytes: u64,
+}
+
+impl Places {
+    pub(super) fn clear(&mut self) {
+        self.args.clear();
+        self.records.clear();
+        self.bytes = 0;
+    }
+}
+
+/// Reads one group at `at`: a record alone, or MULTI up to its EXEC; its records are added to
+/// `places`, if it is whole. `#TS` lines before or inside it, which stock servers write, are part
+/// of it.
+pub(super) fn group(bytes: &[u8], at: usize, places: &mut Places) -> Frame {
+    let before = (places.args.len(), places.records.len(), places.bytes);
+    let frame = group_into(bytes, at, places);
+    if !matches!(frame, Frame::Whole(_)) {
+        places.args.truncate(before.0);
+        places.records.truncate(before.1);
+        places.bytes = before.2;
+    }
+    frame
+}
+
+fn group_into(bytes: &[u8], at: usize, places: &mut Places) -> Frame {
     let mut at = at;
     let mut open = false;
     loop {
@@ -93,12 +129,17 @@ pub(super) fn group(bytes: &[u8], at: usize, args: &mut Vec<Range<usize>>) -> Fr
             Some(None) => return Frame::Incomplete,
             None => {}
         }
-        let end = match frame(bytes, at, args) {
+        let first = places.args.len();
+        let end = match arguments(bytes, at, &mut places.args) {
             Frame::Whole(end) => end,
             other => return other,
         };
-        let is = |name: &[u8]| match args.as_slice() {
-            [only] => bytes.get(only.clone()).is_some_and(|arg| arg.eq_ignore_ascii_case(name)),
+        places.records.push((at, places.args.len()));
+        places.bytes += (end - at) as u64;
+        let is = |name: &[u8]| match places.args.get(first..) {
+            Some([only]) => {
+                bytes.get(only.clone()).is_some_and(|arg| arg.eq_ignore_ascii_case(name))
+            }
             _ => false,
         };
         if is(b"multi") && !open {
@@ -180,11 +221,14 @@ mod tests {
         let bytes = b"*1\r\n$5\r\nMULTI\r\n#TS:12\r\n*2\r\n$4\r\nINCR\r\n$1\r\na\r\n\
             *1\r\n$4\r\nexec\r\n*1\r\n$4\r\nPING\r\n";
         let end = bytes.len() - 14;
-        let mut args = Vec::new();
-        assert_eq!(group(bytes, 0, &mut args), Frame::Whole(end));
-        assert_eq!(group(bytes, end, &mut args), Frame::Whole(bytes.len()));
+        let mut places = Places::default();
+        assert_eq!(group(bytes, 0, &mut places), Frame::Whole(end));
+        assert_eq!(group(bytes, end, &mut places), Frame::Whole(bytes.len()));
+        assert_eq!(places.records, [(0, 1), (23, 3), (44, 4), (end, 5)]);
+        assert_eq!(places.bytes, bytes.len() as u64 - 8);
         for cut in 0..end {
-            assert_eq!(group(&bytes[..cut], 0, &mut args), Frame::Incomplete, "cut at {cut}");
+            assert_eq!(group(&bytes[..cut], 0, &mut places), Frame::Incomplete, "cut at {cut}");
         }
+        assert_eq!((places.args.len(), places.records.len()), (5, 4));
     }
 }

@@ -8,10 +8,10 @@ use super::scan::{Record, Scan, Walked};
 use super::{Log, Lsn, cursor::Cursor};
 
 /// A place between two records that moves forward. See [`Log::records`].
-pub struct Records {
+pub struct RecordReader {
     reader: Reader,
     scan: Scan,
-    /// Records up to here are read and not visited.
+    /// RecordReader up to here are read and not visited.
     from: Lsn,
     /// The replication id under which it was begun: adopting another history makes it worthless.
     id: String,
@@ -24,14 +24,14 @@ impl Log {
     /// Reads the segment that holds `from` from its beginning, 64 MiB at most unless a group is
     /// larger, to know where records end and which database is in force: not for a thread that must
     /// not wait.
-    pub fn records(&self, from: Lsn) -> Result<Records, ReadError> {
+    pub fn records(&self, from: Lsn) -> Result<RecordReader, ReadError> {
         if from < self.window_start() || from > self.positions().emitted {
             return Err(ReadError::Gone(from));
         }
         let (start, database) = self.start_before(from)?;
         let reader = self.reader_unchecked(start);
         let (scan, id) = (Scan::at(database), self.ids().current);
-        let mut records = Records { reader, scan, from, id };
+        let mut records = RecordReader { reader, scan, from, id };
         records.reach(self.readable())?;
         Ok(records)
     }
@@ -53,7 +53,7 @@ impl Log {
     }
 }
 
-impl Records {
+impl RecordReader {
     /// The end of the last record visited.
     pub fn at(&self) -> Lsn {
         self.reader.at().max(self.from)

@@ -12,10 +12,13 @@ use std::sync::Arc;
 use super::catalog::{Catalog, Folder, Segment};
 use super::error::{Corrupt, RecoverError, ReplayError};
 use super::manifest::{Entry, Manifest};
-use super::record::{self, Frame};
+use super::record::{self, Frame, Places};
 use super::segment::{self, Damage, Head, Next};
 use super::{Lsn, Settings};
 use crate::base::disk::{Disk, folder_of};
+
+/// Records read before they run, if groups do not make it more.
+const WINDOW: usize = 64;
 
 /// What an RDB file says of itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -35,6 +38,31 @@ pub trait Replay {
     fn rdb_preamble(&mut self, bytes: &[u8]) -> Result<usize, ReplayError>;
     /// Runs one command of the log. SELECT, MULTI and EXEC come too; a group only if it is whole.
     fn record(&mut self, args: &[&[u8]]) -> Result<(), ReplayError>;
+    /// Runs some, in order. If one cannot be run, its index comes with the reason, and those behind
+    /// it have not run.
+    fn records(&mut self, records: &Records<'_>) -> Result<(), (usize, ReplayError)> {
+        let run = |(index, args)| self.record(args).map_err(|error| (index, error));
+        records.iter().enumerate().try_for_each(run)
+    }
+}
+
+/// Records that come one after the other: so many that what they touch can be fetched together.
+pub struct Records<'a> {
+    args: &'a [&'a [u8]],
+    /// For each record: its offset, and the end of its arguments in `args`.
+    ends: &'a [(usize, usize)],
+}
+
+impl<'a> Records<'a> {
+    /// Their arguments, record by record.
+    pub fn iter(&self) -> impl Iterator<Item = &'a [&'a [u8]]> + Clone {
+        let (all, mut first) = (self.args, 0);
+        self.ends.iter().map(move |(_, end)| {
+            let args = all.get(first..*end).unwrap_or_default();
+            first = *end;
+            args
+        })
+    }
 }
 
 /// What was there to recover from.
@@ -472,13 +500,15 @@ impl Recovery<'_> {
         range: Range<usize>,
     ) -> Result<(), RecoverError> {
         let payload = bytes.get(..range.end).unwrap_or(&[]);
-        let mut args = Vec::new();
+        let mut places = Places::default();
         let mut at = range.start;
         while at < range.end {
-            let (offset, expected) = match record::group(payload, at, &mut args) {
+            let (offset, expected) = match record::group(payload, at, &mut places) {
                 Frame::Whole(end) => {
-                    self.deliver(path, payload, at..end)?;
                     at = end;
+                    if places.records.len() >= WINDOW || at == range.end {
+                        self.deliver(path, payload, &mut places)?;
+                    }
                     continue;
                 }
                 Frame::Incomplete => (at, "a whole group in the batch"),
@@ -498,21 +528,26 @@ impl Recovery<'_> {
         mut at: usize,
         last: bool,
     ) -> Result<(usize, u64), RecoverError> {
-        let mut args = Vec::new();
+        let mut places = Places::default();
         let mut record_bytes = 0;
         while at < bytes.len() {
             // A #TS line may stand last, alone.
             if record::skip_timestamp(bytes, at) == Some(Some(bytes.len())) {
-                return Ok((bytes.len(), record_bytes));
+                at = bytes.len();
+                break;
             }
-            match record::group(bytes, at, &mut args) {
+            let (records, read) = (places.records.len(), places.bytes);
+            match record::group(bytes, at, &mut places) {
                 Frame::Whole(end) => {
-                    let before = self.records;
-                    record_bytes += self.deliver(path, bytes, at..end)?;
-                    self.foreign += self.records - before;
                     at = end;
+                    self.foreign += (places.records.len() - records) as u64;
+                    record_bytes += places.bytes - read;
+                    if places.records.len() >= WINDOW {
+                        self.deliver(path, bytes, &mut places)?;
+                    }
                 }
                 Frame::Incomplete if last => {
+                    self.deliver(path, bytes, &mut places)?;
                     let damage = segment::damage(bytes, at, "a whole record or MULTI...EXEC");
                     self.tear(path, bytes, at, damage)?;
                     return Ok((at, record_bytes));
@@ -525,34 +560,27 @@ impl Recovery<'_> {
                 }
             }
         }
+        self.deliver(path, bytes, &mut places)?;
         Ok((at, record_bytes))
     }
 
-    /// Replays the records of a whole group, and returns their bytes (without `#TS` lines).
+    /// Replays whole groups, and forgets their places.
     fn deliver(
         &mut self,
         path: &Path,
         bytes: &[u8],
-        range: Range<usize>,
-    ) -> Result<u64, RecoverError> {
-        let mut args = Vec::new();
-        let mut slices: Vec<&[u8]> = Vec::new();
-        let mut record_bytes = 0;
-        let mut at = range.start;
-        while at < range.end {
-            if let Some(Some(next)) = record::skip_timestamp(bytes, at) {
-                at = next;
-                continue;
-            }
-            let Frame::Whole(end) = record::frame(bytes, at, &mut args) else { break };
-            slices.clear();
-            slices.extend(args.iter().filter_map(|range| bytes.get(range.clone())));
-            self.records += 1;
-            self.replay.record(&slices).map_err(|source| refused(path, at as u64, source))?;
-            record_bytes += (end - at) as u64;
-            at = end;
-        }
-        Ok(record_bytes)
+        places: &mut Places,
+    ) -> Result<(), RecoverError> {
+        let args = places.args.iter().filter_map(|range| bytes.get(range.clone()));
+        let args: Vec<&[u8]> = args.collect();
+        self.records += places.records.len() as u64;
+        let records = Records { args: &args, ends: &places.records };
+        self.replay.records(&records).map_err(|(index, source)| {
+            let at = places.records.get(index).map_or(0, |(at, _)| *at);
+            refused(path, at as u64, source)
+        })?;
+        places.clear();
+        Ok(())
     }
 
     /// Decides that the file ends at `good`.

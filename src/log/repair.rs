@@ -7,7 +7,7 @@ use super::Lsn;
 use super::archive::Place;
 use super::catalog::Folder;
 use super::manifest::Manifest;
-use super::record::{self, Frame};
+use super::record::{self, Frame, Places};
 use super::scan::{Record, Scan, Walked};
 use super::segment::{self, Head, Next};
 use crate::base::disk::{self, Disk, folder_of};
@@ -140,10 +140,11 @@ fn good_end(bytes: &[u8], start: usize, limit: u64) -> usize {
     } else if bytes.first() == Some(&b'#') && record::skip_timestamp(bytes, 0).is_none() {
         return 0;
     }
-    let mut args = Vec::new();
-    while let Frame::Whole(end) = record::group(bytes, at, &mut args)
+    let mut places = Places::default();
+    while let Frame::Whole(end) = record::group(bytes, at, &mut places)
         && end <= limit
     {
+        places.clear();
         at = end;
     }
     at

@@ -11,12 +11,12 @@ use super::{
     ZsetSource,
 };
 use crate::keyspace::{self, Loaded, LoadedField, StringRef};
+use crate::types::Limits;
 use crate::types::hash::HashValue;
 use crate::types::list::{ListBuilder, ListRef};
 use crate::types::packed::Element;
 use crate::types::set::SetValue;
 use crate::types::zset::{self, ZsetRef, ZsetValue};
-use crate::types::{Limits, packed::Packed};
 
 /// Writes an entry of a database.
 #[inline]
@@ -116,7 +116,8 @@ pub fn loaded_list(list: List<'_>, limits: &Limits) -> Loaded {
     Loaded::List(builder.finish(limits))
 }
 
-/// A set that was read, ready to be stored: what was packed in the file stays so within the limits.
+/// A set that was read, ready to be stored: what was packed in the file stays so if it has few
+/// enough elements. Their lengths are not looked at, as in Redis; so with hashes and sorted sets.
 pub fn loaded_set(set: Set<'_>, limits: &Limits) -> Loaded {
     match set {
         Set::Ints(ints) if limits.ints_fit(ints.len()) => Loaded::Set(SetValue::Ints(ints)),
@@ -125,8 +126,7 @@ pub fn loaded_set(set: Set<'_>, limits: &Limits) -> Loaded {
         ),
         Set::Packed(packed) => {
             let view = packed.as_ref();
-            if limits.set_fits(view.len()) && limits.set_takes(view.bytes().len(), longest(&packed))
-            {
+            if limits.set_fits(view.len()) && limits.set_takes(view.bytes().len(), 0) {
                 return Loaded::Set(SetValue::Packed(packed));
             }
             Loaded::Members(view.iter().map(|member| member.to_vec()).collect())
@@ -137,13 +137,12 @@ pub fn loaded_set(set: Set<'_>, limits: &Limits) -> Loaded {
     }
 }
 
-/// A hash that was read, ready to be stored: what was packed in the file stays so within the
-/// limits.
+/// A hash that was read, ready to be stored.
 pub fn loaded_hash(hash: Hash<'_>, limits: &Limits) -> Loaded {
     match hash {
         Hash::Packed(packed) => {
             let view = packed.as_ref();
-            let takes = limits.hash_takes(view.bytes().len(), longest(&packed), 0);
+            let takes = limits.hash_takes(view.bytes().len(), 0, 0);
             if takes && limits.hash_fits(view.len() / 2) {
                 return Loaded::Hash(HashValue::Packed(packed));
             }
@@ -165,17 +164,12 @@ pub fn loaded_hash(hash: Hash<'_>, limits: &Limits) -> Loaded {
     }
 }
 
-fn longest(packed: &Packed) -> usize {
-    packed.as_ref().iter().map(|element| element.len()).max().unwrap_or_default()
-}
-
 /// A sorted set that was read, ready to be stored.
 pub fn loaded_zset(zset: Zset<'_>, limits: &Limits) -> Result<Loaded, String> {
     let items: Vec<(f64, Vec<u8>)> = match zset {
         Zset::Packed(packed) => {
             let view = packed.as_ref();
-            let longest = view.scored().map(|(member, _)| member.len()).max().unwrap_or_default();
-            if limits.zset_fits(view.len() / 2) && limits.zset_takes(view.bytes().len(), longest) {
+            if limits.zset_fits(view.len() / 2) && limits.zset_takes(view.bytes().len(), 0) {
                 return Ok(Loaded::Zset(ZsetValue::Packed(packed)));
             }
             view.scored().map(|(member, score)| (score, member.to_vec())).collect()

@@ -3,9 +3,9 @@
 
 use std::sync::Arc;
 
-use super::double;
 use super::out::{Out, SHARE_MIN};
 use super::reply::{Bulks, BulksKind, Reply};
+use crate::base::double;
 
 /// What a connection speaks: 2 until HELLO says 3.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -41,7 +41,7 @@ pub fn encode(reply: &Reply<'_>, protocol: Protocol, out: &mut Out) {
         Reply::Shared(value) => write_shared(out, value),
         Reply::BulkInt(value) => write_bulk_int(&mut out.bytes, *value),
         Reply::Double(value) => {
-            let text = double::text(*value);
+            let text = double::reply(*value);
             if resp3 {
                 write_line(&mut out.bytes, b',', text.as_bytes());
             } else {
@@ -92,8 +92,8 @@ pub fn encode(reply: &Reply<'_>, protocol: Protocol, out: &mut Out) {
 
 /// Writes strings that are encoded already behind their header.
 fn encode_bulks(bulks: &Bulks, resp3: bool, out: &mut Out) {
-    if resp3 && bulks.kind() == BulksKind::Scored {
-        return encode_scored(bulks, out);
+    if resp3 && matches!(bulks.kind(), BulksKind::Scored | BulksKind::Pairs) {
+        return encode_twos(bulks, out);
     }
     let (marker, count) = match bulks.kind() {
         BulksKind::Set if resp3 => (b'~', bulks.len()),
@@ -113,14 +113,17 @@ fn write_encoded(encoded: &Arc<Vec<u8>>, out: &mut Out) {
     }
 }
 
-/// Writes strings with their doubles for RESP3: an array of arrays of two.
-fn encode_scored(bulks: &Bulks, out: &mut Out) {
+/// Writes strings with what belongs to each for RESP3: an array of arrays of two.
+fn encode_twos(bulks: &Bulks, out: &mut Out) {
     write_length(&mut out.bytes, b'*', bulks.len() / 2);
     let mut texts = bulks.iter();
-    while let (Some(text), Some(double)) = (texts.next(), texts.next()) {
+    while let (Some(text), Some(other)) = (texts.next(), texts.next()) {
         write_length(&mut out.bytes, b'*', 2);
         write_bulk(&mut out.bytes, text);
-        write_line(&mut out.bytes, b',', double);
+        match bulks.kind() {
+            BulksKind::Scored => write_line(&mut out.bytes, b',', other),
+            _ => write_bulk(&mut out.bytes, other),
+        }
     }
 }
 
@@ -197,7 +200,7 @@ pub fn write_bulk_int(out: &mut Vec<u8>, value: i64) {
 /// Appends a double as a string: `$3\r\n1.5\r\n`.
 #[inline]
 pub fn write_bulk_double(out: &mut Vec<u8>, value: f64) {
-    write_bulk(out, double::text(value).as_bytes());
+    write_bulk(out, double::reply(value).as_bytes());
 }
 
 /// Appends a type byte, a length and CR LF.

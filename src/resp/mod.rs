@@ -13,7 +13,6 @@
 #![cfg_attr(test, allow(clippy::indexing_slicing, clippy::unwrap_used, clippy::panic))]
 
 pub mod decode;
-mod double;
 pub mod encode;
 #[doc(hidden)]
 pub mod fuzzing;

@@ -8,7 +8,7 @@
 //! recurse as deep as the reply is nested, which the decoder bounds.
 
 use super::decode::OwnedReply;
-use super::double;
+use crate::base::double;
 
 /// Appends a reply as redis-cli prints it on a terminal (or with `--no-raw`): types are named,
 /// strings are quoted, nested values are indented. Ends with a newline.
@@ -36,7 +36,7 @@ fn tty_at(reply: &OwnedReply, indent: usize, out: &mut Vec<u8>) {
         }
         OwnedReply::Bulk(bytes) => out.extend_from_slice(represented(bytes).as_bytes()),
         OwnedReply::Null | OwnedReply::NullArray => out.extend_from_slice(b"(nil)"),
-        OwnedReply::Double(value) => tagged("(double) ", double::text(*value).as_bytes(), out),
+        OwnedReply::Double(value) => tagged("(double) ", double::reply(*value).as_bytes(), out),
         OwnedReply::Bool(value) => out.extend_from_slice(boolean(*value)),
         OwnedReply::BigNumber(digits) => tagged("(big number) ", digits, out),
         OwnedReply::Array(items) => return tty_items(items, ")", "(empty array)", indent, out),
@@ -152,7 +152,7 @@ pub fn raw(reply: &OwnedReply, out: &mut Vec<u8>) {
             out.extend_from_slice(itoa::Buffer::new().format(*value).as_bytes());
         }
         OwnedReply::Null | OwnedReply::NullArray => {}
-        OwnedReply::Double(value) => out.extend_from_slice(double::text(*value).as_bytes()),
+        OwnedReply::Double(value) => out.extend_from_slice(double::reply(*value).as_bytes()),
         OwnedReply::Bool(value) => out.extend_from_slice(boolean(*value)),
         OwnedReply::Array(items) | OwnedReply::Set(items) | OwnedReply::Push(items) => {
             separated(items, b'\n', out, raw);
@@ -198,9 +198,9 @@ pub fn json(reply: &OwnedReply, out: &mut Vec<u8>) {
         }
         OwnedReply::Null | OwnedReply::NullArray => out.extend_from_slice(b"null"),
         OwnedReply::Double(value) if value.is_finite() => {
-            out.extend_from_slice(double::text(*value).as_bytes());
+            out.extend_from_slice(double::reply(*value).as_bytes());
         }
-        OwnedReply::Double(value) => json_string(double::text(*value).as_bytes(), out),
+        OwnedReply::Double(value) => json_string(double::reply(*value).as_bytes(), out),
         OwnedReply::Bool(value) => out.extend_from_slice(if *value { b"true" } else { b"false" }),
         OwnedReply::Array(items) | OwnedReply::Set(items) | OwnedReply::Push(items) => {
             out.push(b'[');

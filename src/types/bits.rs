@@ -381,8 +381,14 @@ impl Field {
     }
 
     /// `value` made to fit; none if it must not be stored. An unsigned field takes a negative one
-    /// for the very large number of the same 64 bits, as Redis does.
+    /// for the very large number of the same 64 bits, as Redis does. Also as there, what is below
+    /// the largest value by 2^63 or more saturates upwards: the distance is taken in 64 bits.
     pub fn set(self, value: i64, overflow: Overflow) -> Option<i64> {
+        let narrow = self.signed && self.width < 64;
+        let most = self.limits().1 as i64;
+        if narrow && overflow == Overflow::Saturate && most.checked_sub(value).is_none() {
+            return Some(most);
+        }
         let value = if self.signed { i128::from(value) } else { i128::from(value.cast_unsigned()) };
         self.limited(value, overflow)
     }

@@ -155,3 +155,11 @@ fn an_unsigned_field_takes_negative_values_for_large_ones() {
     assert_eq!(field.set(-1, Overflow::Fail), None);
     assert_eq!(field.add(3, -5, Overflow::Saturate), Some(0));
 }
+
+/// As Redis: from the largest value down to some is further than 64 bits can say.
+#[test]
+fn the_very_smallest_saturate_upwards() {
+    let field = Field { signed: true, width: 5 };
+    assert_eq!(field.set(i64::MIN + 15, Overflow::Saturate), Some(15));
+    assert_eq!(field.set(i64::MIN + 16, Overflow::Saturate), Some(-16));
+}

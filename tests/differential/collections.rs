@@ -101,10 +101,9 @@ impl Domain {
             }
             (_, "min" | "max") => self.score_bound(name == "max"),
             (_, "start" | "stop") => self.index(),
-            // None that makes -0 of a score, nor long fractions: of some of these fpconv,
-            // in Valkey, prints a digit more than they need.
+            // None that makes -0 of a score.
             (_, "weight") if self.plain_scores => self.text(&["1", "1", "2", "inf", "x"]),
-            (_, "weight") => self.text(&["1", "2", "0.5", "4", "1e3", "+inf", "x"]),
+            (_, "weight") => self.text(&["1", "2", "0.5", "3.7", "1e3", "+inf", "x"]),
             (_, "score" | "increment") => self.score(),
             (_, "member") => self.member(),
             (_, "limit") => self.text(&["0", "1", "2", "5", "100", "-1", "x"]),

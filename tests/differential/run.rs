@@ -5,7 +5,7 @@ use super::coverage::Coverage;
 use super::generate::{Generator, Request};
 use super::grammar::Grammar;
 use super::keys;
-use super::policy::{Compare, DIVERGENCES};
+use super::policy::{self, Compare};
 use super::server::Peer;
 use coolcache::resp::OwnedReply;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -88,7 +88,7 @@ impl<'g> Run<'g> {
             theirs,
             coverage: Coverage::new(grammar),
             differences: Vec::new(),
-            divergences: vec![0; DIVERGENCES.len()],
+            divergences: vec![0; policy::divergences().count()],
             differing: BTreeMap::new(),
             sent: 0,
             history: VecDeque::new(),
@@ -204,7 +204,8 @@ impl<'g> Run<'g> {
         let name = request.form.map_or("", |form| &self.grammar.forms[form].name);
         let case = Case { name, words: &request.words, ours, theirs };
         let peer = self.theirs.kind;
-        let known = DIVERGENCES.iter().position(|known| known.peer == peer && (known.is)(&case));
+        let known =
+            policy::divergences().position(|(known, _)| known.peer == peer && (known.is)(&case));
         if let Some(known) = known {
             self.divergences[known] += 1;
             return;

@@ -11,6 +11,7 @@ mod keys;
 mod load;
 mod memory;
 mod middle;
+mod replay;
 mod stalls;
 mod threads;
 mod types;
@@ -57,6 +58,11 @@ pub const ROWS: &[Row] = &[
         name: "load",
         about: "seconds from start to the first PONG with a dump.rdb of all keys with 32 B values",
         run: load::run,
+    },
+    Row {
+        name: "replay",
+        about: "seconds from start to the first PONG with a log of 7 SETs for 5 keys, 32 B values",
+        run: replay::run,
     },
     Row { name: "always", about: "appendfsync always, SET, pipeline 1", run: always::run },
     Row {

@@ -4,6 +4,7 @@
 use super::snapshot;
 use crate::base::disk::Disk;
 use crate::cli::tool::Progress;
+use crate::command::table;
 use crate::engine::command_of;
 use crate::log::{BaseInfo, Replay, ReplayError};
 use crate::rdb::Rest;
@@ -58,6 +59,6 @@ impl Replay for Verify {
     fn record(&mut self, args: &[&[u8]]) -> Result<(), ReplayError> {
         self.advance(args.iter().map(|arg| arg.len() as u64 + 16).sum());
         let is_select = args.first().is_some_and(|name| name.eq_ignore_ascii_case(b"SELECT"));
-        if is_select { Ok(()) } else { command_of(args).map(drop) }
+        if is_select { Ok(()) } else { command_of(args, table::find(args)).map(drop) }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::ZSET;
 use super::bounds::{By, Kind};
-use crate::base::number;
+use crate::base::double;
 use crate::command::scan::{ElementScan, Scanned, cursor_of};
 use crate::command::{Access, Call, Command, Error, Flag, Handler, Keys, Result};
 use crate::keyspace::View;
@@ -223,16 +223,13 @@ fn zscan<'a>(view: View<'a>, call: &Call<'a>) -> Result<Reply<'a>> {
     let scan = ElementScan::parse(call, Scanned::SortedSet)?;
     let count = scan.count();
     // In Valkey a small set is read as it is stored, and a large one's scores are printed anew.
-    let write = match zset {
-        ZsetRef::Packed(_) => number::write_double,
-        ZsetRef::Tree(_) => number::write_double_17,
+    let print = match zset {
+        ZsetRef::Packed(_) => double::reply,
+        ZsetRef::Tree(_) => double::seventeen,
     };
-    let mut text = Vec::new();
     Ok(scan.run(|cursor, found| {
         zset.scan(cursor, count, &mut |member, score| {
-            text.clear();
-            write(&mut text, score);
-            found(member, Some(Element::Bytes(&text)));
+            found(member, Some(Element::Bytes(print(score).as_bytes())));
         })
     }))
 }
@@ -240,6 +237,11 @@ fn zscan<'a>(view: View<'a>, call: &Call<'a>) -> Result<Reply<'a>> {
 /// Where many members have one score, a step looks at all of them.
 fn zscan_cost(view: View<'_>, call: &Call<'_>) -> u64 {
     let Ok(Some(zset)) = view.zset(call.key(1)) else { return 0 };
+    /// A step that looks at all of them is quicker than finding out.
+    const FEW: usize = 1000;
+    if zset.len() <= FEW {
+        return zset.len() as u64;
+    }
     let Ok(scan) = ElementScan::parse(call, Scanned::SortedSet) else { return 0 };
     zset.scan_cost(scan.cursor(), scan.count()) as u64
 }
