@@ -38,6 +38,8 @@ enum Tool {
     Check(log::check::Options),
     Log(log::read::Options),
     RdbDump(rdb::dump::Options),
+    RdbLoad(rdb::load::Options),
+    RdbDiff(rdb::diff::Options),
     Restore(log::restore::Options),
 }
 
@@ -47,6 +49,8 @@ impl Tool {
             Tool::Check(options) => log::check::run(options),
             Tool::Log(options) => log::read::run(options),
             Tool::RdbDump(options) => rdb::dump::run(options),
+            Tool::RdbLoad(options) => rdb::load::run(options),
+            Tool::RdbDiff(options) => rdb::diff::run(options),
             Tool::Restore(options) => log::restore::run(options),
         }
     }

@@ -29,6 +29,7 @@ pub mod check;
 pub mod cron;
 #[doc(hidden)]
 pub mod fuzzing;
+pub mod offline;
 pub mod outbox;
 pub mod pool;
 pub mod round;

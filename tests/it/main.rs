@@ -18,4 +18,5 @@ mod log_tools;
 mod migrate;
 mod persistence;
 mod protocol;
+mod tools;
 mod values;

@@ -22,7 +22,8 @@ use std::borrow::Cow;
 
 pub use crate::types::stream::StreamId as Id;
 pub use node::Pair;
-pub(super) use read::read;
+pub(super) use node::walk;
+pub(super) use read::{read, read_id};
 pub(super) use write::write;
 pub use write::{ConsumerFacts, GroupFacts, GroupSource, StreamFacts, StreamSource};
 

@@ -91,8 +91,12 @@ impl<'a, I: Iterator<Item = Element<'a>>> Elements<I> {
 
 type Visit<'v, 'n> = &'v mut dyn FnMut(Id, bool, &[Pair<'n>]);
 
-/// Visits all entries, deleted ones too (`false`).
-fn walk<'n>(master: Id, entries: &'n [u8], visit: Visit<'_, 'n>) -> Result<(), &'static str> {
+/// Visits all entries, deleted ones too (`false`), and says what is wrong if something is.
+pub(in super::super) fn walk<'n>(
+    master: Id,
+    entries: &'n [u8],
+    visit: Visit<'_, 'n>,
+) -> Result<(), &'static str> {
     let mut iter = packed::elements(entries).peekable();
     let mut head = Elements(iter.by_ref());
     let (live, deleted, fields) = (head.count()?, head.count()?, head.count()?);
