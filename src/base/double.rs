@@ -291,8 +291,8 @@ impl Decimal {
         }
     }
 
-    /// Lowers the last digit, worth `unit`, while that brings the digits closer to the number, which
-    /// is `distance` below the upper end; the digits are `rest` below it.
+    /// Lowers the last digit, worth `unit`, while that brings the digits closer to the number,
+    /// which is `distance` below the upper end; the digits are `rest` below it.
     fn round(&mut self, delta: u64, mut rest: u64, unit: u64, distance: u64) {
         while rest < distance
             && delta - rest >= unit

@@ -1,5 +1,5 @@
-//! The limits on what comes from outside, each with the reason for its size. Those that have a
-//! configuration parameter are its default here.
+//! The limits on what comes from outside, each with the reason for its size. Those that can be
+//! configured have their defaults in the table of parameters.
 
 /// Longest argument of a command, in bytes (`proto-max-bulk-len`): Redis' default. It also bounds
 /// a string value, which clients rely on when they use SETRANGE and SETBIT with large offsets.
@@ -8,24 +8,17 @@ pub const BULK_BYTES_MAX: u64 = 512 * MIB;
 /// Smallest value that `proto-max-bulk-len` may be set to: Redis' lower bound.
 pub const BULK_BYTES_MAX_LOWEST: u64 = MIB;
 
-/// Most arguments in one command, its name included: Redis' bound for a multibulk header.
-pub const ARGUMENTS_MAX: u64 = 1_048_576;
-
 /// Most arguments, and longest argument in bytes, while the connection has not authenticated, so
 /// that a stranger cannot make the server hold memory: Redis' values.
-pub const UNAUTHENTICATED_ARGUMENTS_MAX: u64 = 10;
+pub const UNAUTHENTICATED_ARGUMENTS_MAX: usize = 10;
 /// See [`UNAUTHENTICATED_ARGUMENTS_MAX`].
-pub const UNAUTHENTICATED_BULK_BYTES_MAX: u64 = 16 * KIB;
+pub const UNAUTHENTICATED_BULK_BYTES_MAX: usize = 16 * 1024;
 
 /// Unparsed bytes of one connection before authentication (Valkey's `networking.c`).
 pub const UNAUTHENTICATED_QUERY_BYTES_MAX: usize = 1 << 20;
 
 /// Longest inline command, and longest `*<count>` or `$<length>` line, in bytes: Redis' value.
 pub const INLINE_BYTES_MAX: usize = 64 * 1024;
-
-/// Most bytes one client may have sent that are not executed yet (`client-query-buffer-limit`):
-/// Redis' default, room for one largest argument and some more.
-pub const QUERY_BUFFER_BYTES_MAX: u64 = GIB;
 
 /// Bytes received from one socket in one turn: what the arena of a worker reserves a socket; more
 /// would let one client's pipeline delay everybody else's.
@@ -44,19 +37,17 @@ pub const DATABASES: usize = 16;
 /// The largest accepted `databases`.
 pub const DATABASES_MAX: usize = 65_536;
 
-/// Connected clients (`maxclients`): Redis' default.
-pub const CLIENTS_MAX: usize = 10_000;
-
-/// Longest annotation line in a log segment, in bytes: what stock loaders read as one line.
-pub const ANNOTATION_BYTES_MAX: usize = 1024;
-
 /// Longest text taken as a long double (INCRBYFLOAT), in bytes: Redis copies it to a buffer of
 /// 5 KiB with its closing zero byte. The largest long double has 4,932 digits.
 pub const LONG_DOUBLE_TEXT_BYTES_MAX: usize = 5 * 1024 - 1;
 
 /// Elements that one record names, at most: what a call makes of many goes into several records,
-/// since a replayed command may have 1,048,576 arguments.
+/// since stock Redis replays no command of more than 1,048,576 arguments.
 pub const RECORD_ELEMENTS_MAX: usize = 10_000;
+
+/// Bytes of a reply that names one element again and again (SRANDMEMBER with a negative count): its
+/// length is the client's choice, and this is twice what one argument may bring.
+pub const DRAWN_BYTES_MAX: u64 = GIB;
 
 /// Bytes by which a buffer grows while a length announced by a stream has not arrived yet, so that
 /// a forged length costs its sender as many bytes as it costs us.

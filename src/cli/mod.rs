@@ -6,6 +6,7 @@
 //! client, `coolcache-cli`, is in [`client`].
 
 pub mod client;
+pub mod log;
 pub mod rdb;
 pub mod tool;
 
@@ -34,17 +35,23 @@ Tools (coolcache TOOL --help says more):
 /// A program beside the server.
 #[derive(Debug, Subcommand)]
 enum Tool {
+    Check(log::check::Options),
+    Log(log::read::Options),
     RdbDump(rdb::dump::Options),
     RdbLoad(rdb::load::Options),
     RdbDiff(rdb::diff::Options),
+    Restore(log::restore::Options),
 }
 
 impl Tool {
     fn run(&self) -> tool::Ended {
         match self {
+            Tool::Check(options) => log::check::run(options),
+            Tool::Log(options) => log::read::run(options),
             Tool::RdbDump(options) => rdb::dump::run(options),
             Tool::RdbLoad(options) => rdb::load::run(options),
             Tool::RdbDiff(options) => rdb::diff::run(options),
+            Tool::Restore(options) => log::restore::run(options),
         }
     }
 }

@@ -30,8 +30,6 @@ impl Resolved {
             (flagged(Flag::Loading), "loading"),
             (flagged(Flag::Stale), "stale"),
             (self.may_wait(), "blocking"),
-            (flagged(Flag::SkipMonitor), "skip_monitor"),
-            (flagged(Flag::SkipSlowlog), "skip_commandlog"),
             (flagged(Flag::Fast), "fast"),
             (flagged(Flag::NoAuth), "no_auth"),
             (flagged(Flag::NoAsyncLoading), "no_async_loading"),

@@ -30,28 +30,39 @@ pub mod derived;
 pub mod error;
 pub mod help;
 pub mod introspect;
+pub mod logged;
 pub mod positions;
 pub mod syntax;
 pub mod table;
 
+mod algebra;
+mod arguments;
 mod bitmap;
 mod cluster;
 mod connection;
+mod element;
+mod expiry;
 mod geo;
 mod hash;
 mod hyperloglog;
 mod keys;
 mod list;
+mod random;
+mod replace;
 mod scan;
 mod server;
 mod set;
 mod stream;
 mod string;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
 mod timeout;
 mod zset;
 
 pub use call::Call;
-pub use control::{Action, Answer, Authentication, Control, Copies, Migrate};
+pub use control::{Action, Answer, Authentication, Control, Copies, LogRead, Migrate};
 pub use error::{Error, Result};
 pub use table::find;
 
@@ -336,16 +347,10 @@ pub enum Flag {
     NoAsyncLoading,
     /// Not in a transaction.
     NoMulti,
-    /// Not shown to MONITOR.
-    SkipMonitor,
-    /// Not in the slow log.
-    SkipSlowlog,
     /// Key positions are a guess.
     MovableKeys,
     /// Reads keys in a way no key spec shows.
     MayReplicate,
-    /// Touches all keys: ACL category `keyspace` dangers.
-    TouchesArbitraryKeys,
     /// Is a control that writes data or reads it by way of an action (`write`/`readonly` for
     /// COMMAND INFO).
     Write,

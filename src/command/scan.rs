@@ -34,6 +34,9 @@ impl<'a> Pattern<'a> {
     }
 }
 
+/// What COUNT is where it is left out.
+pub(super) const DEFAULT_COUNT: u64 = 10;
+
 /// A step of HSCAN, SSCAN or ZSCAN.
 pub(super) struct ElementScan<'a> {
     cursor: u64,
@@ -63,7 +66,7 @@ impl<'a> ElementScan<'a> {
         let mut scan = ElementScan {
             cursor: cursor_of(call.arg(2))?,
             pattern: Pattern::All,
-            count: 10,
+            count: DEFAULT_COUNT,
             names_only: false,
             seen: 0,
             found: BulksBuilder::new(BulksKind::Array),
@@ -147,6 +150,19 @@ impl<'a> ElementScan<'a> {
     pub(super) fn nothing() -> Reply<'static> {
         Reply::Array(vec![Reply::Bulk(b"0"), Reply::EMPTY])
     }
+}
+
+/// How many elements one step looks at, of a collection that has `len`: as many as COUNT says.
+pub(super) fn cost(call: &Call<'_>, len: u64) -> u64 {
+    /// Fewer need no look at the options.
+    const FEW: u64 = 1000;
+    if len <= FEW {
+        return len;
+    }
+    let options = call.args().windows(2).skip(2);
+    let mut counts = options.filter(|pair| pair[0].eq_ignore_ascii_case(b"COUNT"));
+    let count = counts.next_back().and_then(|pair| crate::base::number::parse_i64(pair[1]));
+    len.min(count.map_or(DEFAULT_COUNT, i64::unsigned_abs))
 }
 
 /// A cursor, or Redis' error.

@@ -5,6 +5,7 @@ use crate::base::clock::UnixMs;
 use crate::base::long_double::is_long_double;
 use crate::base::number;
 
+const NEGATIVE: Error = Error::text("ERR timeout is negative");
 const OUT_OF_RANGE: Error = Error::text("ERR timeout is out of range");
 
 /// When a call that begins to wait at `now` gives up; none: never, which is what 0 means. A part of
@@ -19,33 +20,30 @@ pub(super) fn deadline(text: &[u8], now: UnixMs) -> Result<Option<UnixMs>> {
     };
     let ms = (seconds * MS_A_SECOND).ceil();
     if ms < 0.0 {
-        return Err(Error::text("ERR timeout is negative"));
+        return Err(NEGATIVE);
     }
     // Redis keeps times in signed 64 bits.
     if ms >= i64::MAX as f64 {
         return Err(OUT_OF_RANGE);
     }
-    match ms as u64 {
-        0 => Ok(None),
-        ms => {
-            let at = now.0.checked_add(ms).filter(|at| *at <= i64::MAX.cast_unsigned());
-            at.map(|at| Some(UnixMs(at))).ok_or(OUT_OF_RANGE)
-        }
-    }
+    ends(now, ms as u64)
 }
 
 /// As [`deadline`], of a timeout in whole milliseconds (WAIT).
 pub(super) fn deadline_of_ms(text: &[u8], now: UnixMs) -> Result<Option<UnixMs>> {
     const NO_NUMBER: Error = Error::text("ERR timeout is not an integer or out of range");
     let ms = number::parse_i64(text).ok_or(NO_NUMBER)?;
-    match u64::try_from(ms) {
-        Err(_) => Err(Error::text("ERR timeout is negative")),
-        Ok(0) => Ok(None),
-        Ok(ms) => {
-            let at = now.0.checked_add(ms).filter(|at| *at <= i64::MAX.cast_unsigned());
-            at.map(|at| Some(UnixMs(at))).ok_or(OUT_OF_RANGE)
-        }
+    let ms = u64::try_from(ms).map_err(|_| NEGATIVE)?;
+    ends(now, ms)
+}
+
+/// The end of a wait of so many ms; 0: none.
+fn ends(now: UnixMs, ms: u64) -> Result<Option<UnixMs>> {
+    if ms == 0 {
+        return Ok(None);
     }
+    let at = now.0.checked_add(ms).filter(|at| *at <= i64::MAX.cast_unsigned());
+    at.map(|at| Some(UnixMs(at))).ok_or(OUT_OF_RANGE)
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@
 //! | `expire` | the active expiry cycle, of keys and of hashes' fields |
 //! | `snapshot` | RDB files from a frozen keyspace, automatic saves, new bases for the log |
 //! | `flushing` | a large file that is flushed while it is written |
+//! | `log_reads` | LOG: reading the log, away from the lock |
 //! | `migrate` | MIGRATE: what goes to another server, and its removal |
 //! | `start` | from a data folder to a running engine: recovery, taking over foreign files |
 //! | `replay` | records and RDB entries into the keyspace |
@@ -43,6 +44,7 @@ mod expire_tests;
 mod flushing;
 mod info;
 mod journal;
+mod log_reads;
 mod migrate;
 mod pause;
 mod replay;
@@ -52,6 +54,7 @@ mod tests;
 
 pub use migrate::{MigratedKey, Migration, Sender};
 pub use outbox::{Address, Inbox, Message, NOTHING, Outbox};
+pub use replay::{AUX_LSN, command_of};
 pub use round::{Group, Outcome, Replies, Request, Round, WorkerSettings};
 
 use crate::admin::{Admin, ClientId};
@@ -115,6 +118,7 @@ pub struct Engine {
     pause: pause::Pause,
     timer: pause::Timer,
     pool: Pool,
+    log_reads: log_reads::LogReads,
     outboxes: Outboxes,
     /// Connections that were accepted and that no worker has registered yet.
     arriving: usize,
@@ -201,6 +205,7 @@ impl Engine {
             pause: pause::Pause::default(),
             timer: pause::Timer::default(),
             pool,
+            log_reads: log_reads::LogReads::default(),
             outboxes: Outboxes::default(),
             arriving: 0,
             rng: Rng::from_seed(seed),

@@ -293,11 +293,6 @@ impl<'a> Entry<'a> {
         }
     }
 
-    /// Whether the string was changed in place since it was set as a whole.
-    pub fn changed_in_place(&self) -> bool {
-        matches!(self.0.value, Value::Bytes { kind: KIND_STRING_CHANGED, .. })
-    }
-
     /// What OBJECT ENCODING answers: for strings `int`, `embstr` or `raw`, see [`embedded`].
     pub fn encoding(&self) -> &'static str {
         if let Some(list) = self.list() {

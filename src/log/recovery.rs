@@ -15,7 +15,7 @@ use super::manifest::{Entry, Manifest};
 use super::record::{self, Frame, Places};
 use super::segment::{self, Damage, Head, Next};
 use super::{Lsn, Settings};
-use crate::base::disk::Disk;
+use crate::base::disk::{Disk, folder_of};
 
 /// Records read before they run, if groups do not make it more.
 const WINDOW: usize = 64;
@@ -133,35 +133,32 @@ pub fn recover(
     replay: &mut dyn Replay,
 ) -> Result<Recovered, RecoverError> {
     let folder = Folder::of(settings);
-    let mut recovery = Recovery {
-        disk: &*disk,
-        settings,
-        folder: &folder,
-        replay,
-        position: None,
-        after: None,
-        claim: Lsn(0),
-        ids: Vec::new(),
-        torn: None,
-        records: 0,
-        foreign: 0,
-        plan: Plan::default(),
-    };
+    let mut recovery = Recovery::new(&*disk, settings, &folder, replay);
     let source = recovery.run()?;
     let newer_dump = recovery.newer_dump(source)?;
-    let Recovery { position, ids, torn, records, foreign, plan, .. } = recovery;
-    Ok(Recovered {
-        last_lsn: position.unwrap_or_default(),
-        ids,
-        source,
-        torn,
-        records,
-        foreign_records: foreign,
-        newer_dump,
-        settings: settings.clone(),
-        plan,
-        disk,
-    })
+    Ok(recovery.recovered(disk.clone(), source, newer_dump))
+}
+
+/// Reads one file by itself, for tools: a segment, or an append-only file of any server. It is not
+/// to be started from.
+pub fn recover_file(
+    disk: Arc<dyn Disk>,
+    path: &Path,
+    replay: &mut dyn Replay,
+) -> Result<Recovered, RecoverError> {
+    let settings = Settings::new(folder_of(path));
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_owned();
+    let folder = Folder::at(folder_of(path), name.clone());
+    let mut recovery = Recovery::new(&*disk, &settings, &folder, replay);
+    let head = segment::read_head(&disk.map(path).map_err(RecoverError::io(path))?);
+    let source = if matches!(head, Head::Ours(..) | Head::Incomplete(_)) {
+        recovery.segment(&Entry { name, seq: 0 }, true, false)?;
+        Source::Log
+    } else {
+        recovery.commands_file(path)?;
+        Source::SingleFileAof
+    };
+    Ok(recovery.recovered(disk.clone(), source, None))
 }
 
 struct Recovery<'a> {
@@ -180,6 +177,51 @@ struct Recovery<'a> {
     records: u64,
     foreign: u64,
     plan: Plan,
+}
+
+impl<'a> Recovery<'a> {
+    fn new(
+        disk: &'a dyn Disk,
+        settings: &'a Settings,
+        folder: &'a Folder,
+        replay: &'a mut dyn Replay,
+    ) -> Recovery<'a> {
+        Recovery {
+            disk,
+            settings,
+            folder,
+            replay,
+            position: None,
+            after: None,
+            claim: Lsn(0),
+            ids: Vec::new(),
+            torn: None,
+            records: 0,
+            foreign: 0,
+            plan: Plan::default(),
+        }
+    }
+
+    fn recovered(
+        self,
+        disk: Arc<dyn Disk>,
+        source: Source,
+        newer_dump: Option<PathBuf>,
+    ) -> Recovered {
+        let Recovery { settings, position, ids, torn, records, foreign, plan, .. } = self;
+        Recovered {
+            last_lsn: position.unwrap_or_default(),
+            ids,
+            source,
+            torn,
+            records,
+            foreign_records: foreign,
+            newer_dump,
+            settings: settings.clone(),
+            plan,
+            disk,
+        }
+    }
 }
 
 impl Recovery<'_> {

@@ -92,8 +92,8 @@ pub fn encode(reply: &Reply<'_>, protocol: Protocol, out: &mut Out) {
 
 /// Writes strings that are encoded already behind their header.
 fn encode_bulks(bulks: &Bulks, resp3: bool, out: &mut Out) {
-    if resp3 && bulks.kind() == BulksKind::Scored {
-        return encode_scored(bulks, out);
+    if resp3 && matches!(bulks.kind(), BulksKind::Scored | BulksKind::Pairs) {
+        return encode_twos(bulks, out);
     }
     let (marker, count) = match bulks.kind() {
         BulksKind::Set if resp3 => (b'~', bulks.len()),
@@ -113,14 +113,17 @@ fn write_encoded(encoded: &Arc<Vec<u8>>, out: &mut Out) {
     }
 }
 
-/// Writes strings with their doubles for RESP3: an array of arrays of two.
-fn encode_scored(bulks: &Bulks, out: &mut Out) {
+/// Writes strings with what belongs to each for RESP3: an array of arrays of two.
+fn encode_twos(bulks: &Bulks, out: &mut Out) {
     write_length(&mut out.bytes, b'*', bulks.len() / 2);
     let mut texts = bulks.iter();
-    while let (Some(text), Some(double)) = (texts.next(), texts.next()) {
+    while let (Some(text), Some(other)) = (texts.next(), texts.next()) {
         write_length(&mut out.bytes, b'*', 2);
         write_bulk(&mut out.bytes, text);
-        write_line(&mut out.bytes, b',', double);
+        match bulks.kind() {
+            BulksKind::Scored => write_line(&mut out.bytes, b',', other),
+            _ => write_bulk(&mut out.bytes, other),
+        }
     }
 }
 

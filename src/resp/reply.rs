@@ -101,6 +101,8 @@ pub enum BulksKind {
     Map,
     /// Strings and doubles in turn, as [`Reply::Pairs`]; in RESP3 a copy is made.
     Scored,
+    /// Strings by twos, as [`Reply::Pairs`]; in RESP3 a copy is made.
+    Pairs,
 }
 
 /// Many strings in one allocation, as they go out (`$3\r\nfoo\r\n` each): strings are encoded the
@@ -198,7 +200,7 @@ impl BulksBuilder {
     /// The reply. Of a map, as many keys as values must have been added.
     pub fn finish(self) -> Reply<'static> {
         debug_assert!(
-            !matches!(self.kind, BulksKind::Map | BulksKind::Scored)
+            !matches!(self.kind, BulksKind::Map | BulksKind::Scored | BulksKind::Pairs)
                 || self.count.is_multiple_of(2),
             "a key without a value"
         );

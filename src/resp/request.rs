@@ -12,12 +12,13 @@ use std::ops::Range;
 
 use super::inline;
 use super::number::{integer, short_length, widen};
+use crate::base::limits::{
+    BULK_BYTES_MAX, INLINE_BYTES_MAX, UNAUTHENTICATED_ARGUMENTS_MAX, UNAUTHENTICATED_BULK_BYTES_MAX,
+};
 
-/// The most arguments of a request before authentication (Valkey `src/networking.c`).
-const UNAUTHENTICATED_ARGS_MAX: usize = 10;
-
-/// The longest argument, in bytes, of a request before authentication.
-const UNAUTHENTICATED_BULK_MAX: usize = 16_384;
+/// The longest argument in bytes, where `proto-max-bulk-len` is not set.
+#[allow(clippy::as_conversions, reason = "512 MiB are an index on any machine")]
+const BULK_MAX: usize = BULK_BYTES_MAX as usize;
 
 /// Finds the frame at the beginning of `buffer` and appends its arguments to `args`.
 ///
@@ -114,14 +115,14 @@ impl Limits {
         Limits {
             bulk_max,
             args_max: widen(i32::MAX.cast_unsigned()),
-            inline_max: 64 * 1024,
+            inline_max: INLINE_BYTES_MAX,
             authenticated: true,
         }
     }
 
     /// The limits before authentication: 10 arguments of 16,384 bytes each.
     pub const fn unauthenticated() -> Self {
-        Limits { authenticated: false, ..Self::client(512 * 1024 * 1024) }
+        Limits { authenticated: false, ..Self::client(BULK_MAX) }
     }
 
     /// The limits of our own log and of the link to a primary, where `proto-max-bulk-len` does not
@@ -134,7 +135,7 @@ impl Limits {
     fn check_count(&self, count: usize) -> Result<(), ProtocolError> {
         if count > self.args_max {
             Err(ProtocolError::MultibulkLength)
-        } else if count > UNAUTHENTICATED_ARGS_MAX && !self.authenticated {
+        } else if count > UNAUTHENTICATED_ARGUMENTS_MAX && !self.authenticated {
             Err(ProtocolError::UnauthenticatedMultibulk)
         } else {
             Ok(())
@@ -145,7 +146,7 @@ impl Limits {
     fn check_bulk(&self, len: usize) -> Result<(), ProtocolError> {
         if len > self.bulk_max {
             Err(ProtocolError::BulkLength)
-        } else if len > UNAUTHENTICATED_BULK_MAX && !self.authenticated {
+        } else if len > UNAUTHENTICATED_BULK_BYTES_MAX && !self.authenticated {
             Err(ProtocolError::UnauthenticatedBulk)
         } else {
             Ok(())
@@ -156,7 +157,7 @@ impl Limits {
 impl Default for Limits {
     /// A client's, with 512 MiB arguments.
     fn default() -> Self {
-        Self::client(512 * 1024 * 1024)
+        Self::client(BULK_MAX)
     }
 }
 

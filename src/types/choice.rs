@@ -1,5 +1,6 @@
 //! Choosing at random, from a source of random numbers that the caller gives.
 
+use rapidhash::fast::RandomState;
 use std::collections::HashSet;
 
 /// A number in `0..bound`, which is small against 2^64; 0 when `bound` is 0.
@@ -26,7 +27,7 @@ pub fn distinct<T, K: Eq + std::hash::Hash>(
     mut choose: impl FnMut() -> Option<T>,
     identity: impl Fn(&T) -> K,
 ) -> Vec<T> {
-    let mut seen = HashSet::with_capacity(count);
+    let mut seen = HashSet::with_capacity_and_hasher(count, RandomState::default());
     let mut chosen = Vec::with_capacity(count);
     while chosen.len() < count {
         let Some(item) = choose() else { break };

@@ -2,11 +2,12 @@
 
 use super::BITMAP;
 use crate::command::{Access, Call, Command, Error, Flag, Handler, Keys, Result};
-use crate::keyspace::record::{BitOp, Delete, SetExpiry, SetString};
+use crate::keyspace::record::{BitOp, Delete, SetComputed};
 use crate::keyspace::{Key, StringRef, Tx};
 use crate::resp::Reply;
 use crate::types::bits::{self, Op};
 use std::borrow::Cow;
+use std::sync::Arc;
 
 pub(super) const BITOP: Command = Command {
     name: "bitop",
@@ -57,8 +58,9 @@ fn bitop<'a>(tx: &mut Tx<'_>, call: &Call<'a>) -> Result<Reply<'a>> {
         .collect();
     let parts: Vec<&[u8]> = bytes.iter().map(AsRef::as_ref).collect();
     let result = bits::combine(op, &parts);
-    tx.emit(SetString { key: to, value: &result, expiry: SetExpiry::Clear });
-    Ok(Reply::Int(result.len() as i64))
+    let length = result.len() as i64;
+    tx.emit(SetComputed { key: to, value: Arc::new(result) });
+    Ok(Reply::Int(length))
 }
 
 /// The operation that the first argument names, if there are as many keys as it takes.

@@ -17,10 +17,9 @@ mod search;
 #[cfg(test)]
 mod tests;
 
-use super::{Call, Command, DEFAULT, Error, Group, Result};
+use super::{Command, DEFAULT, Error, Group, Result};
 use crate::base::limits::BULK_BYTES_MAX;
 use crate::base::number;
-use crate::keyspace::{StringRef, View};
 
 /// What the entries of this group have in common.
 const BITMAP: Command = Command { group: Group::Bitmap, ..DEFAULT };
@@ -48,13 +47,4 @@ fn offset(text: &[u8], width: Option<u64>) -> Result<u64> {
     let number = number::parse_i64(digits).and_then(|number| u64::try_from(number).ok());
     let offset = number.and_then(|number| number.checked_mul(unit)).ok_or(BAD_OFFSET)?;
     if offset / 8 < BULK_BYTES_MAX { Ok(offset) } else { Err(BAD_OFFSET) }
-}
-
-/// What a read of the whole string costs: a cache line counts as one element.
-fn cost<'a>(view: View<'a>, call: &Call<'a>) -> u64 {
-    const LINE_BYTES: usize = 64;
-    match view.string(call.key(1)) {
-        Ok(Some(StringRef::Shared(bytes))) => (bytes.len() / LINE_BYTES) as u64,
-        _ => 1,
-    }
 }

@@ -1,9 +1,9 @@
 //! BITCOUNT and BITPOS: bits counted and found in a range.
 
-use super::{BITMAP, cost};
-use crate::command::string::range_of;
+use super::BITMAP;
+use crate::command::string::{cost_of, range_of};
 use crate::command::{Access, Call, Command, Error, Handler, Keys, Result};
-use crate::keyspace::View;
+use crate::keyspace::{StringRef, View};
 use crate::resp::Reply;
 use crate::types::bits;
 use std::ops::Range;
@@ -26,7 +26,7 @@ pub(super) const BITCOUNT: Command = Command {
     complexity: "O(N)",
     keys: &[Keys::One(1, Access::Read)],
     handler: Handler::Read(bitcount),
-    cost: Some(cost),
+    cost: Some(bitcount_cost),
     ..BITMAP
 };
 
@@ -34,10 +34,21 @@ fn bitcount<'a>(view: View<'a>, call: &Call<'a>) -> Result<Reply<'a>> {
     let range = Limits::parse(call, 2)?;
     let Some(value) = view.string(call.key(1))? else { return Ok(Reply::Int(0)) };
     let bytes = value.bytes();
-    let units = bytes.len() * range.units_a_byte();
-    let found = range_of(range.start.unwrap_or(0), range.end.unwrap_or(-1), units);
-    let count = bits::count_in(&bytes, range.bits(&found));
+    let count = bits::count_in(&bytes, range.bits(&range.counted(bytes.len())));
     Ok(Reply::Int(count.cast_signed()))
+}
+
+fn bitcount_cost<'a>(view: View<'a>, call: &Call<'a>) -> u64 {
+    match (Limits::parse(call, 2), view.string(call.key(1))) {
+        (Ok(range), Ok(Some(StringRef::Shared(bytes)))) => {
+            bits_cost(&range.bits(&range.counted(bytes.len())))
+        }
+        _ => 1,
+    }
+}
+
+fn bits_cost(bits: &Range<u64>) -> u64 {
+    cost_of(((bits.end - bits.start) / 8) as usize)
 }
 
 pub(super) const BITPOS: Command = Command {
@@ -58,7 +69,7 @@ pub(super) const BITPOS: Command = Command {
     complexity: "O(N)",
     keys: &[Keys::One(1, Access::Read)],
     handler: Handler::Read(bitpos),
-    cost: Some(cost),
+    cost: Some(bitpos_cost),
     ..BITMAP
 };
 
@@ -82,6 +93,21 @@ fn bitpos<'a>(view: View<'a>, call: &Call<'a>) -> Result<Reply<'a>> {
         None => -1,
     };
     Ok(Reply::Int(position))
+}
+
+/// All of the range, unless the bit is found soon.
+fn bitpos_cost<'a>(view: View<'a>, call: &Call<'a>) -> u64 {
+    /// So many bits are tried to find that out.
+    const TRIED: u64 = 64 * 64 * 8;
+    let (Ok(range), Ok(Some(StringRef::Shared(bytes)))) =
+        (Limits::parse(call, 3), view.string(call.key(1)))
+    else {
+        return 1;
+    };
+    let all = range.bits(&range.absolute(bytes.len() * range.units_a_byte()));
+    let first = all.start..all.end.min(all.start.saturating_add(TRIED));
+    let is_there = bits::position_in(bytes, call.arg(2) == b"1", first.clone()).is_some();
+    bits_cost(if is_there { &first } else { &all })
 }
 
 /// `[start [end [BYTE | BIT]]]`.
@@ -110,6 +136,12 @@ impl Limits {
 
     fn units_a_byte(&self) -> usize {
         if self.in_bits { 8 } else { 1 }
+    }
+
+    /// The range of units that BITCOUNT counts in, of a string of so many bytes.
+    fn counted(&self, bytes: usize) -> Range<usize> {
+        let units = bytes * self.units_a_byte();
+        range_of(self.start.unwrap_or(0), self.end.unwrap_or(-1), units)
     }
 
     /// The range of `length` units, negative limits counted from the end. Unlike BITCOUNT's it is

@@ -13,8 +13,8 @@ mod client;
 mod filter;
 mod wait;
 
+use super::arguments::database;
 use super::{Action, Answer, Call, Command, Control, Error, Flag, Group, Handler, Result};
-use crate::keyspace::Db;
 use crate::resp::Reply;
 
 const CONNECTION: Command = Command { group: Group::Connection, ..super::DEFAULT };
@@ -133,12 +133,7 @@ fn reset<'a>(control: &mut Control<'_>, _: &Call<'a>) -> Result<Answer<'a>> {
 }
 
 fn select<'a>(control: &mut Control<'_>, call: &Call<'a>) -> Result<Answer<'a>> {
-    // Redis reads it as a C int, and says so.
-    let index = i32::try_from(call.int(1)?).map_err(|_| {
-        Error::text("ERR value is out of range, value must between -2147483648 and 2147483647")
-    })?;
-    let db = u16::try_from(index).ok().filter(|db| usize::from(*db) < control.databases());
-    let db = db.ok_or(Error::text("ERR DB index is out of range"))?;
-    control.select(Db(db));
+    let db = database(call, 1, control.databases())?;
+    control.select(db);
     Ok(Reply::Ok.into())
 }

@@ -16,8 +16,8 @@ mod radius;
 mod search;
 mod walk;
 
+use super::zset::score;
 use super::{Call, Command, DEFAULT, Error, Group, Result};
-use crate::base::number;
 use crate::types::geo::Point;
 
 /// The entries of this folder.
@@ -37,15 +37,9 @@ pub(super) const COMMANDS: &[Command] = &[
 /// What the entries have in common.
 const GEO: Command = Command { group: Group::Geo, since: "3.2.0", ..DEFAULT };
 
-/// An argument as a number. Valkey 9.1 takes no hexadecimal ones here, other than Redis 7.0.
-fn float(text: &[u8]) -> Option<f64> {
-    let is_hex = text.iter().any(|byte| matches!(byte, b'x' | b'X'));
-    if is_hex { None } else { number::parse_f64(text) }
-}
-
 /// The longitude at an argument's position and the latitude behind it.
 fn point(call: &Call<'_>, at: usize) -> Result<Point> {
-    let degrees = |at| float(call.arg(at)).ok_or(Error::NotFloat);
+    let degrees = |at| score(call.arg(at)).ok_or(Error::NotFloat);
     let point = Point { longitude: degrees(at)?, latitude: degrees(at + 1)? };
     if point.is_valid() {
         return Ok(point);

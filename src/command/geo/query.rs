@@ -1,7 +1,8 @@
 //! The options of a search. One reader for all six commands, since Redis checks them in one order.
 
-use super::{float, point, unit};
+use super::{point, unit};
 use crate::command::error::c_text;
+use crate::command::zset::score;
 use crate::command::{Call, Error, Result};
 use crate::keyspace::Key;
 use crate::types::geo::{self, Point, Shape};
@@ -218,7 +219,7 @@ impl<'a> Query<'a> {
 
     /// `radius unit`.
     fn take_radius(&mut self, call: &Call<'_>, at: usize) -> Result<()> {
-        let radius = float(call.arg(at)).ok_or(Error::text("ERR need numeric radius"))?;
+        let radius = score(call.arg(at)).ok_or(Error::text("ERR need numeric radius"))?;
         if radius < 0.0 {
             return Err(Error::text("ERR radius cannot be negative"));
         }
@@ -229,8 +230,8 @@ impl<'a> Query<'a> {
 
     /// `width height unit`.
     fn take_box(&mut self, call: &Call<'_>, at: usize) -> Result<()> {
-        let width = float(call.arg(at)).ok_or(Error::text("ERR need numeric width"))?;
-        let height = float(call.arg(at + 1)).ok_or(Error::text("ERR need numeric height"))?;
+        let width = score(call.arg(at)).ok_or(Error::text("ERR need numeric width"))?;
+        let height = score(call.arg(at + 1)).ok_or(Error::text("ERR need numeric height"))?;
         if width < 0.0 || height < 0.0 {
             return Err(Error::text("ERR height or width cannot be negative"));
         }

@@ -3,6 +3,7 @@
 use super::distance_text;
 use super::look::coordinates;
 use super::query::{Destination, Form, Order, Query};
+use crate::command::element::{kept, push};
 use crate::command::{Call, Result, zset};
 use crate::keyspace::{Tx, View};
 use crate::resp::reply::BulksKind;
@@ -52,11 +53,30 @@ pub(super) fn run<'a>(
 
 /// How many members a search looks at; of a polygon, how many of its edges too.
 pub(super) fn cost(view: View<'_>, call: &Call<'_>, form: Form) -> u64 {
-    let Ok(Some(zset)) = view.zset(call.key(form.source())) else { return 1 };
-    let Ok(query) = Query::parse(call, form, Some(zset)) else { return 1 };
-    let (Some(center), Some(shape)) = (query.center, &query.shape) else { return 1 };
-    let members: usize = ranks(zset, shape, center).map(|ranks| ranks.len()).sum();
+    /// Where a search may end early, so many members are tried to see whether it does.
+    const TRIED: usize = 1000;
+    /// It is quicker to search a small set than to find out how little there is to do.
+    const LITTLE: usize = 5000;
+    let Ok(Some(zset)) = view.zset(call.key(form.source())) else { return 0 };
+    // A polygon has no more edges than the call has words.
+    let most = zset.len().saturating_mul(call.len());
+    if most <= LITTLE {
+        return most as u64;
+    }
+    let Ok(query) = Query::parse(call, form, Some(zset)) else { return 0 };
+    let (Some(center), Some(shape)) = (query.center, &query.shape) else { return 0 };
     let edges = if let Shape::Polygon(corners) = shape { corners.len() } else { 1 };
+    let mut members: usize = ranks(zset, shape, center).map(|ranks| ranks.len()).sum();
+    let tried = TRIED / edges;
+    if let (true, Some(enough)) = (query.any, query.count)
+        && enough <= tried
+        && tried < members
+    {
+        let all = ranks(zset, shape, center).flat_map(|ranks| zset.range(ranks));
+        let inside = |score| shape.distance(center, Point::of_score(score)).is_some();
+        let mut numbered = all.take(tried).enumerate().filter(|(_, (_, score))| inside(*score));
+        members = numbered.nth(enough - 1).map_or(members, |(at, _)| at + 1);
+    }
     members.saturating_mul(edges) as u64
 }
 
@@ -122,11 +142,11 @@ fn sort(found: &mut Vec<Found<'_>>, order: Order, count: usize) {
 fn reply(query: &Query<'_>, found: &[Found<'_>]) -> Reply<'static> {
     if !(query.with_distance || query.with_hash || query.with_place) {
         let mut members = BulksBuilder::new(BulksKind::Array);
-        found.iter().for_each(|found| found.member.with(|bytes| members.push(bytes)));
+        found.iter().for_each(|found| push(&mut members, found.member));
         return members.finish();
     }
     let row = |found: &Found<'_>| {
-        let mut row = vec![Reply::from_vec(found.member.to_vec())];
+        let mut row = vec![kept(found.member)];
         if query.with_distance {
             row.push(Reply::Owned(distance_text(found.distance)));
         }

@@ -1,8 +1,5 @@
-//! `FIELDS numfields field ...`, and times in requests made absolute.
+//! `FIELDS numfields field ...`.
 
-use crate::base::clock::UnixMs;
-use crate::base::number;
-use crate::command::string::options::Unit;
 use crate::command::{Call, Error, Result};
 
 /// A count that is not that of the arguments behind it.
@@ -36,27 +33,4 @@ pub(super) fn fields_only<'a>(call: &Call<'a>, wrong: Error) -> Result<&'a [&'a 
         return Err(Error::Syntax);
     }
     counted(call, 2, 1, wrong)
-}
-
-/// The unix time in ms, 0 to `i64::MAX`, that `text` in `unit` means at `now`. Negative and
-/// overflowing times are refused in the name of the command; one in the past is not.
-pub(super) fn moment(call: &Call<'_>, now: UnixMs, unit: Unit, text: &[u8]) -> Result<u64> {
-    let number = number::parse_i64(text).ok_or(Error::NotInteger)?;
-    let time = u64::try_from(number).ok().and_then(|time| match unit {
-        Unit::Seconds => time.checked_mul(1000)?.checked_add(now.0),
-        Unit::Milliseconds => time.checked_add(now.0),
-        Unit::UnixSeconds => time.checked_mul(1000),
-        Unit::UnixMilliseconds => Some(time),
-    });
-    // Redis keeps times in signed 64 bits.
-    time.filter(|time| *time <= i64::MAX.cast_unsigned()).ok_or_else(|| {
-        let name = call.command.full_name;
-        Error::owned(format!("ERR invalid expire time in '{name}' command"))
-    })
-}
-
-/// Whether a field that is given this expiry is gone at once. Never during replay, at time zero:
-/// the clock of whoever wrote the record has decided.
-pub(super) fn is_past(at: u64, now: UnixMs) -> bool {
-    now != UnixMs::ZERO && at <= now.0
 }

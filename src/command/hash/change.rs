@@ -1,8 +1,9 @@
 //! HSETEX, HGETEX, HGETDEL: set or look at fields, and change their expiry or remove them.
 
-use super::arguments::{NUMFIELDS, fields_at, fields_only, is_past, moment, position_of_fields};
-use super::{HASH, expired_among, kept};
-use crate::command::string::options::Unit;
+use super::arguments::{NUMFIELDS, fields_at, fields_only, position_of_fields};
+use super::{HASH, expired_among};
+use crate::command::element::kept;
+use crate::command::expiry::{Unit, is_past, moment};
 use crate::command::{Access, Call, Command, Error, Flag, Handler, Keys, Result};
 use crate::keyspace::record::{ExpireFields, FieldExpiry, PersistFields, RemoveFields, SetFields};
 use crate::keyspace::{Key, Tx};

@@ -4,9 +4,9 @@
 //! the log as `HPEXPIREAT`, or as `HDEL` if the time has come already.
 
 use super::HASH;
-use super::arguments::{NUMFIELDS, fields_at, fields_only, is_past, moment, position_of_fields};
+use super::arguments::{NUMFIELDS, fields_at, fields_only, position_of_fields};
+use crate::command::expiry::{Unit, is_past, moment};
 use crate::command::keys::expire::Conditions;
-use crate::command::string::options::Unit;
 use crate::command::{Access, Call, Command, Flag, Handler, Keys, Result};
 use crate::keyspace::Tx;
 use crate::keyspace::record::{ExpireFields, PersistFields, RemoveFields};

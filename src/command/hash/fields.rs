@@ -1,6 +1,7 @@
 //! HSET, HSETNX, HMSET, HGET, HMGET, HDEL, HLEN, HSTRLEN, HEXISTS: fields by name.
 
-use super::{HASH, element, expired_among};
+use super::{HASH, expired_among};
+use crate::command::element::borrowed;
 use crate::command::{Access, Call, Command, Error, Flag, Handler, Keys, Result};
 use crate::keyspace::record::{FieldExpiry, RemoveFields, SetFields};
 use crate::keyspace::{Tx, View};
@@ -116,7 +117,7 @@ pub(super) const HGET: Command = Command {
 fn hget<'a>(view: View<'a>, call: &Call<'a>) -> Result<Reply<'a>> {
     let hash = view.hash(call.key(1))?;
     let value = hash.and_then(|hash| hash.get(call.arg(2), view.now().0));
-    Ok(value.map_or(Reply::Null, element))
+    Ok(value.map_or(Reply::Null, borrowed))
 }
 
 pub(super) const HMGET: Command = Command {
@@ -141,7 +142,7 @@ fn hmget<'a>(view: View<'a>, call: &Call<'a>) -> Result<Reply<'a>> {
     let (now, hash) = (view.now().0, view.hash(call.key(1))?);
     let value = |field: &&[u8]| hash.and_then(|hash| hash.get(field, now));
     let fields = call.args()[2..].iter();
-    Ok(Reply::Array(fields.map(|field| value(field).map_or(Reply::Null, element)).collect()))
+    Ok(Reply::Array(fields.map(|field| value(field).map_or(Reply::Null, borrowed)).collect()))
 }
 
 pub(super) const HDEL: Command = Command {
@@ -172,7 +173,7 @@ fn hdel<'a>(tx: &mut Tx<'_>, call: &Call<'a>) -> Result<Reply<'a>> {
     let Some(hash) = tx.view().hash(key)? else { return Ok(Reply::Int(0)) };
     let (mut fields, live): (&[&[u8]], Vec<&[u8]>);
     fields = &call.args()[2..];
-    if hash.expiring() > 0 {
+    if hash.may_have_expired(now) {
         // An expired field is not there for whoever removes it.
         live = fields.iter().copied().filter(|field| hash.contains(field, now)).collect();
         fields = &live;

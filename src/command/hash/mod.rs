@@ -14,9 +14,7 @@ mod ttl;
 mod whole;
 
 use super::{Command, DEFAULT, Group};
-use crate::resp::Reply;
 use crate::types::hash::HashRef;
-use crate::types::packed::Element;
 
 pub(super) const COMMANDS: &[Command] = &[
     fields::HSET,
@@ -52,30 +50,13 @@ pub(super) const COMMANDS: &[Command] = &[
 /// What the group's entries have in common.
 const HASH: Command = Command { group: Group::Hash, since: "2.0.0", ..DEFAULT };
 
-/// A field's name or value as a reply, borrowed if it can be.
-#[inline]
-fn element(element: Element<'_>) -> Reply<'_> {
-    match element {
-        Element::Int(number) => Reply::BulkInt(number),
-        Element::Bytes(bytes) => Reply::Bulk(bytes),
-    }
-}
-
-/// The same as a reply that outlives a change of the key.
-fn kept(element: Element<'_>) -> Reply<'static> {
-    match element {
-        Element::Int(number) => Reply::BulkInt(number),
-        Element::Bytes(bytes) => Reply::from_vec(bytes.to_vec()),
-    }
-}
-
 /// Which of these fields have expired and are not removed yet, each once.
 fn expired_among<'a>(
     hash: Option<HashRef<'_>>,
     fields: impl Iterator<Item = &'a [u8]>,
     now_ms: u64,
 ) -> Vec<&'a [u8]> {
-    let Some(hash) = hash.filter(|hash| hash.expiring() > 0) else { return Vec::new() };
+    let Some(hash) = hash.filter(|hash| hash.may_have_expired(now_ms)) else { return Vec::new() };
     let has_expired = |field: &&[u8]| hash.field(field).is_some_and(|it| it.expired(now_ms));
     let mut expired: Vec<&[u8]> = fields.filter(has_expired).collect();
     expired.sort_unstable();

@@ -1,9 +1,10 @@
 //! HRANDFIELD: fields by chance.
 
-use super::whole::push;
-use super::{HASH, element};
+use super::HASH;
 use crate::base::rng::Rng;
-use crate::command::{Access, Call, Command, Error, Handler, Keys, Result};
+use crate::command::element::{borrowed, push};
+use crate::command::random::{self, Request};
+use crate::command::{Access, Call, Command, Handler, Keys, Result};
 use crate::keyspace::View;
 use crate::resp::reply::BulksKind;
 use crate::resp::{BulksBuilder, Reply};
@@ -40,75 +41,37 @@ fn hrandfield<'a>(view: View<'a>, call: &Call<'a>) -> Result<Reply<'a>> {
     let (mut chance, now) = (|| rng.u64(), view.now().0);
     if call.len() == 2 {
         let field = view.hash(call.key(1))?.and_then(|hash| hash.random(now, &mut chance));
-        return Ok(field.map_or(Reply::Null, |field| element(field.name)));
+        return Ok(field.map_or(Reply::Null, |field| borrowed(field.name)));
     }
-    let (count, with_values) = options(call)?;
-    let mut found = Found::new(with_values);
-    let Some(hash) = view.hash(call.key(1))? else { return Ok(found.finish()) };
-    if count < 0 {
-        for _ in 0..count.unsigned_abs() {
-            let Some(field) = hash.random(now, &mut chance) else { break };
-            found.push(field);
+    let Request { count, with_values } = Request::parse(call, "WITHVALUES")?;
+    let kind = if with_values { BulksKind::Pairs } else { BulksKind::Array };
+    let Some(hash) = view.hash(call.key(1))? else { return Ok(Reply::EMPTY) };
+    let add = |found: &mut BulksBuilder, field: Field<'_>| {
+        push(found, field.name);
+        if with_values {
+            push(found, field.value);
         }
-    } else if count as u64 >= hash.len() as u64 {
-        hash.fields(now).into_iter().for_each(|field| found.push(field));
-    } else {
-        let fields = hash.random_distinct(count as usize, now, &mut chance);
-        fields.into_iter().for_each(|field| found.push(field));
+    };
+    if count < 0 {
+        let mut draws = hash.draws(now);
+        return random::draw(count.unsigned_abs(), kind, |drawn| {
+            draws.next(&mut chance).map(|field| add(drawn, field)).is_some()
+        });
     }
+    let count = usize::try_from(count).unwrap_or(usize::MAX);
+    let mut found = BulksBuilder::new(kind);
+    let fields = if count >= hash.len() {
+        hash.fields(now)
+    } else {
+        hash.random_distinct(count, now, &mut chance)
+    };
+    fields.into_iter().for_each(|field| add(&mut found, field));
     Ok(found.finish())
 }
 
-/// The count, and whether values are wanted.
-fn options(call: &Call<'_>) -> Result<(i64, bool)> {
-    let count = call.int(2)?;
-    if count == i64::MIN {
-        return Err(Error::text(
-            "ERR value is out of range, value must between -9223372036854775807 and \
-             9223372036854775807",
-        ));
-    }
-    let with_values = call.len() > 3;
-    if call.len() > 4 || (with_values && !call.is(3, "WITHVALUES")) {
-        return Err(Error::Syntax);
-    }
-    // Twice as many could not be counted: Redis' bound.
-    if with_values && !(-(i64::MAX / 2)..=i64::MAX / 2).contains(&count) {
-        return Err(Error::text("ERR value is out of range"));
-    }
-    Ok((count, with_values))
-}
-
-/// What was found, as it is answered.
-enum Found<'a> {
-    Names(BulksBuilder),
-    Pairs(Vec<(Reply<'a>, Reply<'a>)>),
-}
-
-impl<'a> Found<'a> {
-    fn new(with_values: bool) -> Self {
-        if with_values {
-            Found::Pairs(Vec::new())
-        } else {
-            Found::Names(BulksBuilder::new(BulksKind::Array))
-        }
-    }
-
-    fn push(&mut self, field: Field<'a>) {
-        match self {
-            Found::Names(names) => push(names, field.name),
-            Found::Pairs(pairs) => pairs.push((element(field.name), element(field.value))),
-        }
-    }
-
-    fn finish(self) -> Reply<'a> {
-        match self {
-            Found::Names(names) => names.finish(),
-            Found::Pairs(pairs) => Reply::Pairs(pairs),
-        }
-    }
-}
-
-fn cost(_view: View<'_>, call: &Call<'_>) -> u64 {
-    call.get(2).and_then(crate::base::number::parse_i64).map_or(1, i64::unsigned_abs)
+/// Where many fields have an expiry, it may be in vain to choose until all are looked at.
+fn cost(view: View<'_>, call: &Call<'_>) -> u64 {
+    let Ok(Some(hash)) = view.hash(call.key(1)) else { return 0 };
+    let passed_by = if hash.expiring() > hash.len() / 2 { hash.len() as u64 } else { 0 };
+    random::cost(call, hash.len()).max(passed_by)
 }

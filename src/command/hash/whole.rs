@@ -1,6 +1,7 @@
 //! HGETALL, HKEYS, HVALS, HSCAN: all fields, at once or a few at a time.
 
 use super::HASH;
+use crate::command::element::push;
 use crate::command::scan::{self, ElementScan, Scanned};
 use crate::command::{Access, Call, Command, Handler, Keys, Result};
 use crate::keyspace::View;
@@ -94,14 +95,6 @@ fn each<'a>(
     Ok(())
 }
 
-/// Adds a field's name or value to a reply.
-pub(super) fn push(to: &mut BulksBuilder, element: Element<'_>) {
-    match element {
-        Element::Int(number) => to.push_int(number),
-        Element::Bytes(bytes) => to.push(bytes),
-    }
-}
-
 fn cost(view: View<'_>, call: &Call<'_>) -> u64 {
     let hash = view.hash(call.key(1)).ok().flatten();
     hash.map_or(0, |hash| hash.len() as u64)
@@ -130,6 +123,7 @@ pub(super) const HSCAN: Command = Command {
     keys: &[Keys::One(1, Access::Read)],
     tips: &["nondeterministic_output"],
     handler: Handler::Read(hscan),
+    cost: Some(|view, call| scan::cost(call, cost(view, call))),
     ..HASH
 };
 

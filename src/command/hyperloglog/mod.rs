@@ -152,16 +152,17 @@ fn pfmerge<'a>(tx: &mut Tx<'_>, call: &Call<'a>) -> Result<Reply<'a>> {
     let (key, sources) = (call.key(1), call.args().get(2..).unwrap_or_default());
     let mut registers = Registers::default();
     let mut is_dense = false;
+    let mut bytes = None;
     for at in 1..call.len() {
-        if let Some((bytes, encoding)) = hyperloglog_at(tx.view(), call.key(at))? {
+        if let Some((found, encoding)) = hyperloglog_at(tx.view(), call.key(at))? {
             is_dense |= encoding == Encoding::Dense;
-            registers.merge(&bytes)?;
+            registers.merge(&found)?;
+            if at == 1 {
+                bytes = Some(found.into_owned());
+            }
         }
     }
-    let mut bytes = match hyperloglog_at(tx.view(), key)? {
-        Some((bytes, _)) => bytes.into_owned(),
-        None => hyperloglog::empty(),
-    };
+    let mut bytes = bytes.unwrap_or_else(hyperloglog::empty);
     let merged = hyperloglog::merge(&mut bytes, &registers, is_dense, sparse_bytes_max(tx))?;
     let record = if merged.by_limit { whole(tx, key) } else { HllRecord::Merge(sources) };
     tx.emit(HllPut { key, value: Arc::new(bytes), changes: 1, record });

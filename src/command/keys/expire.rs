@@ -6,6 +6,7 @@
 use super::GENERIC;
 use crate::base::clock::UnixMs;
 use crate::command::error::c_text;
+use crate::command::expiry;
 use crate::command::{Access, Call, Command, Error, Flag, Handler, Keys, Result};
 use crate::keyspace::Tx;
 use crate::keyspace::record::{Delete, ExpireAt, Persist};
@@ -117,9 +118,7 @@ fn expire<'a>(tx: &mut Tx<'_>, call: &Call<'a>, unit_ms: i64, base: UnixMs) -> R
     let key = call.key(1);
     let only = Conditions::parse(call, 3..call.len())?;
     let at = call.int(2)?.checked_mul(unit_ms).and_then(|ms| ms.checked_add_unsigned(base.0));
-    let at = at.ok_or_else(|| {
-        Error::owned(format!("ERR invalid expire time in '{}' command", call.command.full_name))
-    })?;
+    let at = at.ok_or_else(|| expiry::invalid(call))?;
     let Some(entry) = tx.entry(key) else { return Ok(Reply::Int(0)) };
     if !only.allow(entry.expiry(), at) {
         return Ok(Reply::Int(0));

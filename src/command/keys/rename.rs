@@ -1,6 +1,7 @@
 //! RENAME, RENAMENX, COPY and MOVE: a value gets another key, a second one, or another database.
 
 use super::GENERIC;
+use crate::command::arguments::database;
 use crate::command::{Access, Call, Command, Error, Flag, Handler, Keys, Result};
 use crate::keyspace::record::{Copy, Move, Rename};
 use crate::keyspace::{Db, Tx};
@@ -141,7 +142,7 @@ impl CopyOptions {
                 options.replace = true;
             } else if call.is(n, "DB") && n + 1 < call.len() {
                 n += 1;
-                options.to_db = database(tx, call, n)?;
+                options.to_db = database(call, n, tx.view().keyspace().databases())?;
             } else {
                 return Err(Error::Syntax);
             }
@@ -153,7 +154,7 @@ impl CopyOptions {
 
 fn move_key<'a>(tx: &mut Tx<'_>, call: &Call<'a>) -> Result<Reply<'a>> {
     let key = call.key(1);
-    let to = database(tx, call, 2)?;
+    let to = database(call, 2, tx.view().keyspace().databases())?;
     if to == tx.db() {
         return Err(SAME);
     }
@@ -162,17 +163,4 @@ fn move_key<'a>(tx: &mut Tx<'_>, call: &Call<'a>) -> Result<Reply<'a>> {
     }
     tx.emit(Move { key, to });
     Ok(Reply::Int(1))
-}
-
-/// An argument as the number of a database that exists.
-fn database(tx: &Tx<'_>, call: &Call<'_>, index: usize) -> Result<Db> {
-    // Redis reads a C int, and tells numbers beyond it from databases that do not exist.
-    let number = i32::try_from(call.int(index)?).map_err(|_| {
-        Error::text("ERR value is out of range, value must between -2147483648 and 2147483647")
-    })?;
-    let databases = tx.view().keyspace().databases();
-    match u16::try_from(number) {
-        Ok(number) if usize::from(number) < databases => Ok(Db(number)),
-        _ => Err(Error::text("ERR DB index is out of range")),
-    }
 }

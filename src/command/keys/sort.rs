@@ -7,17 +7,18 @@
 //! ```
 
 use super::GENERIC;
-use crate::base::limits::RECORD_ELEMENTS_MAX;
-use crate::base::number;
+use crate::command::element::{borrowed, kept};
+use crate::command::replace::replace;
+use crate::command::zset::score;
 use crate::command::{Access, Call, Command, Error, Flag, Handler, Keys, Result};
-use crate::keyspace::record::{Cause, Delete, Push};
+use crate::keyspace::record::Push;
 use crate::keyspace::{Entry, Key, StringRef, Tx, Type, View, WrongType};
 use crate::resp::Reply;
 use crate::types::list::Side;
 use crate::types::packed::Element;
 use std::borrow::Cow;
 use std::cmp::Ordering;
-use std::ops::Range;
+use std::ops::{ControlFlow, Range};
 
 pub(super) const SORT: Command = Command {
     name: "sort",
@@ -89,59 +90,37 @@ fn sort<'a>(tx: &mut Tx<'_>, call: &Call<'a>) -> Result<Reply<'a>> {
     let options = Options::parse(call, true)?;
     let found = options.run(tx.view(), call.key(1))?;
     let Some(destination) = options.store else {
-        return Ok(Reply::Array(found.into_iter().map(owned).collect()));
+        return Ok(Reply::Array(
+            found.into_iter().map(|found| found.map_or(Reply::Null, kept)).collect(),
+        ));
     };
     // What a pattern does not find is stored as an empty string.
     let text = |element: &Option<Element<'_>>| element.map_or(Vec::new(), |one| one.to_vec());
     let elements: Vec<Vec<u8>> = found.iter().map(text).collect();
-    store(tx, Key::new(destination), &elements);
+    let key = Key::new(destination);
+    replace(tx, key, &elements, "sortstore", |tx, elements, event| {
+        let values: Vec<&[u8]> = elements.iter().map(Vec::as_slice).collect();
+        tx.emit(Push { key, side: Side::Right, values: &values, event });
+    });
     Ok(Reply::Int(elements.len() as i64))
 }
 
 fn sort_ro<'a>(view: View<'a>, call: &Call<'a>) -> Result<Reply<'a>> {
     let found = Options::parse(call, false)?.run(view, call.key(1))?;
-    Ok(Reply::Array(found.into_iter().map(borrowed).collect()))
+    Ok(Reply::Array(found.into_iter().map(|found| found.map_or(Reply::Null, borrowed)).collect()))
 }
 
-fn borrowed(element: Option<Element<'_>>) -> Reply<'_> {
-    match element {
-        None => Reply::Null,
-        Some(Element::Int(number)) => Reply::BulkInt(number),
-        Some(Element::Bytes(bytes)) => Reply::Bulk(bytes),
-    }
-}
-
-fn owned(element: Option<Element<'_>>) -> Reply<'static> {
-    match element {
-        None => Reply::Null,
-        Some(Element::Int(number)) => Reply::BulkInt(number),
-        Some(Element::Bytes(bytes)) => Reply::from_vec(bytes.to_vec()),
-    }
-}
-
-/// Puts a list of these elements in place of what stands under `key`.
-fn store(tx: &mut Tx<'_>, key: Key<'_>, elements: &[Vec<u8>]) {
-    // The look makes an expired one vanish from the log.
-    let exists = tx.exists(key);
-    if elements.is_empty() {
-        tx.emit(Delete::of(key));
-        return;
-    }
-    if exists {
-        tx.emit(Delete { key, cause: Cause::Replaced });
-    }
-    let mut event = "sortstore";
-    for elements in elements.chunks(RECORD_ELEMENTS_MAX) {
-        let values: Vec<&[u8]> = elements.iter().map(Vec::as_slice).collect();
-        tx.emit(Push { key, side: Side::Right, values: &values, event });
-        event = "";
-    }
-}
-
-/// How many elements are looked at.
+/// How many elements and keys are looked at.
 fn cost<'a>(view: View<'a>, call: &Call<'a>) -> u64 {
     let Some(entry) = view.entry(call.key(1)) else { return 0 };
-    length(&entry).unwrap_or(0) as u64
+    let (Some(len), Ok(options)) = (length(&entry), Options::parse(call, false)) else { return 0 };
+    let found = options.limit(len).len();
+    let sorted = match (options.unsorted, &options.by) {
+        (true, _) => found,
+        (false, None) => len,
+        (false, Some(_)) => len.saturating_mul(2),
+    };
+    sorted.saturating_add(found.saturating_mul(options.get.len())) as u64
 }
 
 /// Elements under a key; none if it is of a type that cannot be sorted.
@@ -305,10 +284,7 @@ fn weight(element: Element<'_>) -> Result<f64> {
     const NO_NUMBER: Error = Error::text("ERR One or more scores can't be converted into double");
     match element {
         Element::Int(number) => Ok(number as f64),
-        Element::Bytes(text) if text.iter().any(|byte| matches!(byte, b'x' | b'X')) => {
-            Err(NO_NUMBER)
-        }
-        Element::Bytes(text) => number::parse_f64(text).ok_or(NO_NUMBER),
+        Element::Bytes(text) => score(text).ok_or(NO_NUMBER),
     }
 }
 
@@ -317,9 +293,19 @@ fn gather<'v>(entry: &Entry<'v>, indexes: Range<usize>) -> Vec<Element<'v>> {
     if let Some(list) = entry.list() {
         list.range(indexes).collect()
     } else if let Some(set) = entry.set() {
-        let mut members = set.members();
-        members.truncate(indexes.end);
-        members.split_off(indexes.start.min(members.len()))
+        let (mut members, mut at) = (Vec::with_capacity(indexes.len()), 0);
+        // Whether it was broken off is of no interest here.
+        let _whole = set.each(|member| {
+            if at >= indexes.end {
+                return ControlFlow::Break(());
+            }
+            if at >= indexes.start {
+                members.push(member);
+            }
+            at += 1;
+            ControlFlow::Continue(())
+        });
+        members
     } else if let Some(zset) = entry.zset() {
         zset.range(indexes).map(|(member, _)| member).collect()
     } else {

@@ -1,7 +1,7 @@
 //! WAIT and WAITAOF: until the connection's last write is on so many replicas, or on the disk.
 
 use super::GENERIC;
-use crate::base::number;
+use crate::command::arguments;
 use crate::command::timeout::deadline_of_ms;
 use crate::command::{
     Action, Answer, Call, Command, Control, Copies, Error, Flag, Handler, Result,
@@ -68,9 +68,7 @@ fn waitaof<'a>(control: &mut Control<'_>, call: &Call<'a>) -> Result<Answer<'a>>
             return Err(Error::text(text));
         }
     };
-    let negative = Error::text("ERR value is out of range, must be positive");
-    let replicas = number::parse_i64(call.arg(2)).and_then(|count| u64::try_from(count).ok());
-    let replicas = replicas.ok_or(negative)?;
+    let replicas = arguments::count(call.arg(2))? as u64;
     let deadline = deadline_of_ms(call.arg(3), control.now)?;
     if local && !control.admin.config.appendonly() {
         return Err(Error::text(

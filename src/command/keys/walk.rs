@@ -2,7 +2,7 @@
 
 use super::GENERIC;
 use crate::command::error::c_text;
-use crate::command::scan::{Pattern, cursor_of};
+use crate::command::scan::{self, DEFAULT_COUNT, Pattern, cursor_of};
 use crate::command::{Call, Command, Error, Handler, Result};
 use crate::keyspace::{Entry, View};
 use crate::resp::reply::BulksKind;
@@ -43,6 +43,7 @@ pub(super) const SCAN: Command = Command {
     since: "2.8.0",
     tips: &["nondeterministic_output", "request_policy:special", "response_policy:special"],
     handler: Handler::Read(scan),
+    cost: Some(|view, call| scan::cost(call, view.len() as u64)),
     ..GENERIC
 };
 
@@ -127,7 +128,8 @@ const TYPE_NAMES: [&str; 6] = ["string", "list", "set", "zset", "hash", "stream"
 
 impl<'a> ScanOptions<'a> {
     fn parse(call: &Call<'a>) -> Result<Self> {
-        let mut options = ScanOptions { pattern: Pattern::All, count: 10, type_name: None };
+        let mut options =
+            ScanOptions { pattern: Pattern::All, count: DEFAULT_COUNT, type_name: None };
         let mut n = 2;
         while n < call.len() {
             let value = call.get(n + 1);

@@ -1,10 +1,12 @@
 //! BLPOP, BRPOP, BLMPOP, BLMOVE, BRPOPLPUSH, BLMOVEM: what pops or moves, and waits for a list if
 //! there is none.
 
-use super::pop::{PopFirst, first_list};
+use super::pop::pop_first;
 use super::transfer::{Amount, Ends, MOVE};
-use super::{LIST, owned};
+use super::{LIST, side};
 use crate::base::clock::UnixMs;
+use crate::command::arguments::{PopFirst, first_of};
+use crate::command::element::kept;
 use crate::command::timeout::deadline;
 use crate::command::{Access, Call, Command, Handler, Keys, Result, Served, Wait};
 use crate::keyspace::Tx;
@@ -57,10 +59,11 @@ fn pop<'a>(tx: &mut Tx<'_>, call: &Call<'a>, side: Side) -> Result<Served<'a>> {
     let last = call.len() - 1;
     let deadline = deadline(call.arg(last), tx.now())?;
     let keys = (1..last).map(|at| call.key(at));
-    let Some((key, list)) = first_list(tx, keys.clone())? else {
+    let found = first_of(tx, keys.clone(), |view, key| view.list(key))?;
+    let Some((key, list)) = found else {
         return Ok(Wait::for_one_of(keys.collect(), deadline));
     };
-    let element = list.end(side, 1).next().map_or(Reply::Null, owned);
+    let element = list.end(side, 1).next().map_or(Reply::Null, kept);
     tx.emit(Pop { key, side, count: 1 });
     Ok(Served::Now(Reply::Array(vec![Reply::Bulk(key.bytes), element])))
 }
@@ -88,11 +91,11 @@ pub(super) const BLMPOP: Command = Command {
 };
 
 fn blmpop<'a>(tx: &mut Tx<'_>, call: &Call<'a>) -> Result<Served<'a>> {
-    let pop = PopFirst::parse(call, 2)?;
+    let pop = PopFirst::parse(call, 2, side)?;
     let deadline = deadline(call.arg(1), tx.now())?;
-    Ok(match pop.run(tx, call)? {
+    Ok(match pop_first(&pop, tx, call)? {
         Some(reply) => Served::Now(reply),
-        None => Wait::for_one_of(pop.keys.map(|at| call.key(at)).collect(), deadline),
+        None => Wait::for_one_of(pop.keys(call).collect(), deadline),
     })
 }
 

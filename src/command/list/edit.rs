@@ -1,6 +1,7 @@
 //! LSET, LINSERT, LREM, LTRIM.
 
-use super::{LIST, range, resolved};
+use super::{LIST, resolved};
+use crate::command::arguments::{range, signed};
 use crate::command::{Access, Call, Command, Error, Flag, Handler, Keys, Result};
 use crate::keyspace::Tx;
 use crate::keyspace::record::{InsertAt, RemoveValue, SetAt, Trim};
@@ -106,13 +107,7 @@ pub(super) const LREM: Command = Command {
 
 fn lrem<'a>(tx: &mut Tx<'_>, call: &Call<'a>) -> Result<Reply<'a>> {
     let key = call.key(1);
-    let count = call.int(2)?;
-    if count == i64::MIN {
-        return Err(Error::text(
-            "ERR value is out of range, value must between -9223372036854775807 and \
-             9223372036854775807",
-        ));
-    }
+    let count = signed(call, 2)?;
     if tx.view().list(key)?.is_none() {
         return Ok(Reply::Int(0));
     }
@@ -144,8 +139,10 @@ fn ltrim<'a>(tx: &mut Tx<'_>, call: &Call<'a>) -> Result<Reply<'a>> {
     let key = call.key(1);
     let (start, stop) = (call.int(2)?, call.int(3)?);
     if let Some(list) = tx.view().list(key)? {
-        let kept = range(start, stop, list.len());
-        tx.emit(Trim { key, start: kept.start, end: kept.end });
+        let (len, kept) = (list.len(), range(start, stop, list.len()));
+        if kept.len() < len {
+            tx.emit(Trim { key, start: kept.start, end: kept.end });
+        }
     }
     Ok(Reply::Ok)
 }

@@ -1,7 +1,7 @@
 //! LPOS: where in a list a value stands.
 
 use super::LIST;
-use crate::base::number;
+use crate::command::arguments::{natural, signed};
 use crate::command::{Access, Call, Command, Error, Handler, Keys, Result};
 use crate::keyspace::View;
 use crate::resp::Reply;
@@ -51,19 +51,16 @@ impl Options {
         let mut at = 3;
         while at < call.len() {
             let Some(value) = call.get(at + 1) else { return Err(Error::Syntax) };
-            let natural = |error| {
-                let number = number::parse_i64(value).and_then(|n| usize::try_from(n).ok());
-                number.ok_or(error)
-            };
             // 0 is no limit.
             let limit = |limit: usize| if limit == 0 { usize::MAX } else { limit };
             if call.is(at, "RANK") {
-                (options.side, options.skip) = rank(call.int(at + 1)?)?;
+                (options.side, options.skip) = rank(signed(call, at + 1)?)?;
             } else if call.is(at, "COUNT") {
-                let count = natural(Error::text("ERR COUNT can't be negative"))?;
-                options.count = Some(limit(count));
+                const NEGATIVE: Error = Error::text("ERR COUNT can't be negative");
+                options.count = Some(limit(natural(value).ok_or(NEGATIVE)?));
             } else if call.is(at, "MAXLEN") {
-                options.examine = limit(natural(Error::text("ERR MAXLEN can't be negative"))?);
+                const NEGATIVE: Error = Error::text("ERR MAXLEN can't be negative");
+                options.examine = limit(natural(value).ok_or(NEGATIVE)?);
             } else {
                 return Err(Error::Syntax);
             }
@@ -75,16 +72,8 @@ impl Options {
 
 /// From which end a rank counts, and how many matches come before it.
 fn rank(rank: i64) -> Result<(Side, usize)> {
-    /// The lowest one whose negative there is.
-    const LOWEST: i64 = -i64::MAX;
     let side = match rank {
-        i64::MIN => {
-            return Err(Error::text(
-                "ERR value is out of range, value must between -9223372036854775807 and \
-                 9223372036854775807",
-            ));
-        }
-        LOWEST..=-1 => Side::Right,
+        ..=-1 => Side::Right,
         0 => {
             return Err(Error::text(
                 "ERR RANK can't be zero: use 1 to start from the first match, 2 from the second \
@@ -115,9 +104,22 @@ fn lpos<'a>(view: View<'a>, call: &Call<'a>) -> Result<Reply<'a>> {
     })
 }
 
+/// As many elements as there are, unless what is wanted stands near the end where it is sought.
 fn lpos_cost<'a>(view: View<'a>, call: &Call<'a>) -> u64 {
-    match (Options::parse(call), view.list(call.key(1))) {
-        (Ok(options), Ok(Some(list))) => list.len().min(options.examine) as u64,
-        _ => 0,
+    /// So many elements are tried to find that out.
+    const TRIED: usize = 1000;
+    let (Ok(options), Ok(Some(list))) = (Options::parse(call), view.list(call.key(1))) else {
+        return 0;
+    };
+    let looked_at = list.len().min(options.examine);
+    let wanted = options.skip.saturating_add(options.count.unwrap_or(1));
+    if looked_at <= TRIED || wanted > TRIED {
+        return looked_at as u64;
     }
+    let mut found = 0;
+    list.find_each(call.arg(2), options.side, TRIED, |_| {
+        found += 1;
+        found < wanted
+    });
+    if found == wanted { TRIED as u64 } else { looked_at as u64 }
 }

@@ -1,6 +1,8 @@
 //! LLEN, LINDEX, LRANGE.
 
-use super::{LIST, borrowed, range, resolved};
+use super::{LIST, resolved};
+use crate::command::arguments::range;
+use crate::command::element::{borrowed, push};
 use crate::command::{Access, Call, Command, Flag, Handler, Keys, Result};
 use crate::keyspace::View;
 use crate::resp::reply::BulksKind;
@@ -88,7 +90,7 @@ fn lrange<'a>(view: View<'a>, call: &Call<'a>) -> Result<Reply<'a>> {
     }
     let mut reply = BulksBuilder::new(BulksKind::Array);
     for element in elements {
-        element.with(|bytes| reply.push(bytes));
+        push(&mut reply, element);
     }
     Ok(reply.finish())
 }

@@ -1,6 +1,6 @@
 //! Indexes; and what transcripts are too short for: the laws, on lists in their large form.
 
-use super::{range, resolved};
+use super::resolved;
 use crate::engine::check::{Local, check_laws};
 use crate::resp::OwnedReply;
 
@@ -59,6 +59,33 @@ fn records_of_large_lists_replay() {
 }
 
 #[test]
+fn a_move_of_many_is_pushed_in_pieces() {
+    for (sides, order, reversed) in [
+        ("LEFT RIGHT", "BULK", false),
+        ("LEFT LEFT", "BULK", false),
+        ("LEFT LEFT", "OBO", true),
+        ("RIGHT LEFT", "OBO", false),
+    ] {
+        let mut local = Local::default();
+        fill(&mut local, "a", 12_000);
+        let before = run(&mut local, "LRANGE a 0 -1");
+        let records = local.records().len();
+        let moved = run(&mut local, &format!("LMOVEM a b {sides} COUNT 20000 {order}"));
+        assert_eq!(run(&mut local, "LRANGE b 0 -1"), moved);
+        let (OwnedReply::Array(mut before), OwnedReply::Array(moved)) = (before, moved) else {
+            panic!("two arrays");
+        };
+        if reversed {
+            before.reverse();
+        }
+        assert!(moved == before, "{sides} {order}");
+        let written = String::from_utf8_lossy(&local.records()[records..]).into_owned();
+        assert_eq!(written.matches("PUSH\r\n$1\r\nb").count(), 2, "{sides} {order}");
+        check_laws(&local);
+    }
+}
+
+#[test]
 fn long_replies_are_the_same_as_short_ones() {
     let mut local = Local::default();
     fill(&mut local, "a", 2500);
@@ -84,23 +111,4 @@ fn indexes_from_either_end() {
     }
     assert_eq!(resolved(i64::MIN, 3), None);
     assert_eq!(resolved(i64::MAX, 3), None);
-}
-
-#[test]
-fn ranges_are_cut_to_the_list() {
-    for (start, stop, expected) in [
-        (0, -1, 0..5),
-        (1, 2, 1..3),
-        (-2, -1, 3..5),
-        (-100, 1, 0..2),
-        (3, 100, 3..5),
-        (2, 1, 0..0),
-        (5, 9, 0..0),
-        (0, -6, 0..0),
-        (0, i64::MIN, 0..0),
-        (i64::MIN, i64::MAX, 0..5),
-        (i64::MAX, i64::MAX, 0..0),
-    ] {
-        assert_eq!(range(start, stop, 5), expected, "{start} {stop}");
-    }
 }

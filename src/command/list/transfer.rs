@@ -1,8 +1,10 @@
 //! LMOVE, RPOPLPUSH, LMOVEM.
 
 use super::pop::popped;
-use super::{LIST, owned, side};
-use crate::base::number;
+use super::{LIST, side};
+use crate::command::arguments::positive;
+use crate::command::element::kept;
+use crate::command::replace::in_pieces;
 use crate::command::{Access, Call, Command, Error, Flag, Handler, Keys, Result};
 use crate::keyspace::record::{MoveElement, Pop, Push, push_event};
 use crate::keyspace::{Key, Tx};
@@ -126,9 +128,8 @@ impl Amount {
             3 if call.is(at, "EXACTLY") => true,
             _ => return Err(Error::Syntax),
         };
-        let count = number::parse_i64(call.arg(at + 1)).and_then(|n| usize::try_from(n).ok());
-        let count = count.filter(|count| *count > 0);
-        let count = count.ok_or(Error::text("ERR count should be greater than 0"))?;
+        const COUNT: Error = Error::text("ERR count should be greater than 0");
+        let count = positive(call.arg(at + 1), COUNT)?;
         let one_by_one = call.is(at + 2, "OBO");
         if !one_by_one && !call.is(at + 2, "BULK") {
             return Err(Error::Syntax);
@@ -159,7 +160,7 @@ impl<'a> Ends<'a> {
     /// Moves an element and answers it; none if there is no source.
     pub(super) fn move_one(&self, tx: &mut Tx<'_>) -> Result<Option<Reply<'static>>> {
         let Some(list) = self.source(tx)? else { return Ok(None) };
-        let reply = list.end(self.from_side, 1).next().map(owned);
+        let reply = list.end(self.from_side, 1).next().map(kept);
         let Ends { from, to, from_side, to_side } = *self;
         tx.emit(MoveElement { from, to, from_side, to_side });
         Ok(reply)
@@ -226,5 +227,7 @@ fn push_in_order(
     if side == Side::Left {
         values.reverse();
     }
-    tx.emit(Push { key, side, values, event });
+    in_pieces(tx, values, event, |tx, values, event| {
+        tx.emit(Push { key, side, values, event });
+    });
 }

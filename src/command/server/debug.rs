@@ -8,6 +8,7 @@ use crate::keyspace::digest::{self, Digest};
 use crate::keyspace::{Entry, Key, value};
 use crate::rdb::{self, Format};
 use crate::resp::{Protocol, Reply};
+use crate::types::list::{List, ListRef, Side};
 use std::borrow::Cow;
 
 pub(super) const DEBUG: Command = Command {
@@ -96,7 +97,8 @@ fn string_match<'a>(_: &mut Control<'_>, call: &Call<'a>) -> Result<Answer<'a>> 
 fn object<'a>(control: &mut Control<'_>, call: &Call<'a>) -> Result<Answer<'a>> {
     let compression = control.admin.config.rdbcompression();
     let now = value::lru_clock(control.now.0);
-    let entry = control.view().entry(call.key(2)).ok_or(Error::NoSuchKey)?;
+    let view = control.view();
+    let entry = view.entry(call.key(2)).ok_or(Error::NoSuchKey)?;
     let mut line =
         format!("Value at:{:p} refcount:1 encoding:{}", entry.key().as_ptr(), entry.encoding());
     if !call.is(3, "FAST") {
@@ -104,7 +106,32 @@ fn object<'a>(control: &mut Control<'_>, call: &Call<'a>) -> Result<Answer<'a>> 
     }
     let idle = value::idle_seconds(entry.clock(), now);
     line.push_str(&format!(" lru:{} lru_seconds_idle:{idle}", entry.clock()));
+    if let Some(ListRef::Tree(list)) = entry.list() {
+        let limit = view.keyspace().limits().list_size;
+        line.push_str(&chunks(list, limit, call.is(3, "FAST")));
+    }
     Ok(Reply::Status(Cow::Owned(line.into_bytes())).into())
+}
+
+/// What there is to say of a large list beside: its chunks, as Valkey's nodes. They are as large as
+/// they are whatever `list-max-listpack-size` (`limit`) is, and never compressed.
+fn chunks(list: &List, limit: i32, fast: bool) -> String {
+    /// Around the entries of a node: a listpack's header and its end.
+    const AROUND: usize = 6 + 1;
+    let (mut nodes, mut bytes) = (0, 0);
+    list.each_chunk(Side::Left, |_, chunk| {
+        nodes += 1;
+        bytes += AROUND + chunk.entries().len();
+        true
+    });
+    let average = list.len() as f64 / f64::from(nodes);
+    let mut text = format!(
+        " ql_nodes:{nodes} ql_avg_node:{average:.2} ql_listpack_max:{limit} ql_compressed:0"
+    );
+    if !fast {
+        text.push_str(&format!(" ql_uncompressed_size:{bytes}"));
+    }
+    text
 }
 
 /// Bytes of a value in an RDB file, without its type.

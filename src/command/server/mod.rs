@@ -7,11 +7,13 @@
 //! | `config` | CONFIG |
 //! | `state` | INFO, TIME, MEMORY, LOLWUT |
 //! | `debug` | DEBUG |
+//! | `log` | LOG |
 
 mod config;
 mod data;
 mod debug;
 mod files;
+mod log;
 mod state;
 
 #[cfg(test)]
@@ -36,6 +38,7 @@ pub const COMMANDS: &[Command] = &[
     data::FLUSHDB,
     state::INFO,
     files::LASTSAVE,
+    log::LOG,
     state::LOLWUT,
     state::MEMORY,
     files::SAVE,

@@ -5,10 +5,11 @@ use crate::admin::{Admin, ClientId, Config};
 use crate::base::clock::UnixMs;
 use crate::command::table::{self, Found};
 use crate::command::{Action, Answer, Call, Control, Handler};
-use crate::keyspace::record::{SetExpiry, SetString};
+use crate::keyspace::record::{Push, SetExpiry, SetString};
 use crate::keyspace::{Batch, Db, Key, Keyspace, Reclaimer, Tx};
 use crate::resp::Reply;
 use crate::session::Session;
+use crate::types::list::Side;
 
 const NOW: UnixMs = UnixMs(1_700_000_000_000);
 
@@ -162,6 +163,23 @@ fn debug_looks_at_values() {
     let object = server.line("DEBUG OBJECT long");
     assert!(object.contains("encoding:raw"), "{object}");
     assert!(!server.line("DEBUG OBJECT long FAST").contains("serializedlength"));
+}
+
+#[test]
+fn debug_tells_the_chunks_of_a_large_list() {
+    let mut server = Server::new(&["--enable-debug-command", "yes"]);
+    let mut batch = Batch::default();
+    let mut tx = Tx::begin(&mut server.keyspace, &mut batch, Db(0), NOW);
+    let (side, event) = (Side::Right, "rpush");
+    tx.emit(Push { key: Key::new(b"small"), side, values: &[b"a"], event });
+    tx.emit(Push { key: Key::new(b"large"), side, values: &[&[b'x'; 1000][..]; 40], event });
+    drop(tx);
+    assert!(!server.line("DEBUG OBJECT small").contains("ql_"));
+    // As Valkey 9.1.2 answers: eight elements fit a node of 8 KiB.
+    let nodes = " ql_nodes:5 ql_avg_node:8.00 ql_listpack_max:-2 ql_compressed:0";
+    let object = server.line("DEBUG OBJECT large");
+    assert!(object.ends_with(&format!("{nodes} ql_uncompressed_size:40195")), "{object}");
+    assert!(server.line("DEBUG OBJECT large FAST").ends_with(nodes));
 }
 
 #[test]

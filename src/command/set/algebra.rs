@@ -4,24 +4,18 @@
 //! where a LIMIT is reached. Unions and differences of several sets remember what they have seen.
 
 use super::SET;
-use crate::base::limits::RECORD_ELEMENTS_MAX;
-use crate::base::number;
+use crate::command::algebra::{Operation, asks};
+use crate::command::arguments::{natural, positive};
+use crate::command::element::{ElementSet, push};
+use crate::command::replace::replace;
 use crate::command::{Access, Call, Command, Error, Flag, Handler, Keys, Result};
-use crate::keyspace::record::{AddMembers, Cause, Delete};
+use crate::keyspace::record::AddMembers;
 use crate::keyspace::{Key, Tx, View};
 use crate::resp::reply::BulksKind;
 use crate::resp::{BulksBuilder, Reply};
+use crate::types::packed::Element;
 use crate::types::set::SetRef;
-use std::collections::HashSet;
 use std::ops::ControlFlow::{self, Break, Continue};
-
-/// What is made of several sets.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Operation {
-    Intersection,
-    Union,
-    Difference,
-}
 
 /// The sets of some keys, missing ones as none. All are looked at, so that a wrong type is told
 /// wherever it stands.
@@ -30,10 +24,10 @@ fn sets<'a>(view: View<'a>, keys: &[&'a [u8]]) -> Result<Vec<Option<SetRef<'a>>>
 }
 
 /// Visits each member of the result once, until `found` breaks off.
-fn each(
+fn each<'a>(
     operation: Operation,
-    sets: &[Option<SetRef<'_>>],
-    found: &mut dyn FnMut(&[u8]) -> ControlFlow<()>,
+    sets: &[Option<SetRef<'a>>],
+    found: &mut dyn FnMut(Element<'a>) -> ControlFlow<()>,
 ) {
     // Whether it was broken off is of no interest here.
     let _whole = match operation {
@@ -43,9 +37,15 @@ fn each(
     };
 }
 
-fn intersection(
-    sets: &[Option<SetRef<'_>>],
-    found: &mut dyn FnMut(&[u8]) -> ControlFlow<()>,
+/// About how many members are looked at. A key that is not a set counts as a missing one.
+fn cost(view: View<'_>, operation: Operation, keys: &[&[u8]], limit: usize) -> u64 {
+    let size = |key: &&[u8]| view.set(Key::new(key)).ok().flatten().map_or(0, |set| set.len());
+    operation.cost(&keys.iter().map(size).collect::<Vec<_>>(), limit)
+}
+
+fn intersection<'a>(
+    sets: &[Option<SetRef<'a>>],
+    found: &mut dyn FnMut(Element<'a>) -> ControlFlow<()>,
 ) -> ControlFlow<()> {
     let Some(mut sets) = sets.iter().copied().collect::<Option<Vec<_>>>() else {
         return Continue(());
@@ -54,64 +54,61 @@ fn intersection(
     sets.sort_by_key(|set| set.len());
     let Some((smallest, others)) = sets.split_first() else { return Continue(()) };
     smallest.each(|member| {
-        member.with(|bytes| {
-            if others.iter().all(|other| other.contains(bytes)) {
-                found(bytes)
-            } else {
-                Continue(())
-            }
-        })
+        let everywhere = member.with(|bytes| others.iter().all(|other| other.contains(bytes)));
+        if everywhere { found(member) } else { Continue(()) }
     })
 }
 
-fn union(
-    sets: &[Option<SetRef<'_>>],
-    found: &mut dyn FnMut(&[u8]) -> ControlFlow<()>,
+fn union<'a>(
+    sets: &[Option<SetRef<'a>>],
+    found: &mut dyn FnMut(Element<'a>) -> ControlFlow<()>,
 ) -> ControlFlow<()> {
+    /// As long as there are no more, it is cheaper to ask the sets before than to remember.
+    const ASKED_MAX: usize = 3;
+    let sets: Vec<SetRef<'a>> = sets.iter().flatten().copied().collect();
+    let mut remembered = (sets.len() > ASKED_MAX).then(ElementSet::default);
     for (n, set) in sets.iter().enumerate() {
-        let Some(set) = set else { continue };
         // A member counts where it stands first.
-        let earlier = &sets[..n];
         set.each(|member| {
-            member.with(|bytes| {
-                let seen = earlier.iter().flatten().any(|other| other.contains(bytes));
-                if seen { Continue(()) } else { found(bytes) }
-            })
+            let is_new = match &mut remembered {
+                Some(seen) => seen.insert(member.cow()),
+                None => {
+                    let seen = |bytes: &[u8]| sets[..n].iter().any(|set| set.contains(bytes));
+                    !member.with(seen)
+                }
+            };
+            if is_new { found(member) } else { Continue(()) }
         })?;
     }
     Continue(())
 }
 
-fn difference(
-    sets: &[Option<SetRef<'_>>],
-    found: &mut dyn FnMut(&[u8]) -> ControlFlow<()>,
+fn difference<'a>(
+    sets: &[Option<SetRef<'a>>],
+    found: &mut dyn FnMut(Element<'a>) -> ControlFlow<()>,
 ) -> ControlFlow<()> {
     let Some((Some(first), others)) = sets.split_first() else { return Continue(()) };
-    let others: Vec<_> = others.iter().flatten().collect();
-    let asked = first.len() * others.len();
-    let walked: usize = first.len() + others.iter().map(|set| set.len()).sum::<usize>();
-    if asked <= walked * 2 {
-        return first.each(|member| {
-            member.with(|bytes| {
-                let elsewhere = others.iter().any(|other| other.contains(bytes));
-                if elsewhere { Continue(()) } else { found(bytes) }
-            })
-        });
-    }
-    // Many small sets against one: what they take away is gathered first, as far as it is in it.
-    let mut gone = HashSet::new();
-    for other in others {
-        other.each(|member| {
-            member.with(|bytes| {
-                if first.contains(bytes) {
-                    gone.insert(bytes.to_vec());
+    let others: Vec<SetRef<'a>> = others.iter().flatten().copied().collect();
+    let sizes: Vec<usize> = others.iter().map(|set| set.len()).collect();
+    let gone = (!asks(first.len(), &sizes)).then(|| {
+        let mut gone = ElementSet::default();
+        for other in &others {
+            // It never breaks off.
+            let _whole = other.each(|member| {
+                if member.with(|bytes| first.contains(bytes)) {
+                    gone.insert(member.cow());
                 }
+                Continue(())
             });
-            Continue(())
-        })?;
-    }
+        }
+        gone
+    });
     first.each(|member| {
-        member.with(|bytes| if gone.contains(bytes) { Continue(()) } else { found(bytes) })
+        let elsewhere = member.with(|bytes| match &gone {
+            Some(gone) => gone.contains(bytes),
+            None => others.iter().any(|other| other.contains(bytes)),
+        });
+        if elsewhere { Continue(()) } else { found(member) }
     })
 }
 
@@ -119,7 +116,7 @@ fn listed<'a>(view: View<'a>, call: &Call<'a>, operation: Operation) -> Result<R
     let sets = sets(view, &call.args()[1..])?;
     let mut members = BulksBuilder::new(BulksKind::Set);
     each(operation, &sets, &mut |member| {
-        members.push(member);
+        push(&mut members, member);
         Continue(())
     });
     Ok(members.finish())
@@ -139,53 +136,53 @@ fn stored<'a>(
         Continue(())
     });
     drop(sets);
-    store(tx, key, &members, event);
+    replace(tx, key, &members, event, |tx, members, event| {
+        let members: Vec<&[u8]> = members.iter().map(Vec::as_slice).collect();
+        tx.emit(AddMembers { key, members: &members, event });
+    });
     Ok(Reply::Int(members.len() as i64))
 }
 
-/// Puts a set of these members, which are different, in place of what stands under `key`.
-fn store(tx: &mut Tx<'_>, key: Key<'_>, members: &[Vec<u8>], event: &'static str) {
-    if members.is_empty() {
-        tx.emit(Delete::of(key));
-        return;
-    }
-    tx.emit(Delete { key, cause: Cause::Replaced });
-    let mut event = event;
-    for members in members.chunks(RECORD_ELEMENTS_MAX) {
-        let members: Vec<&[u8]> = members.iter().map(Vec::as_slice).collect();
-        tx.emit(AddMembers { key, members: &members, event });
-        event = "";
+/// What is counted: `numkeys key [key ...] [LIMIT limit]`.
+struct Counted<'a> {
+    keys: &'a [&'a [u8]],
+    /// Where counting ends; 0: nowhere.
+    limit: usize,
+}
+
+impl<'a> Counted<'a> {
+    fn parse(call: &Call<'a>) -> Result<Self> {
+        const NUMKEYS: Error = Error::text("ERR numkeys should be greater than 0");
+        const MANY: Error = Error::text("ERR Number of keys can't be greater than number of args");
+        const NEGATIVE: Error = Error::text("ERR LIMIT can't be negative");
+        let count = positive(call.arg(1), NUMKEYS)?;
+        let end = Some(count).filter(|count| *count <= call.len() - 2).ok_or(MANY)? + 2;
+        let (mut limit, mut n) = (0, end);
+        while n < call.len() {
+            if !call.is(n, "LIMIT") || n + 1 >= call.len() {
+                return Err(Error::Syntax);
+            }
+            limit = natural(call.arg(n + 1)).ok_or(NEGATIVE)?;
+            n += 2;
+        }
+        Ok(Counted { keys: &call.args()[2..end], limit })
     }
 }
 
-/// `numkeys key [key ...] [LIMIT limit]`.
 fn counted<'a>(view: View<'a>, call: &Call<'a>, operation: Operation) -> Result<Reply<'a>> {
-    const NUMKEYS: Error = Error::text("ERR numkeys should be greater than 0");
-    let count = number::parse_i64(call.arg(1)).filter(|count| *count > 0).ok_or(NUMKEYS)?;
-    let many = Error::text("ERR Number of keys can't be greater than number of args");
-    let count = usize::try_from(count).ok().filter(|count| *count <= call.len() - 2).ok_or(many)?;
-    let mut limit = 0;
-    let mut n = 2 + count;
-    while n < call.len() {
-        if !call.is(n, "LIMIT") || n + 1 >= call.len() {
-            return Err(Error::Syntax);
-        }
-        let negative = Error::text("ERR LIMIT can't be negative");
-        limit = number::parse_i64(call.arg(n + 1)).filter(|limit| *limit >= 0).ok_or(negative)?;
-        n += 2;
-    }
-    let sets = sets(view, &call.args()[2..2 + count])?;
+    let Counted { keys, limit } = Counted::parse(call)?;
+    let sets = sets(view, keys)?;
     let mut found = 0;
     each(operation, &sets, &mut |_| {
         found += 1;
         if found == limit { Break(()) } else { Continue(()) }
     });
-    Ok(Reply::Int(found))
+    Ok(Reply::Int(found as i64))
 }
 
-/// All members of the named sets together.
-fn cost(view: View<'_>, call: &Call<'_>) -> u64 {
-    (1..call.len()).map(|at| super::members::members_of(view, call, at)).sum()
+fn counted_cost(view: View<'_>, call: &Call<'_>, operation: Operation) -> u64 {
+    let Ok(Counted { keys, limit }) = Counted::parse(call) else { return 0 };
+    cost(view, operation, keys, limit)
 }
 
 pub(super) const SINTER: Command = Command {
@@ -206,7 +203,7 @@ pub(super) const SINTER: Command = Command {
     keys: &[Keys::From(1, 1, Access::Read)],
     tips: &["nondeterministic_output_order"],
     handler: Handler::Read(|view, call| listed(view, call, Operation::Intersection)),
-    cost: Some(cost),
+    cost: Some(|view, call| cost(view, Operation::Intersection, &call.args()[1..], 0)),
     ..SET
 };
 
@@ -228,7 +225,7 @@ pub(super) const SUNION: Command = Command {
     keys: &[Keys::From(1, 1, Access::Read)],
     tips: &["nondeterministic_output_order"],
     handler: Handler::Read(|view, call| listed(view, call, Operation::Union)),
-    cost: Some(cost),
+    cost: Some(|view, call| cost(view, Operation::Union, &call.args()[1..], 0)),
     ..SET
 };
 
@@ -249,7 +246,7 @@ pub(super) const SDIFF: Command = Command {
     keys: &[Keys::From(1, 1, Access::Read)],
     tips: &["nondeterministic_output_order"],
     handler: Handler::Read(|view, call| listed(view, call, Operation::Difference)),
-    cost: Some(cost),
+    cost: Some(|view, call| cost(view, Operation::Difference, &call.args()[1..], 0)),
     ..SET
 };
 
@@ -335,7 +332,7 @@ pub(super) const SINTERCARD: Command = Command {
                  number of sets.",
     keys: &[Keys::Counted(1, 1, Access::Read)],
     handler: Handler::Read(|view, call| counted(view, call, Operation::Intersection)),
-    cost: Some(cost),
+    cost: Some(|view, call| counted_cost(view, call, Operation::Intersection)),
     ..SET
 };
 
@@ -355,7 +352,7 @@ pub(super) const SUNIONCARD: Command = Command {
     complexity: "O(N) where N is the total number of elements in all given sets.",
     keys: &[Keys::Counted(1, 1, Access::Read)],
     handler: Handler::Read(|view, call| counted(view, call, Operation::Union)),
-    cost: Some(cost),
+    cost: Some(|view, call| counted_cost(view, call, Operation::Union)),
     ..SET
 };
 
@@ -375,6 +372,6 @@ pub(super) const SDIFFCARD: Command = Command {
     complexity: "O(N) where N is the total number of elements in all given sets.",
     keys: &[Keys::Counted(1, 1, Access::Read)],
     handler: Handler::Read(|view, call| counted(view, call, Operation::Difference)),
-    cost: Some(cost),
+    cost: Some(|view, call| counted_cost(view, call, Operation::Difference)),
     ..SET
 };

@@ -1,6 +1,7 @@
 //! SADD, SREM, SMOVE, SCARD, SISMEMBER, SMISMEMBER, SMEMBERS, SSCAN.
 
 use super::SET;
+use crate::command::element::push;
 use crate::command::scan::{self, ElementScan, Scanned};
 use crate::command::{Access, Call, Command, Flag, Handler, Keys, Result};
 use crate::keyspace::record::{AddMembers, MoveMember, RemoveMembers};
@@ -94,10 +95,8 @@ pub(super) const SMOVE: Command = Command {
 fn smove<'a>(tx: &mut Tx<'_>, call: &Call<'a>) -> Result<Reply<'a>> {
     let (from, to, member) = (call.key(1), call.key(2), call.arg(3));
     // In Redis' order: a missing source answers before the destination's type is looked at.
-    let view = tx.view();
-    let Some(entry) = view.entry(from) else { return Ok(Reply::Int(0)) };
-    let source = entry.set().ok_or(crate::keyspace::WrongType)?;
-    view.set(to)?;
+    let Some(source) = tx.view().set(from)? else { return Ok(Reply::Int(0)) };
+    tx.view().set(to)?;
     let is_there = source.contains(member);
     if is_there && from.bytes != to.bytes {
         tx.emit(MoveMember { from, to, member });
@@ -193,7 +192,7 @@ pub(super) const SMEMBERS: Command = Command {
     keys: &[Keys::One(1, Access::Read)],
     tips: &["nondeterministic_output_order"],
     handler: Handler::Read(smembers),
-    cost: Some(smembers_cost),
+    cost: Some(|view, call| members_of(view, call, 1)),
     ..SET
 };
 
@@ -202,15 +201,11 @@ fn smembers<'a>(view: View<'a>, call: &Call<'a>) -> Result<Reply<'a>> {
     if let Some(set) = view.set(call.key(1))? {
         // It never breaks off.
         let _whole = set.each(|member| {
-            member.with(|bytes| members.push(bytes));
+            push(&mut members, member);
             ControlFlow::Continue(())
         });
     }
     Ok(members.finish())
-}
-
-fn smembers_cost(view: View<'_>, call: &Call<'_>) -> u64 {
-    members_of(view, call, 1)
 }
 
 /// How many members the set at an argument has; 0 if there is none.
@@ -238,6 +233,7 @@ pub(super) const SSCAN: Command = Command {
     keys: &[Keys::One(1, Access::Read)],
     tips: &["nondeterministic_output"],
     handler: Handler::Read(sscan),
+    cost: Some(|view, call| scan::cost(call, members_of(view, call, 1))),
     ..SET
 };
 

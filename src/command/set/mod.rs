@@ -3,6 +3,8 @@
 mod algebra;
 mod members;
 mod random;
+#[cfg(test)]
+mod tests;
 
 use super::{Command, DEFAULT, Group};
 

@@ -1,8 +1,11 @@
 //! SPOP and SRANDMEMBER: members by chance.
 
 use super::SET;
-use crate::base::limits::RECORD_ELEMENTS_MAX;
 use crate::base::rng::Rng;
+use crate::command::arguments;
+use crate::command::element::{borrowed, push};
+use crate::command::random::{self, Request};
+use crate::command::replace::in_pieces;
 use crate::command::{Access, Call, Command, Error, Flag, Handler, Keys, Result};
 use crate::keyspace::record::{Cause, Delete, RemoveMembers};
 use crate::keyspace::{Tx, View};
@@ -40,7 +43,7 @@ fn spop<'a>(tx: &mut Tx<'_>, call: &Call<'a>) -> Result<Reply<'a>> {
     let key = call.key(1);
     let count = match call.len() {
         2 => None,
-        3 => Some(positive(call, 2)?),
+        3 => Some(arguments::count(call.arg(2))?),
         _ => return Err(Error::Syntax),
     };
     let Some(set) = tx.view().set(key)? else {
@@ -76,25 +79,16 @@ fn spop<'a>(tx: &mut Tx<'_>, call: &Call<'a>) -> Result<Reply<'a>> {
         set.random_distinct(count, &mut chance).iter().map(Element::to_vec).collect();
     members.iter().for_each(|member| popped.push(member));
     let members: Vec<&[u8]> = members.iter().map(Vec::as_slice).collect();
-    let mut event = "spop";
-    for members in members.chunks(RECORD_ELEMENTS_MAX) {
+    in_pieces(tx, &members, "spop", |tx, members, event| {
         tx.emit(RemoveMembers { key, members, event });
-        event = "";
-    }
+    });
     Ok(popped.finish())
-}
-
-/// A count that must not be negative.
-fn positive(call: &Call<'_>, at: usize) -> Result<usize> {
-    const TEXT: Error = Error::text("ERR value is out of range, must be positive");
-    let count = crate::base::number::parse_i64(call.arg(at)).ok_or(TEXT)?;
-    usize::try_from(count).map_err(|_| TEXT)
 }
 
 fn push_all(set: SetRef<'_>, out: &mut BulksBuilder) {
     // It never breaks off.
     let _whole = set.each(|member| {
-        member.with(|bytes| out.push(bytes));
+        push(out, member);
         ControlFlow::Continue(())
     });
 }
@@ -125,47 +119,33 @@ pub(super) const SRANDMEMBER: Command = Command {
 fn srandmember<'a>(view: View<'a>, call: &Call<'a>) -> Result<Reply<'a>> {
     let mut rng = Rng::from_seed(call.seed());
     let mut chance = || rng.u64();
-    let count = match call.len() {
-        2 => {
-            let set = view.set(call.key(1))?;
-            let member = set.and_then(|set| set.random(&mut chance));
-            return Ok(member.map_or(Reply::Null, element));
-        }
-        3 => call.int(2)?,
-        _ => return Err(Error::Syntax),
-    };
-    // Redis' bound.
-    if count == i64::MIN {
-        return Err(Error::text(concat!(
-            "ERR value is out of range, value must between -9223372036854775807 and ",
-            "9223372036854775807"
-        )));
+    if call.len() == 2 {
+        let set = view.set(call.key(1))?;
+        let member = set.and_then(|set| set.random(&mut chance));
+        return Ok(member.map_or(Reply::Null, borrowed));
+    }
+    if call.len() > 3 {
+        return Err(Error::Syntax);
+    }
+    let Request { count, .. } = Request::parse(call, "")?;
+    let Some(set) = view.set(call.key(1))? else { return Ok(Reply::EMPTY) };
+    if count < 0 {
+        return random::draw(count.unsigned_abs(), BulksKind::Array, |drawn| {
+            set.random(&mut chance).map(|member| push(drawn, member)).is_some()
+        });
     }
     let mut found = BulksBuilder::new(BulksKind::Array);
-    let Some(set) = view.set(call.key(1))? else { return Ok(found.finish()) };
-    if count < 0 {
-        for _ in 0..count.unsigned_abs() {
-            let Some(member) = set.random(&mut chance) else { break };
-            member.with(|bytes| found.push(bytes));
-        }
-    } else if count as u64 >= set.len() as u64 {
+    let count = usize::try_from(count).unwrap_or(usize::MAX);
+    if count >= set.len() {
         push_all(set, &mut found);
     } else {
-        for member in set.random_distinct(count as usize, &mut chance) {
-            member.with(|bytes| found.push(bytes));
-        }
+        let members = set.random_distinct(count, &mut chance);
+        members.into_iter().for_each(|member| push(&mut found, member));
     }
     Ok(found.finish())
 }
 
-fn srandmember_cost(_view: View<'_>, call: &Call<'_>) -> u64 {
-    call.get(2).and_then(crate::base::number::parse_i64).map_or(1, i64::unsigned_abs)
-}
-
-/// A member as a reply, borrowed if it can be.
-fn element(member: Element<'_>) -> Reply<'_> {
-    match member {
-        Element::Int(number) => Reply::BulkInt(number),
-        Element::Bytes(bytes) => Reply::Bulk(bytes),
-    }
+fn srandmember_cost(view: View<'_>, call: &Call<'_>) -> u64 {
+    let set = view.set(call.key(1)).ok().flatten();
+    random::cost(call, set.map_or(0, |set| set.len()))
 }

@@ -3,10 +3,10 @@
 //! They are Redis' (8.4), not Valkey's. The digest is XXH3 with 64 bits, as 16 hexadecimal digits:
 //! enough to tell whether a long string is still the one that was read, without sending it.
 
-use super::STRING;
+use super::{STRING, whole_cost};
 use crate::command::{Access, Call, Command, Error, Flag, Handler, Keys, Result};
 use crate::keyspace::record::Delete;
-use crate::keyspace::{StringRef, Tx, View};
+use crate::keyspace::{Tx, View};
 use crate::resp::Reply;
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -27,22 +27,13 @@ pub(super) const DIGEST: Command = Command {
     keys: &[Keys::One(1, Access::Read)],
     flags: &[Flag::Fast],
     handler: Handler::Read(digest),
-    cost: Some(digest_cost),
+    cost: Some(whole_cost),
     ..STRING
 };
 
 fn digest<'a>(view: View<'a>, call: &Call<'a>) -> Result<Reply<'a>> {
     let Some(value) = view.string(call.key(1))? else { return Ok(Reply::Null) };
     Ok(Reply::Owned(format!("{:016x}", xxh3_64(&value.bytes())).into_bytes()))
-}
-
-/// The whole string is read: a cache line counts as one element.
-fn digest_cost<'a>(view: View<'a>, call: &Call<'a>) -> u64 {
-    const LINE_BYTES: usize = 64;
-    match view.string(call.key(1)) {
-        Ok(Some(StringRef::Shared(bytes))) => (bytes.len() / LINE_BYTES) as u64,
-        _ => 1,
-    }
 }
 
 pub(super) const DELEX: Command = Command {

@@ -1,6 +1,6 @@
 //! GET, MGET, STRLEN, GETRANGE, SUBSTR: strings looked at.
 
-use super::{STRING, borrowed, length};
+use super::{STRING, borrowed, cost_of, length};
 use crate::command::{Access, Call, Command, Flag, Handler, Keys, Result};
 use crate::keyspace::{Key, StringRef, View};
 use crate::resp::Reply;
@@ -163,15 +163,13 @@ pub(in crate::command) fn range_of(start: i64, end: i64, length: usize) -> Range
     if start > end { 0..0 } else { start..end + 1 }
 }
 
-/// A part of a long string is copied: a cache line counts as one element. The whole is shared, and
-/// costs nothing.
+/// A part of a long string is copied. The whole is shared, and costs nothing.
 fn getrange_cost<'a>(view: View<'a>, call: &Call<'a>) -> u64 {
-    const LINE_BYTES: usize = 64;
     let (Ok(start), Ok(end)) = (call.int(2), call.int(3)) else { return 1 };
     match view.string(call.key(1)) {
         Ok(Some(StringRef::Shared(bytes))) => {
             let range = range_of(start, end, bytes.len());
-            if range.len() == bytes.len() { 1 } else { (range.len() / LINE_BYTES) as u64 }
+            if range.len() == bytes.len() { 1 } else { cost_of(range.len()) }
         }
         _ => 1,
     }

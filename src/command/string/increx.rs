@@ -4,12 +4,12 @@
 //! reply says that 0 was added; with SATURATE the bound is stored in its place.
 
 use super::STRING;
-use super::options::{Unit, deadline, is_past};
 use crate::base::long_double::LongDouble;
 use crate::base::number;
+use crate::command::expiry::{Unit, deadline, is_past};
 use crate::command::{Access, Call, Command, Error, Flag, Handler, Keys, Result};
-use crate::keyspace::Tx;
 use crate::keyspace::record::{IncrBy, IncrEx, SetExpiry, SetString};
+use crate::keyspace::{StringRef, Tx, WrongType};
 use crate::resp::Reply;
 
 pub(super) const INCREX: Command = Command {
@@ -58,6 +58,27 @@ fn increx<'a>(tx: &mut Tx<'_>, call: &Call<'a>) -> Result<Reply<'a>> {
     }
 }
 
+/// What stands under the key.
+struct Found<T> {
+    number: T,
+    /// Whether it has an expiry.
+    expires: bool,
+}
+
+/// The number under the call's key as `read` gives it; `zero` if there is none.
+fn found<T>(
+    tx: &Tx<'_>,
+    call: &Call<'_>,
+    zero: T,
+    read: impl FnOnce(StringRef<'_>) -> Result<T>,
+) -> Result<Found<T>> {
+    let Some(entry) = tx.entry(call.key(1)) else {
+        return Ok(Found { number: zero, expires: false });
+    };
+    let value = entry.string().ok_or(WrongType)?;
+    Ok(Found { number: read(value)?, expires: entry.expiry().is_some() })
+}
+
 fn increase_int<'a>(
     tx: &mut Tx<'_>,
     call: &Call<'a>,
@@ -65,11 +86,8 @@ fn increase_int<'a>(
     sum: &Sum<i64>,
     at: Option<u64>,
 ) -> Result<Reply<'a>> {
-    let key = call.key(1);
-    let old = match tx.string(key)? {
-        None => 0,
-        Some(value) => value.integer().ok_or(Error::NotInteger)?,
-    };
+    let read = |value: StringRef<'_>| value.integer().ok_or(Error::NotInteger);
+    let Found { number: old, expires } = found(tx, call, 0, read)?;
     let pair = |new, by| Ok(Reply::Array(vec![Reply::Int(new), Reply::Int(by)]));
     let exact = i128::from(old) + i128::from(sum.by);
     let limited = exact.clamp(sum.lower.into(), sum.upper.into());
@@ -80,11 +98,11 @@ fn increase_int<'a>(
         return Err(Error::text("ERR applied increment would overflow"));
     };
     let new = limited as i64; // Between two bounds of 64 bits.
-    let expiry = Then::of(tx, call, options, at);
-    if matches!(expiry, Then::Keep) {
-        tx.emit(IncrBy { key, by: added });
+    let then = Then::of(tx, options, at, expires);
+    if matches!(then, Then::Keep) {
+        tx.emit(IncrBy { key: call.key(1), by: added });
     } else {
-        expiry.store(tx, call, itoa::Buffer::new().format(new).as_bytes(), "incrby");
+        then.store(tx, call, itoa::Buffer::new().format(new).as_bytes(), "incrby", expires);
     }
     pair(new, added)
 }
@@ -96,10 +114,8 @@ fn increase_float<'a>(
     sum: &Sum<LongDouble>,
     at: Option<u64>,
 ) -> Result<Reply<'a>> {
-    let old = match tx.string(call.key(1))? {
-        None => LongDouble::ZERO,
-        Some(value) => LongDouble::parse(&value.bytes()).ok_or(Error::NotFloat)?,
-    };
+    let read = |value: StringRef<'_>| LongDouble::parse(&value.bytes()).ok_or(Error::NotFloat);
+    let Found { number: old, expires } = found(tx, call, LongDouble::ZERO, read)?;
     if old.is_infinite() {
         return Err(Error::text("ERR value cannot be Infinity"));
     }
@@ -124,7 +140,7 @@ fn increase_float<'a>(
     // What was asked for, where it was done: a difference would show rounding.
     let added = if limited == exact { sum.by } else { added };
     let text = limited.print();
-    Then::of(tx, call, options, at).store(tx, call, &text, "incrbyfloat");
+    Then::of(tx, options, at, expires).store(tx, call, &text, "incrbyfloat", expires);
     Ok(Reply::Array(vec![Reply::DoubleText(text), Reply::DoubleText(added.print())]))
 }
 
@@ -142,8 +158,8 @@ enum Then {
 }
 
 impl Then {
-    fn of(tx: &Tx<'_>, call: &Call<'_>, options: &Options<'_>, at: Option<u64>) -> Self {
-        let expires = tx.entry(call.key(1)).is_some_and(|entry| entry.expiry().is_some());
+    /// `expires`: whether the key has an expiry.
+    fn of(tx: &Tx<'_>, options: &Options<'_>, at: Option<u64>, expires: bool) -> Self {
         match (options.expiry, at) {
             (Some(Expiry::Persist), _) if expires => Then::Persist,
             (Some(Expiry::Time(..)), Some(at)) if !(options.only_if_none && expires) => {
@@ -154,17 +170,21 @@ impl Then {
     }
 
     /// Stores the sum, as SET.
-    fn store(self, tx: &mut Tx<'_>, call: &Call<'_>, value: &[u8], event: &'static str) {
+    fn store(
+        self,
+        tx: &mut Tx<'_>,
+        call: &Call<'_>,
+        value: &[u8],
+        event: &'static str,
+        expires: bool,
+    ) {
         let key = call.key(1);
-        let expires = tx.entry(key).is_some_and(|entry| entry.expiry().is_some());
         let expiry = match self {
             Then::Keep if expires => SetExpiry::Keep,
             Then::Keep | Then::Persist => SetExpiry::Clear,
             Then::At(at) => SetExpiry::At(at),
             Then::Remove => {
-                if tx.exists(key) {
-                    tx.remove_as_expired(key);
-                }
+                tx.remove_as_expired(key);
                 return;
             }
         };

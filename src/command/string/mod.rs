@@ -22,7 +22,7 @@ mod get;
 mod incr;
 mod increx;
 mod lcs;
-pub(super) mod options;
+mod options;
 mod set;
 mod subsequence;
 mod take;
@@ -31,8 +31,8 @@ mod tests;
 
 pub(in crate::command) use get::range_of;
 
-use super::{Command, DEFAULT, Group};
-use crate::keyspace::StringRef;
+use super::{Call, Command, DEFAULT, Group};
+use crate::keyspace::{StringRef, View};
 use crate::resp::Reply;
 use std::sync::Arc;
 
@@ -86,6 +86,20 @@ fn kept(value: StringRef<'_>) -> Reply<'static> {
         StringRef::Bytes(bytes) => Reply::Owned(bytes.to_vec()),
         StringRef::Int(number) => Reply::BulkInt(number),
         StringRef::Shared(bytes) => Reply::Shared(Arc::clone(bytes)),
+    }
+}
+
+/// What it costs to read so many bytes of a long string: a cache line counts as one element.
+pub(in crate::command) fn cost_of(bytes: usize) -> u64 {
+    const LINE_BYTES: usize = 64;
+    (bytes / LINE_BYTES) as u64
+}
+
+/// What it costs to read all of the string under the call's first key.
+fn whole_cost<'a>(view: View<'a>, call: &Call<'a>) -> u64 {
+    match view.string(call.key(1)) {
+        Ok(Some(StringRef::Shared(bytes))) => cost_of(bytes.len()),
+        _ => 1,
     }
 }
 

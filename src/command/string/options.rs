@@ -1,8 +1,7 @@
-//! The options that SET, GETEX and MSETEX share, parsed once, and times in requests made absolute.
+//! The options that SET, GETEX and MSETEX share, parsed once.
 
 use super::compare::Comparison;
-use crate::base::clock::UnixMs;
-use crate::base::number;
+use crate::command::expiry::Unit;
 use crate::command::{Call, Error, Result};
 
 /// Whose options: each takes a part of them.
@@ -51,33 +50,6 @@ pub(super) enum ExpiryOption<'a> {
     Persist,
     /// EX, PX, EXAT, PXAT with the argument behind it, not yet read as a number.
     Time(Unit, &'a [u8]),
-}
-
-/// How a time is stated.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::command) enum Unit {
-    /// EX: seconds from now.
-    Seconds,
-    /// PX: ms from now.
-    Milliseconds,
-    /// EXAT: unix time in seconds.
-    UnixSeconds,
-    /// PXAT: unix time in ms.
-    UnixMilliseconds,
-}
-
-impl Unit {
-    /// The unit that an option's word means, in any case.
-    pub fn named(word: &[u8]) -> Option<Self> {
-        const NAMES: [(&[u8], Unit); 4] = [
-            (b"EX", Unit::Seconds),
-            (b"PX", Unit::Milliseconds),
-            (b"EXAT", Unit::UnixSeconds),
-            (b"PXAT", Unit::UnixMilliseconds),
-        ];
-        let mut names = NAMES.iter();
-        names.find(|(name, _)| word.eq_ignore_ascii_case(name)).map(|(_, unit)| *unit)
-    }
 }
 
 impl<'a> Options<'a> {
@@ -151,29 +123,4 @@ impl ExpiryOption<'_> {
     fn or_same(self, new: Self) -> Option<Self> {
         (self == ExpiryOption::None || self == new).then_some(new)
     }
-}
-
-/// The unix time in ms, 1 to `i64::MAX`, that `text` in `unit` means at `now`. Zero, negative and
-/// overflowing times are refused in the name of the command; a time in the past is not (see
-/// [`is_past`]).
-pub(super) fn deadline(call: &Call<'_>, now: UnixMs, unit: Unit, text: &[u8]) -> Result<u64> {
-    let number = number::parse_i64(text).ok_or(Error::NotInteger)?;
-    let time = u64::try_from(number).ok().filter(|time| *time > 0);
-    let time = time.and_then(|time| match unit {
-        Unit::Seconds => time.checked_mul(1000)?.checked_add(now.0),
-        Unit::Milliseconds => time.checked_add(now.0),
-        Unit::UnixSeconds => time.checked_mul(1000),
-        Unit::UnixMilliseconds => Some(time),
-    });
-    // Redis keeps times in signed 64 bits.
-    time.filter(|time| *time <= i64::MAX.cast_unsigned()).ok_or_else(|| {
-        let name = call.command.full_name;
-        Error::owned(format!("ERR invalid expire time in '{name}' command"))
-    })
-}
-
-/// Whether a key that is given this expiry at `now` would be gone at once. Never during replay,
-/// where a record must do what it did.
-pub(super) fn is_past(deadline: u64, now: UnixMs) -> bool {
-    deadline <= now.0
 }

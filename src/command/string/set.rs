@@ -1,7 +1,8 @@
 //! SET and its older relatives, and MSET with its own: strings set as a whole.
 
-use super::options::{Condition, ExpiryOption, Options, Takes, Unit, deadline, is_past};
+use super::options::{Condition, ExpiryOption, Options, Takes};
 use super::{STRING, kept};
+use crate::command::expiry::{Unit, deadline, is_past};
 use crate::command::{Access, Call, Command, Error, Flag, Handler, Keys, Result};
 use crate::keyspace::record::{SetExpiry, SetMany, SetString};
 use crate::keyspace::{Key, Tx};

@@ -1,7 +1,8 @@
 //! GETDEL, GETEX, DELIFEQ: look at a string, then remove the key or change its expiry.
 
-use super::options::{ExpiryOption, Options, Takes, deadline, is_past};
+use super::options::{ExpiryOption, Options, Takes};
 use super::{STRING, kept};
+use crate::command::expiry::{deadline, is_past};
 use crate::command::{Access, Call, Command, Flag, Handler, Keys, Result};
 use crate::keyspace::Tx;
 use crate::keyspace::record::{Delete, ExpireAt, Persist};

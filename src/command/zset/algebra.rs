@@ -5,7 +5,9 @@
 //! the last bit.
 
 use super::{ZSET, score, store};
-use crate::base::number;
+use crate::command::algebra::{Operation, asks};
+use crate::command::arguments::natural;
+use crate::command::element::{ElementMap, ElementSet};
 use crate::command::{Access, Call, Command, Error, Flag, Handler, Keys, Result};
 use crate::keyspace::{Key, Tx, View, WrongType};
 use crate::resp::reply::BulksKind;
@@ -16,16 +18,7 @@ use crate::types::zset::ZsetRef;
 use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::collections::hash_map::Entry;
-use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow::{self, Break, Continue};
-
-/// What is made of several sources.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Operation {
-    Union,
-    Intersection,
-    Difference,
-}
 
 /// What becomes of the result; each allows other options.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -185,8 +178,7 @@ impl<'a> Query<'a> {
         }
         if purpose == Purpose::Count && values >= 1 && call.is(n, "LIMIT") {
             const TEXT: Error = Error::text("ERR LIMIT can't be negative");
-            let limit = number::parse_i64(call.arg(n + 1)).ok_or(TEXT)?;
-            self.limit = usize::try_from(limit).map_err(|_| TEXT)?;
+            self.limit = natural(call.arg(n + 1)).ok_or(TEXT)?;
             return Ok(n + 2);
         }
         Err(Error::Syntax)
@@ -218,7 +210,8 @@ impl<'a> Query<'a> {
     fn union(&mut self) -> Vec<Item<'a>> {
         self.sources.sort_by_key(Source::len);
         let largest = self.sources.last().map_or(0, Source::len);
-        let mut scores: HashMap<Cow<'a, [u8]>, f64> = HashMap::with_capacity(largest);
+        let mut scores: ElementMap<'a, f64> = ElementMap::default();
+        scores.reserve(largest);
         let aggregate = self.aggregate;
         for source in &self.sources {
             let Some(members) = source.members else { continue };
@@ -271,19 +264,15 @@ impl<'a> Query<'a> {
         let Some((first, others)) = self.sources.split_first() else { return Vec::new() };
         let Some(first) = first.members else { return Vec::new() };
         let others: Vec<Members<'a>> = others.iter().filter_map(|other| other.members).collect();
-        let asked = first.len().saturating_mul(others.len());
-        let walked = first.len() + others.iter().map(|other| other.len()).sum::<usize>();
-        // Many small sources against a large one: what they take away is gathered first.
-        let gone: Option<HashSet<Vec<u8>>> = (asked > walked * 2).then(|| {
-            let mut gone = HashSet::new();
+        let sizes: Vec<usize> = others.iter().map(|other| other.len()).collect();
+        let gone = (!asks(first.len(), &sizes)).then(|| {
+            let mut gone = ElementSet::default();
             for other in &others {
                 // It never breaks off.
                 let _whole = other.each(|member, _| {
-                    member.with(|bytes| {
-                        if first.score(bytes).is_some() {
-                            gone.insert(bytes.to_vec());
-                        }
-                    });
+                    if member.with(|bytes| first.score(bytes).is_some()) {
+                        gone.insert(member.cow());
+                    }
                     Continue(())
                 });
             }
@@ -333,21 +322,16 @@ fn stored<'a>(
     Ok(Reply::Int(items.len() as i64))
 }
 
-/// All members of the sources together.
-fn cost(view: View<'_>, call: &Call<'_>) -> u64 {
-    let count = number::parse_i64(call.arg(1)).and_then(|count| usize::try_from(count).ok());
-    let end = count.unwrap_or(0).saturating_add(2).min(call.len());
-    let sources = (2..end).filter_map(|at| Members::of(view, call.key(at)).ok().flatten());
-    sources.map(|members| members.len() as u64).sum()
+/// About how many members are looked at. A key of another type counts as a missing one.
+fn cost(view: View<'_>, call: &Call<'_>, operation: Operation) -> u64 {
+    let end = natural(call.arg(1)).unwrap_or(0).saturating_add(2).min(call.len());
+    let size = |at| Members::of(view, call.key(at)).ok().flatten().map_or(0, Members::len);
+    operation.cost(&(2..end).map(size).collect::<Vec<_>>(), 0)
 }
 
 /// What ZUNION, ZINTER and ZDIFF have in common.
-const RETURNING: Command = Command {
-    since: "6.2.0",
-    keys: &[Keys::Counted(1, 1, Access::Read)],
-    cost: Some(cost),
-    ..ZSET
-};
+const RETURNING: Command =
+    Command { since: "6.2.0", keys: &[Keys::Counted(1, 1, Access::Read)], ..ZSET };
 
 /// What the STORE forms have in common.
 const STORING: Command = Command {
@@ -376,6 +360,7 @@ pub(super) const ZUNION: Command = Command {
     complexity: "O(N)+O(M*log(M)) with N being the sum of the sizes of the input sorted sets, and \
                  M being the number of elements in the resulting sorted set.",
     handler: Handler::Read(|view, call| returned(view, call, Operation::Union)),
+    cost: Some(|view, call| cost(view, call, Operation::Union)),
     ..RETURNING
 };
 
@@ -419,6 +404,7 @@ pub(super) const ZINTER: Command = Command {
                  the number of input sorted sets and M being the number of elements in the \
                  resulting sorted set.",
     handler: Handler::Read(|view, call| returned(view, call, Operation::Intersection)),
+    cost: Some(|view, call| cost(view, call, Operation::Intersection)),
     ..RETURNING
 };
 
@@ -462,6 +448,7 @@ pub(super) const ZINTERCARD: Command = Command {
     complexity: "O(N*K) worst case with N being the smallest input sorted set, K being the number \
                  of input sorted sets.",
     handler: Handler::Read(zintercard),
+    cost: Some(|view, call| cost(view, call, Operation::Intersection)),
     ..RETURNING
 };
 
@@ -493,6 +480,7 @@ pub(super) const ZDIFF: Command = Command {
     complexity: "O(L + (N-K)log(N)) worst case where L is the total number of elements in all the \
                  sets, N is the size of the first set, and K is the size of the result set.",
     handler: Handler::Read(|view, call| returned(view, call, Operation::Difference)),
+    cost: Some(|view, call| cost(view, call, Operation::Difference)),
     ..RETURNING
 };
 

@@ -1,7 +1,8 @@
 //! BZPOPMIN, BZPOPMAX, BZMPOP: what pops, and waits for a sorted set if there is none.
 
-use super::pop::{End, PopFirst};
-use super::{ZSET, first_zset};
+use super::ZSET;
+use super::pop::{End, pop_first};
+use crate::command::arguments::{PopFirst, first_of};
 use crate::command::timeout::deadline;
 use crate::command::{Access, Call, Command, Flag, Handler, Keys, Result, Served, Wait};
 use crate::keyspace::Tx;
@@ -58,10 +59,10 @@ fn pop<'a>(tx: &mut Tx<'_>, call: &Call<'a>, end: End) -> Result<Served<'a>> {
     let last = call.len() - 1;
     let deadline = deadline(call.arg(last), tx.now())?;
     let keys = (1..last).map(|at| call.key(at));
-    let Some((key, zset)) = first_zset(tx, keys.clone())? else {
-        return Ok(Wait::for_one_of(keys.collect(), deadline));
-    };
-    let Some((member, score)) = end.member(zset) else {
+    let found = first_of(tx, keys.clone(), |view, key| view.zset(key))?;
+    // One that is there has a member.
+    let found = found.and_then(|(key, zset)| Some((key, zset, end.member(zset)?)));
+    let Some((key, zset, (member, score))) = found else {
         return Ok(Wait::for_one_of(keys.collect(), deadline));
     };
     let range = end.ranks(zset, 1);
@@ -95,10 +96,10 @@ pub(super) const BZMPOP: Command = Command {
 };
 
 fn bzmpop<'a>(tx: &mut Tx<'_>, call: &Call<'a>) -> Result<Served<'a>> {
-    let pop = PopFirst::parse(call, 2)?;
+    let pop = PopFirst::parse(call, 2, End::parse)?;
     let deadline = deadline(call.arg(1), tx.now())?;
-    Ok(match pop.run(tx, call)? {
+    Ok(match pop_first(&pop, tx, call)? {
         Some(reply) => Served::Now(reply),
-        None => Wait::for_one_of(pop.keys.map(|at| call.key(at)).collect(), deadline),
+        None => Wait::for_one_of(pop.keys(call).collect(), deadline),
     })
 }

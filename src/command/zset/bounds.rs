@@ -1,6 +1,7 @@
 //! Scores, and the ends of ranges of ranks, scores and members, as they are written.
 
 use crate::base::number;
+use crate::command::arguments::range;
 use crate::command::{Error, Result};
 use crate::types::zset::{LexBound, ZsetRef};
 use std::ops::{Bound, Range};
@@ -66,22 +67,13 @@ impl<'a> By<'a> {
         match self {
             By::Rank(first, last) => {
                 let len = zset.len();
-                let found = ranks(first, last, len);
+                let found = range(first, last, len);
                 if reversed { len - found.end..len - found.start } else { found }
             }
             By::Score(min, max) => zset.ranks_by_score(min, max),
             By::Member(min, max) => zset.ranks_by_lex(min, max),
         }
     }
-}
-
-/// The ranks between two, both included and counted from the end if they are negative, of a set
-/// with `len` members.
-fn ranks(first: i64, last: i64, len: usize) -> Range<usize> {
-    let from_end = |rank: i64| if rank < 0 { rank.saturating_add(len as i64) } else { rank };
-    let start = usize::try_from(from_end(first).max(0)).unwrap_or(usize::MAX);
-    let end = usize::try_from(from_end(last).saturating_add(1)).unwrap_or(0).min(len);
-    if start < end { start..end } else { 0..0 }
 }
 
 /// `score` or `(score`, which does not belong to the range.
@@ -148,22 +140,6 @@ mod tests {
         }
         for text in ["x", "((", "nan", "(nan", " 1", "0x1", "3x"] {
             assert!(score_bound(text.as_bytes()).is_err(), "{text:?}");
-        }
-    }
-
-    #[test]
-    fn ranks_are_cut_to_the_set() {
-        for (first, last, expected) in [
-            (0, -1, 0..5),
-            (-2, -1, 3..5),
-            (3, 100, 3..5),
-            (2, 1, 0..0),
-            (5, 9, 0..0),
-            (0, i64::MIN, 0..0),
-            (i64::MIN, i64::MAX, 0..5),
-            (i64::MAX, i64::MAX, 0..0),
-        ] {
-            assert_eq!(ranks(first, last, 5), expected, "{first} {last}");
         }
     }
 }

@@ -27,12 +27,11 @@ mod store;
 #[cfg(test)]
 mod tests;
 
-use super::{Command, DEFAULT, Group, Result};
-use crate::keyspace::{Key, Tx};
+use super::element::{borrowed, push};
+use super::{Command, DEFAULT, Group};
 use crate::resp::reply::BulksKind;
 use crate::resp::{BulksBuilder, Reply};
 use crate::types::packed::Element;
-use crate::types::zset::ZsetRef;
 
 pub(super) use bounds::score;
 pub(super) use store::store;
@@ -79,24 +78,6 @@ pub(super) const COMMANDS: &[Command] = &[
     algebra::ZUNIONSTORE,
 ];
 
-/// A member as a reply, from where it lies.
-#[inline]
-fn borrowed(member: Element<'_>) -> Reply<'_> {
-    match member {
-        Element::Int(number) => Reply::BulkInt(number),
-        Element::Bytes(bytes) => Reply::Bulk(bytes),
-    }
-}
-
-/// A member as a reply that outlives a change of its sorted set.
-#[inline]
-fn owned(member: Element<'_>) -> Reply<'static> {
-    match member {
-        Element::Int(number) => Reply::BulkInt(number),
-        Element::Bytes(bytes) => Reply::from_vec(bytes.to_vec()),
-    }
-}
-
 /// Members as a reply, with their scores if they are asked for.
 fn listed<'a>(
     members: impl ExactSizeIterator<Item = (Element<'a>, f64)>,
@@ -123,23 +104,10 @@ fn copied<'a>(
     let kind = if with_scores { BulksKind::Scored } else { BulksKind::Array };
     let mut reply = BulksBuilder::new(kind);
     for (member, score) in members {
-        member.with(|bytes| reply.push(bytes));
+        push(&mut reply, member);
         if with_scores {
             reply.push_double(score);
         }
     }
     reply.finish()
-}
-
-/// The first of the keys that is there: a sorted set, or an error.
-fn first_zset<'v, 'a>(
-    tx: &'v Tx<'_>,
-    keys: impl Iterator<Item = Key<'a>>,
-) -> Result<Option<(Key<'a>, ZsetRef<'v>)>> {
-    for key in keys {
-        if let Some(zset) = tx.view().zset(key)? {
-            return Ok(Some((key, zset)));
-        }
-    }
-    Ok(None)
 }

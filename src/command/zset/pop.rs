@@ -1,7 +1,8 @@
 //! ZPOPMIN, ZPOPMAX, ZMPOP.
 
-use super::{ZSET, copied, first_zset, owned};
-use crate::base::number;
+use super::{ZSET, copied};
+use crate::command::arguments::{self, PopFirst, first_of};
+use crate::command::element::kept;
 use crate::command::{Access, Call, Command, Error, Flag, Handler, Keys, Result};
 use crate::keyspace::Tx;
 use crate::keyspace::record::RemoveRanks;
@@ -18,6 +19,17 @@ pub(super) enum End {
 }
 
 impl End {
+    /// An argument that is MIN or MAX.
+    pub(super) fn parse(call: &Call<'_>, at: usize) -> Result<End> {
+        if call.is(at, "MIN") {
+            Ok(End::Min)
+        } else if call.is(at, "MAX") {
+            Ok(End::Max)
+        } else {
+            Err(Error::Syntax)
+        }
+    }
+
     /// The ranks of `count` members at this end; not more than there are.
     pub(super) fn ranks(self, zset: ZsetRef<'_>, count: usize) -> Range<usize> {
         let len = zset.len();
@@ -38,7 +50,7 @@ impl End {
     /// The member at this end, with its score.
     pub(super) fn member(self, zset: ZsetRef<'_>) -> Option<(Reply<'static>, f64)> {
         let (member, score) = zset.at(self.ranks(zset, 1).start)?;
-        Some((owned(member), score))
+        Some((kept(member), score))
     }
 }
 
@@ -100,11 +112,7 @@ fn pop<'a>(tx: &mut Tx<'_>, call: &Call<'a>, end: End) -> Result<Reply<'a>> {
     if call.len() > 3 {
         return Err(Error::Syntax);
     }
-    const COUNT: Error = Error::text("ERR value is out of range, must be positive");
-    let count = match call.get(2) {
-        None => None,
-        Some(text) => Some(count_of(text).ok_or(COUNT)?),
-    };
+    let count = call.get(2).map(arguments::count).transpose()?;
     let key = call.key(1);
     let Some(zset) = tx.view().zset(key)? else { return Ok(Reply::EMPTY) };
     let (range, reply) = match count {
@@ -125,11 +133,6 @@ fn pop<'a>(tx: &mut Tx<'_>, call: &Call<'a>, end: End) -> Result<Reply<'a>> {
     };
     tx.emit(RemoveRanks { key, range, event: end.event() });
     Ok(reply)
-}
-
-/// A number that is not negative.
-fn count_of(text: &[u8]) -> Option<usize> {
-    number::parse_i64(text).and_then(|count| usize::try_from(count).ok())
 }
 
 pub(super) const ZMPOP: Command = Command {
@@ -160,58 +163,27 @@ pub(super) const ZMPOP: Command = Command {
 };
 
 fn zmpop<'a>(tx: &mut Tx<'_>, call: &Call<'a>) -> Result<Reply<'a>> {
-    let pop = PopFirst::parse(call, 1)?;
-    Ok(pop.run(tx, call)?.unwrap_or(Reply::NullArray))
+    let pop = PopFirst::parse(call, 1, End::parse)?;
+    Ok(pop_first(&pop, tx, call)?.unwrap_or(Reply::NullArray))
 }
 
-/// What ZMPOP and BZMPOP have in common: `numkeys key [key ...] <MIN | MAX> [COUNT count]`.
-pub(super) struct PopFirst {
-    /// The positions of the keys.
-    pub keys: Range<usize>,
-    end: End,
-    count: usize,
-}
-
-impl PopFirst {
-    /// Reads the arguments from `numkeys`, at `at`, on.
-    pub(super) fn parse(call: &Call<'_>, at: usize) -> Result<PopFirst> {
-        let positive = |text, error| count_of(text).filter(|count| *count > 0).ok_or(error);
-        const NUMKEYS: Error = Error::text("ERR numkeys should be greater than 0");
-        let keys = positive(call.arg(at), NUMKEYS)?;
-        let end_at = keys.saturating_add(at + 1);
-        let end = if call.is(end_at, "MIN") {
-            End::Min
-        } else if call.is(end_at, "MAX") {
-            End::Max
-        } else {
-            return Err(Error::Syntax);
-        };
-        const COUNT: Error = Error::text("ERR count should be greater than 0");
-        let (count, stop) = match call.get(end_at + 2) {
-            Some(count) if call.is(end_at + 1, "COUNT") => (positive(count, COUNT)?, end_at + 3),
-            _ => (1, end_at + 1),
-        };
-        // A wrong count is told before what does not belong behind it.
-        if call.len() != stop {
-            return Err(Error::Syntax);
-        }
-        Ok(PopFirst { keys: at + 1..end_at, end, count })
-    }
-
-    /// Pops from the first sorted set there is.
-    pub(super) fn run<'a>(&self, tx: &mut Tx<'_>, call: &Call<'a>) -> Result<Option<Reply<'a>>> {
-        let keys = self.keys.clone().map(|at| call.key(at));
-        let Some((key, zset)) = first_zset(tx, keys)? else { return Ok(None) };
-        let range = self.end.ranks(zset, self.count);
-        let pair = |(member, score): (Element<'_>, f64)| {
-            Reply::Array(vec![owned(member), Reply::Double(score)])
-        };
-        let members = zset.range(range.clone());
-        let members = match self.end {
-            End::Min => members.map(pair).collect(),
-            End::Max => members.rev().map(pair).collect(),
-        };
-        tx.emit(RemoveRanks { key, range, event: self.end.event() });
-        Ok(Some(Reply::Array(vec![Reply::Bulk(key.bytes), Reply::Array(members)])))
-    }
+/// Pops from the first sorted set there is, and answers its key and the members with their scores.
+pub(super) fn pop_first<'a>(
+    pop: &PopFirst<End>,
+    tx: &mut Tx<'_>,
+    call: &Call<'a>,
+) -> Result<Option<Reply<'a>>> {
+    let found = first_of(tx, pop.keys(call), |view, key| view.zset(key))?;
+    let Some((key, zset)) = found else { return Ok(None) };
+    let range = pop.end.ranks(zset, pop.count);
+    let pair = |(member, score): (Element<'_>, f64)| {
+        Reply::Array(vec![kept(member), Reply::Double(score)])
+    };
+    let members = zset.range(range.clone());
+    let members = match pop.end {
+        End::Min => members.map(pair).collect(),
+        End::Max => members.rev().map(pair).collect(),
+    };
+    tx.emit(RemoveRanks { key, range, event: pop.end.event() });
+    Ok(Some(Reply::Array(vec![Reply::Bulk(key.bytes), Reply::Array(members)])))
 }

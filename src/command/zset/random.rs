@@ -1,11 +1,13 @@
 //! ZRANDMEMBER: members by chance.
 
-use super::{ZSET, borrowed, copied, listed};
-use crate::base::number;
+use super::{ZSET, listed};
 use crate::base::rng::Rng;
-use crate::command::{Access, Call, Command, Error, Handler, Keys, Result};
+use crate::command::element::{borrowed, push};
+use crate::command::random::{self, Request};
+use crate::command::{Access, Call, Command, Handler, Keys, Result};
 use crate::keyspace::View;
 use crate::resp::Reply;
+use crate::resp::reply::BulksKind;
 
 pub(super) const ZRANDMEMBER: Command = Command {
     name: "zrandmember",
@@ -39,25 +41,18 @@ fn zrandmember<'a>(view: View<'a>, call: &Call<'a>) -> Result<Reply<'a>> {
         let member = zset.and_then(|zset| zset.random(&mut chance));
         return Ok(member.map_or(Reply::Null, |(member, _)| borrowed(member)));
     }
-    let count = call.int(2)?;
-    if count == i64::MIN {
-        return Err(Error::text(
-            "ERR value is out of range, value must between -9223372036854775807 and \
-             9223372036854775807",
-        ));
-    }
-    let with_scores = call.is(3, "WITHSCORES");
-    if call.len() > 4 || (call.len() == 4 && !with_scores) {
-        return Err(Error::Syntax);
-    }
-    // Twice as many could not be counted: Redis' bound.
-    if with_scores && !(-(i64::MAX / 2)..=i64::MAX / 2).contains(&count) {
-        return Err(Error::text("ERR value is out of range"));
-    }
+    let Request { count, with_values: with_scores } = Request::parse(call, "WITHSCORES")?;
     let Some(zset) = view.zset(call.key(1))? else { return Ok(Reply::EMPTY) };
     if count < 0 {
-        let drawn = (0..count.unsigned_abs()).map_while(|_| zset.random(&mut chance));
-        return Ok(copied(drawn, with_scores));
+        let kind = if with_scores { BulksKind::Scored } else { BulksKind::Array };
+        return random::draw(count.unsigned_abs(), kind, |drawn| {
+            let Some((member, score)) = zset.random(&mut chance) else { return false };
+            push(drawn, member);
+            if with_scores {
+                drawn.push_double(score);
+            }
+            true
+        });
     }
     let count = usize::try_from(count).unwrap_or(usize::MAX);
     if count >= zset.len() {
@@ -67,14 +62,7 @@ fn zrandmember<'a>(view: View<'a>, call: &Call<'a>) -> Result<Reply<'a>> {
     Ok(listed(zset.random_distinct(count, &mut chance).into_iter(), with_scores))
 }
 
-/// The members it returns.
 fn cost(view: View<'_>, call: &Call<'_>) -> u64 {
-    match call.get(2).and_then(number::parse_i64) {
-        None => 1,
-        Some(count) if count < 0 => count.unsigned_abs(),
-        Some(count) => match view.zset(call.key(1)) {
-            Ok(Some(zset)) => count.unsigned_abs().min(zset.len() as u64),
-            _ => 0,
-        },
-    }
+    let zset = view.zset(call.key(1)).ok().flatten();
+    random::cost(call, zset.map_or(0, |zset| zset.len()))
 }

@@ -36,7 +36,7 @@ fn zrem<'a>(tx: &mut Tx<'_>, call: &Call<'a>) -> Result<Reply<'a>> {
     if tx.view().zset(key)?.is_none() {
         return Ok(Reply::Int(0));
     }
-    let removed = tx.emit(RemoveScored { key, members: &call.args()[2..], event: "zrem" });
+    let removed = tx.emit(RemoveScored { key, members: &call.args()[2..] });
     Ok(Reply::Int(removed as i64))
 }
 

@@ -1,77 +1,15 @@
 //! What transcripts cannot see: sets of thousands, against a naive twin.
 
-use crate::base::clock::UnixMs;
-use crate::command::table::Found;
-use crate::command::{Call, Handler, find};
+use crate::command::testing::Store;
 use crate::keyspace::digest;
-use crate::keyspace::{Batch, Db, Keyspace, Reclaimer, Tx};
-use crate::resp::{Mark, Out, Protocol, Reply, encode};
+use crate::resp::Protocol;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
-
-const NOW: UnixMs = UnixMs(1_700_000_000_000);
-
-struct Store {
-    keyspace: Keyspace,
-    batch: Batch,
-}
-
-fn call<'a>(words: &'a [&'a [u8]]) -> Call<'a> {
-    let Found::Command(command) = find(words) else { panic!("no such command: {words:?}") };
-    assert!(command.takes(words.len()), "{words:?}");
-    Call::new(command, words).with_seed(7)
-}
-
-fn encoded(reply: &Reply<'_>, protocol: Protocol) -> String {
-    let mut out = Out::default();
-    encode(reply, protocol, &mut out);
-    let bytes: Vec<u8> = out.slices(Mark::default(), out.mark()).flatten().copied().collect();
-    String::from_utf8(bytes).unwrap()
-}
 
 /// A reply's words: its bytes without headers.
 fn words(encoded: &str) -> Vec<&str> {
     let header = |line: &&str| matches!(line.as_bytes().first(), Some(b'$' | b'*'));
     encoded.lines().filter(|line| !header(line)).collect()
-}
-
-impl Store {
-    fn new() -> Self {
-        let mut batch = Batch::default();
-        batch.keep_events();
-        Store { keyspace: Keyspace::new(1, Reclaimer::inline()), batch }
-    }
-
-    fn run(&mut self, line: &str) -> String {
-        self.run_as(line, Protocol::Resp2)
-    }
-
-    fn run_as(&mut self, line: &str, protocol: Protocol) -> String {
-        let words: Vec<&[u8]> = line.split(' ').map(str::as_bytes).collect();
-        let call = call(&words);
-        match call.command.handler {
-            Handler::Read(read) => {
-                encoded(&read(self.keyspace.view(Db(0), NOW), &call).unwrap(), protocol)
-            }
-            Handler::Write(write) => {
-                let mut tx = Tx::begin(&mut self.keyspace, &mut self.batch, Db(0), NOW);
-                encoded(&write(&mut tx, &call).unwrap(), protocol)
-            }
-            other => panic!("{other:?}"),
-        }
-    }
-
-    fn cost(&self, line: &str) -> u64 {
-        let words: Vec<&[u8]> = line.split(' ').map(str::as_bytes).collect();
-        let call = call(&words);
-        call.command.cost.unwrap()(self.keyspace.view(Db(0), NOW), &call)
-    }
-
-    /// Adds members `m0`… with their scores.
-    fn fill(&mut self, key: &str, scores: impl Iterator<Item = i64>) {
-        let items: String = scores.enumerate().map(|(n, score)| format!(" {score} m{n}")).collect();
-        self.run(&format!("ZADD {key}{items}"));
-    }
 }
 
 #[test]
@@ -92,33 +30,6 @@ fn long_replies_are_those_of_short_ones() {
             assert_eq!(header, if flat { "*6000" } else { "*3000" });
             assert_eq!(items, pieces);
         }
-    }
-}
-
-#[test]
-fn a_read_costs_what_it_looks_at() {
-    let mut store = Store::new();
-    store.fill("k", 0..5000);
-    store.fill("ties", std::iter::repeat_n(1, 5000));
-    for (line, expected) in [
-        ("ZRANGE k 0 -1", 5000),
-        ("ZRANGE k 0 9", 10),
-        ("ZRANGE k -10 -1", 10),
-        ("ZRANGE k 0 100000", 5000),
-        ("ZRANGE k 3 1", 0),
-        ("ZRANGE missing 0 -1", 0),
-        ("ZRANGE k 100 299 BYSCORE", 200),
-        ("ZRANGE k 100 299 BYSCORE LIMIT 10 50", 50),
-        ("ZREVRANGE k 0 -1", 5000),
-        ("ZRANGEBYSCORE k -inf +inf", 5000),
-        ("ZUNION 2 k ties", 10_000),
-        ("ZINTERCARD 2 k missing", 5000),
-        ("ZRANDMEMBER k -70", 70),
-        ("ZRANDMEMBER k 9000", 5000),
-        ("ZSCAN k 0", 10),
-        ("ZSCAN ties 0", 5000),
-    ] {
-        assert_eq!(store.cost(line), expected, "{line}");
     }
 }
 

@@ -2,9 +2,8 @@
 
 use super::string::{current, in_place, make_room, put_changed};
 use super::{Change, Effect, Record, Touched};
-use crate::keyspace::value::{Object, stored};
 use crate::keyspace::{Db, Key, Keyspace, StringRef};
-use crate::paged::{self, Expiry, NewValue};
+use crate::paged::Expiry;
 use crate::types::bits::{self, Field, Op};
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -133,12 +132,7 @@ impl Change for BitOp<'_> {
         let parts: Vec<&[u8]> = sources.iter().map(AsRef::as_ref).collect();
         let result = bits::combine(self.op, &parts);
         let length = result.len();
-        let value = if length > paged::INLINE_MAX {
-            NewValue::Object(Object::String(Arc::new(result)))
-        } else {
-            stored(&result, true)
-        };
-        keyspace.put(db, self.to, value, Expiry::None);
+        put_changed(keyspace, db, self.to, Arc::new(result), Expiry::None);
         Effect::of(1, length)
     }
 
@@ -179,12 +173,12 @@ fn edit(
             let mut value = short.to_bytes();
             grow(&mut value);
             change(&mut value);
-            put_changed(keyspace, db, key, value);
+            put_changed(keyspace, db, key, Arc::new(value), Expiry::Keep);
         }
         None => {
             let mut value = vec![0; length];
             change(&mut value);
-            put_changed(keyspace, db, key, value);
+            put_changed(keyspace, db, key, Arc::new(value), Expiry::Keep);
         }
     }
 }

@@ -8,8 +8,10 @@
 //! has looked: a change that names expired fields acts on them too.
 
 use super::{Change, Effect, Record, Touched, emptied};
+use crate::keyspace::value::Object;
 use crate::keyspace::{Db, Key, Keyspace};
 use crate::types::hash::{Expiry, HashValue};
+use crate::types::long::Long;
 
 /// What the fields set by [`SetFields`] have as their expiry afterwards.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +49,7 @@ impl Change for SetFields<'_> {
             FieldExpiry::Keep => Expiry::Keep,
             FieldExpiry::At(at) => Expiry::At(at),
         };
+        let mut freed = Vec::new();
         let new = keyspace.edit(db, self.key, |hash: &mut HashValue, context| {
             let longest = self.pairs.iter().map(|text| text.len()).max().unwrap_or_default();
             if let FieldExpiry::At(at) = self.expiry {
@@ -54,11 +57,15 @@ impl Change for SetFields<'_> {
             }
             let limits = &context.limits;
             hash.prepare(count, longest, limits, context.heap);
-            let pairs = self.pairs.as_chunks().0.iter();
-            pairs
-                .filter(|[field, value]| hash.set_with(field, value, expiry, limits, context.heap))
-                .count()
+            let mut new = 0;
+            for [field, value] in self.pairs.as_chunks().0 {
+                let put = hash.put(field, value, expiry, limits, context.heap);
+                freed.extend(put.replaced);
+                new += usize::from(put.inserted);
+            }
+            new
         });
+        free(keyspace, freed);
         Effect::of(count as u64, new)
     }
 
@@ -68,12 +75,7 @@ impl Change for SetFields<'_> {
 
     fn write(&self, bytes: &mut Vec<u8>) {
         let mut record = match self.expiry {
-            FieldExpiry::Clear => {
-                let mut record = Record::begin(bytes, 2 + self.pairs.len());
-                record.bulk(b"HSET");
-                record.bulk(self.key.bytes);
-                record
-            }
+            FieldExpiry::Clear => return Record::list(bytes, b"HSET", self.key, self.pairs),
             FieldExpiry::Keep => {
                 let mut record = Record::begin(bytes, 5 + self.pairs.len());
                 record.bulk(b"HSETEX");
@@ -113,9 +115,12 @@ impl Change for RemoveFields<'_> {
     type Found = usize;
 
     fn apply(&self, keyspace: &mut Keyspace, db: Db) -> Effect<usize> {
+        let mut freed = Vec::new();
         let removed = keyspace.edit(db, self.key, |hash: &mut HashValue, context| {
-            self.fields.iter().filter(|field| hash.remove(field, context.heap)).count()
+            let taken = self.fields.iter().filter_map(|field| hash.take(field, context.heap));
+            taken.map(|taken| freed.extend(taken.object)).count()
         });
+        free(keyspace, freed);
         Effect::of(removed as u64, removed)
     }
 
@@ -125,10 +130,7 @@ impl Change for RemoveFields<'_> {
     }
 
     fn write(&self, bytes: &mut Vec<u8>) {
-        let mut record = Record::begin(bytes, 2 + self.fields.len());
-        record.bulk(b"HDEL");
-        record.bulk(self.key.bytes);
-        self.fields.iter().for_each(|field| record.bulk(field));
+        Record::list(bytes, b"HDEL", self.key, self.fields);
     }
 }
 
@@ -242,6 +244,11 @@ impl Change for PersistFields<'_> {
     }
 }
 
+/// Frees long values that fields had, elsewhere if they are large.
+fn free(keyspace: &Keyspace, values: Vec<Long>) {
+    values.into_iter().for_each(|Long(value)| keyspace.reclaimer.object(Object::String(value)));
+}
+
 fn tell(events: &[&'static str], db: Db, key: Key<'_>, see: &mut dyn FnMut(Touched<'_>)) {
     events.iter().for_each(|event| see(Touched::Key { db, key, event }));
 }
@@ -250,4 +257,43 @@ fn tell(events: &[&'static str], db: Db, key: Key<'_>, see: &mut dyn FnMut(Touch
 fn counted(record: &mut Record<'_>, fields: usize) {
     record.bulk(b"FIELDS");
     record.int(fields as i64);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::clock::UnixMs;
+    use crate::keyspace::{Batch, Reclaimer, Tx};
+
+    /// Waits for the reclaimer to have freed so many values.
+    fn freed(keyspace: &Keyspace, values: u64) -> bool {
+        const TRIES: usize = 10_000_000;
+        (0..TRIES).any(|_| {
+            std::thread::yield_now();
+            keyspace.reclaimer.freed_objects() >= values
+        })
+    }
+
+    #[test]
+    fn long_values_are_freed_elsewhere() {
+        let mut keyspace = Keyspace::new(1, Reclaimer::start().unwrap());
+        let (key, long) = (Key::new(b"hash"), vec![b'x'; 1 << 20]);
+        let emit = |keyspace: &mut Keyspace, value: Option<&[u8]>| {
+            let mut batch = Batch::default();
+            let mut tx = Tx::begin(keyspace, &mut batch, Db(0), UnixMs(1000));
+            match value {
+                Some(value) => {
+                    let pairs: &[&[u8]] = &[b"long", value, b"short", b"y"];
+                    tx.emit(SetFields { key, pairs, expiry: FieldExpiry::Clear, events: &["hset"] })
+                }
+                None => tx.emit(RemoveFields { key, fields: &[b"long"], events: &["hdel"] }),
+            }
+        };
+        assert_eq!(emit(&mut keyspace, Some(&long)), 2);
+        assert_eq!(emit(&mut keyspace, Some(b"overwritten")), 0);
+        assert!(freed(&keyspace, 1));
+        assert_eq!(emit(&mut keyspace, Some(&long)), 0);
+        assert_eq!(emit(&mut keyspace, None), 1);
+        assert!(freed(&keyspace, 2));
+    }
 }

@@ -5,11 +5,10 @@
 //! replays it: a replay ignores the setting, and the one PFADD that made registers dense because of
 //! it is written as the SET of what came out.
 
-use super::string::{SetExpiry, SetString, in_place};
+use super::string::{SetExpiry, SetString, in_place, put_changed};
 use super::{Change, Effect, Record, Touched};
-use crate::keyspace::value::{Object, stored};
 use crate::keyspace::{Db, Key, Keyspace};
-use crate::paged::{self, Expiry, NewValue};
+use crate::paged::Expiry;
 use crate::types::hyperloglog;
 use std::sync::Arc;
 
@@ -37,7 +36,7 @@ impl Change for HllAdd<'_> {
     }
 
     fn write(&self, bytes: &mut Vec<u8>) {
-        write_command(bytes, b"PFADD", self.key, self.elements);
+        Record::list(bytes, b"PFADD", self.key, self.elements);
     }
 }
 
@@ -69,12 +68,7 @@ impl Change for HllPut<'_> {
     type Found = ();
 
     fn apply(&self, keyspace: &mut Keyspace, db: Db) -> Effect<()> {
-        let value = if self.value.len() > paged::INLINE_MAX {
-            NewValue::Object(Object::String(Arc::clone(&self.value)))
-        } else {
-            stored(&self.value, true)
-        };
-        keyspace.put(db, self.key, value, Expiry::Keep);
+        put_changed(keyspace, db, self.key, Arc::clone(&self.value), Expiry::Keep);
         Effect::of(self.changes, ())
     }
 
@@ -84,18 +78,11 @@ impl Change for HllPut<'_> {
 
     fn write(&self, bytes: &mut Vec<u8>) {
         match self.record {
-            HllRecord::Add(elements) => write_command(bytes, b"PFADD", self.key, elements),
-            HllRecord::Merge(sources) => write_command(bytes, b"PFMERGE", self.key, sources),
+            HllRecord::Add(elements) => Record::list(bytes, b"PFADD", self.key, elements),
+            HllRecord::Merge(sources) => Record::list(bytes, b"PFMERGE", self.key, sources),
             HllRecord::Whole(expiry) => {
                 SetString { key: self.key, value: &self.value, expiry }.write(bytes);
             }
         }
     }
-}
-
-fn write_command(bytes: &mut Vec<u8>, name: &[u8], key: Key<'_>, arguments: &[&[u8]]) {
-    let mut record = Record::begin(bytes, 2 + arguments.len());
-    record.bulk(name);
-    record.bulk(key.bytes);
-    arguments.iter().for_each(|argument| record.bulk(argument));
 }

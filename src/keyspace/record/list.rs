@@ -37,15 +37,11 @@ impl Change for Push<'_> {
     }
 
     fn write(&self, bytes: &mut Vec<u8>) {
-        let mut record = Record::begin(bytes, 2 + self.values.len());
-        record.bulk(match self.side {
+        let name = match self.side {
             Side::Left => b"LPUSH",
             Side::Right => b"RPUSH",
-        });
-        record.bulk(self.key.bytes);
-        for value in self.values {
-            record.bulk(value);
-        }
+        };
+        Record::list(bytes, name, self.key, self.values);
     }
 }
 
@@ -209,7 +205,7 @@ impl Change for RemoveValue<'_> {
     }
 }
 
-/// Keeps a range of a list; an emptied list's key goes.
+/// Keeps a range of a list, not all of it; an emptied list's key goes.
 #[derive(Debug, Clone, Copy)]
 pub struct Trim<'a> {
     /// The key: a list.
@@ -277,13 +273,14 @@ impl Change for MoveElement<'_> {
                 Side::Right => list.len().saturating_sub(1),
             };
             let element = list.as_ref().get(at)?.to_vec();
-            list.remove_range(at..at + 1, &context.limits);
+            let cut = list.remove_range(at..at + 1, &context.limits);
             if is_same {
                 list.push(self.to_side, &[&element], &context.limits);
             }
-            Some(element)
+            Some((element, cut))
         });
-        let Some(element) = moved else { return Effect::of(0, ()) };
+        let Some((element, cut)) = moved else { return Effect::of(0, ()) };
+        free(keyspace, cut);
         if !is_same {
             keyspace.edit(db, self.to, |list: &mut ListValue, context| {
                 list.push(self.to_side, &[&element], &context.limits);

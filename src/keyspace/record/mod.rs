@@ -6,12 +6,12 @@
 //! same order gives the same keyspace.
 //!
 //! **The fixed-point law**: write a change as a command, run that command through the command table
-//! on the same state, and it emits exactly that record again. The property test for it runs every
-//! kind (`engine::tests::fixed_point`).
+//! on the same state, and it emits exactly that record again. Every transcript, and every example
+//! in the command table, is checked for it (`engine::check::check_laws`).
 //!
 //! | file | changes | written as |
 //! |---|---|---|
-//! | `string` | [`SetString`], [`SetMany`], [`IncrBy`], [`IncrByFloat`], [`IncrEx`], [`RestoreString`], [`Append`], [`SetRange`] | SET, MSET, INCRBY, APPEND, SETRANGE |
+//! | `string` | [`SetString`], [`SetComputed`], [`SetMany`], [`IncrBy`], [`IncrByFloat`], [`IncrEx`], [`RestoreString`], [`Append`], [`SetRange`] | SET, MSET, INCRBY, APPEND, SETRANGE |
 //! | `generic` | [`Delete`], [`DeleteMany`], [`ExpireAt`], [`Persist`], [`Rename`], [`Move`], [`Copy`], [`Restore`] | DEL, DEL, PEXPIREAT, PERSIST, RENAME, MOVE, COPY, RESTORE |
 //! | `set` | [`AddMembers`], [`RemoveMembers`], [`MoveMember`] | SADD, SREM, SMOVE |
 //! | `zset` | [`AddScored`], [`RemoveScored`], [`RemoveRanks`] | ZADD, ZREM, ZREMRANGEBYRANK |
@@ -44,7 +44,8 @@ pub use stream::{
     DestroyGroup, SeeConsumer, SetGroupId, SetStreamId, TrimStream,
 };
 pub use string::{
-    Append, IncrBy, IncrByFloat, IncrEx, RestoreString, SetExpiry, SetMany, SetRange, SetString,
+    Append, IncrBy, IncrByFloat, IncrEx, RestoreString, SetComputed, SetExpiry, SetMany, SetRange,
+    SetString,
 };
 pub use whole::{FlushAll, FlushDb, SwapDb};
 pub use zset::{AddScored, RemoveRanks, RemoveScored, Scored};
@@ -153,6 +154,14 @@ impl<'a> Record<'a> {
     pub fn with_head(bytes: &'a mut Vec<u8>, head: &'static [u8]) -> Self {
         bytes.extend_from_slice(head);
         Record { bytes }
+    }
+
+    /// Writes a whole record: a name, a key, and what the command takes behind it.
+    pub fn list(bytes: &mut Vec<u8>, name: &[u8], key: Key<'_>, arguments: &[&[u8]]) {
+        let mut record = Record::begin(bytes, 2 + arguments.len());
+        record.bulk(name);
+        record.bulk(key.bytes);
+        arguments.iter().for_each(|argument| record.bulk(argument));
     }
 
     /// Appends one argument.

@@ -36,7 +36,7 @@ impl Change for AddMembers<'_> {
     }
 
     fn write(&self, bytes: &mut Vec<u8>) {
-        members_record(bytes, b"SADD", self.key, self.members);
+        Record::list(bytes, b"SADD", self.key, self.members);
     }
 }
 
@@ -68,7 +68,7 @@ impl Change for RemoveMembers<'_> {
     }
 
     fn write(&self, bytes: &mut Vec<u8>) {
-        members_record(bytes, b"SREM", self.key, self.members);
+        Record::list(bytes, b"SREM", self.key, self.members);
     }
 }
 
@@ -109,14 +109,5 @@ impl Change for MoveMember<'_> {
         record.bulk(self.from.bytes);
         record.bulk(self.to.bytes);
         record.bulk(self.member);
-    }
-}
-
-fn members_record(bytes: &mut Vec<u8>, name: &[u8], key: Key<'_>, members: &[&[u8]]) {
-    let mut record = Record::begin(bytes, 2 + members.len());
-    record.bulk(name);
-    record.bulk(key.bytes);
-    for member in members {
-        record.bulk(member);
     }
 }

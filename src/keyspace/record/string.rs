@@ -73,6 +73,39 @@ impl Change for SetString<'_> {
     }
 }
 
+/// Sets a key to a string that was computed, without an expiry. On the log it is an ordinary SET; a
+/// long string is taken as it is, not copied.
+#[derive(Debug, Clone)]
+pub struct SetComputed<'a> {
+    /// The key.
+    pub key: Key<'a>,
+    /// What it will be.
+    pub value: Arc<Vec<u8>>,
+}
+
+impl SetComputed<'_> {
+    fn set(&self) -> SetString<'_> {
+        SetString { key: self.key, value: &self.value, expiry: SetExpiry::Clear }
+    }
+}
+
+impl Change for SetComputed<'_> {
+    type Found = ();
+
+    fn apply(&self, keyspace: &mut Keyspace, db: Db) -> Effect<()> {
+        put_owned(keyspace, db, self.key, Arc::clone(&self.value), false, Expiry::None);
+        Effect::of(1, ())
+    }
+
+    fn touched(&self, after: &Keyspace, db: Db, see: &mut dyn FnMut(Touched<'_>)) {
+        self.set().touched(after, db, see);
+    }
+
+    fn write(&self, bytes: &mut Vec<u8>) {
+        self.set().write(bytes);
+    }
+}
+
 /// Sets a key to a string that RESTORE was given. On the log it is an ordinary SET; only the
 /// keyspace event is its own.
 #[derive(Debug, Clone, Copy)]
@@ -245,7 +278,9 @@ impl Change for Append<'_> {
             Some(short) => {
                 let mut value = short.to_bytes();
                 value.extend_from_slice(self.suffix);
-                put_changed(keyspace, db, self.key, value)
+                let length = value.len();
+                put_changed(keyspace, db, self.key, Arc::new(value), Expiry::Keep);
+                length
             }
         };
         Effect::of(1, length)
@@ -297,8 +332,9 @@ impl Change for SetRange<'_> {
             }
             other => {
                 let mut value = other.map(|value| value.to_bytes()).unwrap_or_default();
-                self.patch(&mut value);
-                put_changed(keyspace, db, self.key, value)
+                let length = self.patch(&mut value);
+                put_changed(keyspace, db, self.key, Arc::new(value), Expiry::Keep);
+                length
             }
         };
         Effect::of(1, length)
@@ -324,17 +360,31 @@ pub(super) fn current<'a>(keyspace: &'a Keyspace, db: Db, key: Key<'_>) -> Optio
     entry.string()
 }
 
-/// Stores a string that was changed in place, keeping the expiry. Returns its length.
-pub(super) fn put_changed(keyspace: &mut Keyspace, db: Db, key: Key<'_>, value: Vec<u8>) -> usize {
-    let length = value.len();
-    let value = if length > paged::INLINE_MAX {
-        // Moved, not copied as `stored` would.
-        NewValue::Object(Object::String(Arc::new(value)))
+/// Stores a string that was changed in place, or came out of others. A long one is not copied.
+pub(super) fn put_changed(
+    keyspace: &mut Keyspace,
+    db: Db,
+    key: Key<'_>,
+    value: Arc<Vec<u8>>,
+    expiry: Expiry,
+) {
+    put_owned(keyspace, db, key, value, true, expiry);
+}
+
+/// As [`stored`], of a string that is not copied if it is long.
+fn put_owned(
+    keyspace: &mut Keyspace,
+    db: Db,
+    key: Key<'_>,
+    value: Arc<Vec<u8>>,
+    changed: bool,
+    expiry: Expiry,
+) {
+    if value.len() > paged::INLINE_MAX {
+        keyspace.put(db, key, NewValue::Object(Object::String(value)), expiry);
     } else {
-        stored(&value, true)
-    };
-    keyspace.put(db, key, value, Expiry::Keep);
-    length
+        keyspace.put(db, key, stored(&value, changed), expiry);
+    }
 }
 
 /// Makes room for `more` bytes, and for as much again up to 1 MiB: many small appends copy the

@@ -69,8 +69,6 @@ pub struct RemoveScored<'a> {
     pub key: Key<'a>,
     /// At least one; those that are not there change nothing.
     pub members: &'a [&'a [u8]],
-    /// The keyspace event: `zrem`.
-    pub event: &'static str,
 }
 
 impl Change for RemoveScored<'_> {
@@ -85,17 +83,12 @@ impl Change for RemoveScored<'_> {
     }
 
     fn touched(&self, after: &Keyspace, db: Db, see: &mut dyn FnMut(Touched<'_>)) {
-        see(Touched::Key { db, key: self.key, event: self.event });
+        see(Touched::Key { db, key: self.key, event: "zrem" });
         emptied(after, db, self.key, see);
     }
 
     fn write(&self, bytes: &mut Vec<u8>) {
-        let mut record = Record::begin(bytes, 2 + self.members.len());
-        record.bulk(b"ZREM");
-        record.bulk(self.key.bytes);
-        for member in self.members {
-            record.bulk(member);
-        }
+        Record::list(bytes, b"ZREM", self.key, self.members);
     }
 }
 

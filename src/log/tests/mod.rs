@@ -13,6 +13,7 @@ use crate::base::disk::testing::SimDisk;
 mod crash;
 mod damage;
 mod random;
+mod reading;
 mod running;
 mod stock;
 

@@ -82,6 +82,7 @@ fn many_strings() {
     check(build(BulksKind::Map), &array, &format!("%1\r\n{strings}"));
     let nested = "*1\r\n*2\r\n$1\r\na\r\n,10\r\n";
     check(build(BulksKind::Scored), &array, nested);
+    check(build(BulksKind::Pairs), &array, &format!("*1\r\n*2\r\n{strings}"));
     let pairs = vec![(Reply::Bulk(b"a"), Reply::Double(10.0))];
     check(Reply::Pairs(pairs), &array, nested);
     check(BulksBuilder::new(BulksKind::Set).finish(), "*0\r\n", "~0\r\n");

@@ -10,13 +10,13 @@ mod tests;
 
 use std::sync::Arc;
 
-pub use view::{Field, HashRef};
+pub use view::{Draws, Field, HashRef};
 
 use super::limits::Limits;
 use super::long::Long;
 use super::packed::{Element, Packed, PackedRef};
 pub use crate::paged::Expiry;
-use crate::paged::{self, Entry, INLINE_MAX, NewValue, PageHeap, Table, Value};
+use crate::paged::{self, Entry, INLINE_MAX, NewValue, PageHeap, Removed, Table, Upserted, Value};
 
 /// A large hash: a table from fields to values. Cloning shares it until one is written.
 #[derive(Clone, Default)]
@@ -45,14 +45,20 @@ impl Hash {
         self.0.get(paged::hash(field), field).map(|entry| found(&entry))
     }
 
-    /// Sets a field; answers whether it is new.
-    pub fn set(&mut self, field: &[u8], value: &[u8], expiry: Expiry, heap: &mut PageHeap) -> bool {
-        self.0.upsert(heap, paged::hash(field), field, stored(value), expiry, 0).inserted
+    /// Sets a field; answers whether it is new, and the long value that it had.
+    pub fn set(
+        &mut self,
+        field: &[u8],
+        value: &[u8],
+        expiry: Expiry,
+        heap: &mut PageHeap,
+    ) -> Upserted<Long> {
+        self.0.upsert(heap, paged::hash(field), field, stored(value), expiry, 0)
     }
 
-    /// Takes a field out; false if it was not there.
-    pub fn remove(&mut self, field: &[u8], heap: &mut PageHeap) -> bool {
-        self.0.remove(heap, paged::hash(field), field).is_some()
+    /// Takes a field out, if it is there.
+    pub fn remove(&mut self, field: &[u8], heap: &mut PageHeap) -> Option<Removed<Long>> {
+        self.0.remove(heap, paged::hash(field), field)
     }
 
     /// How many fields have an expiry.
@@ -144,6 +150,19 @@ impl HashValue {
         limits: &Limits,
         heap: &mut PageHeap,
     ) -> bool {
+        self.put(field, value, expiry, limits, heap).inserted
+    }
+
+    /// As [`HashValue::set_with`]; answers the long value that the field had too, which may take
+    /// time to free.
+    pub fn put(
+        &mut self,
+        field: &[u8],
+        value: &[u8],
+        expiry: Expiry,
+        limits: &Limits,
+        heap: &mut PageHeap,
+    ) -> Upserted<Long> {
         let expires = matches!(expiry, Expiry::At(at) if at != 0);
         if let HashValue::Packed(packed) = self
             && !expires
@@ -152,12 +171,12 @@ impl HashValue {
             if let Some(position) = packed.as_ref().find(field, 2) {
                 let position = packed.as_ref().after(position);
                 packed.replace(position, value);
-                return false;
+                return Upserted { inserted: false, replaced: None };
             }
             if limits.hash_fits(packed.len() / 2 + 1) {
                 packed.push_back(field);
                 packed.push_back(value);
-                return true;
+                return Upserted { inserted: true, replaced: None };
             }
         }
         self.table(heap).set(field, value, expiry, heap)
@@ -165,30 +184,57 @@ impl HashValue {
 
     /// Takes a field out; false if it was not there.
     pub fn remove(&mut self, field: &[u8], heap: &mut PageHeap) -> bool {
+        self.take(field, heap).is_some()
+    }
+
+    /// As [`HashValue::remove`]; answers the long value that the field had, which may take time to
+    /// free.
+    pub fn take(&mut self, field: &[u8], heap: &mut PageHeap) -> Option<Removed<Long>> {
         match self {
-            HashValue::Packed(packed) => match packed.as_ref().find(field, 2) {
-                Some(position) => packed.remove(position, 2) == 2,
-                None => false,
-            },
+            HashValue::Packed(packed) => {
+                let position = packed.as_ref().find(field, 2)?;
+                packed.remove(position, 2);
+                Some(Removed { object: None, expiry: 0 })
+            }
             HashValue::Table(hash) => {
-                hash.get(field).is_some() && Arc::make_mut(hash).remove(field, heap)
+                if let Some(hash) = Arc::get_mut(hash) {
+                    return hash.remove(field, heap);
+                }
+                // A shared hash is not copied for nothing.
+                hash.get(field)?;
+                Arc::make_mut(hash).remove(field, heap)
             }
         }
     }
 
     /// Sets a field's expiry (unix ms; 0 clears it); false if there is no such field.
     pub fn set_expiry(&mut self, field: &[u8], expiry: u64, heap: &mut PageHeap) -> bool {
-        let Some(found) = self.as_ref().field(field) else { return false };
-        if found.expiry.unwrap_or(0) == expiry {
-            return true;
+        if let HashValue::Packed(packed) = self {
+            let is_there = packed.as_ref().find(field, 2).is_some();
+            if !is_there || expiry == 0 {
+                return is_there;
+            }
         }
-        self.table(heap).0.set_expiry(heap, paged::hash(field), field, expiry)
+        let hash = paged::hash(field);
+        if let HashValue::Table(shared) = self
+            && Arc::get_mut(shared).is_none()
+        {
+            // It is not copied for nothing.
+            match shared.0.get(hash, field) {
+                None => return false,
+                Some(found) if found.expiry == expiry => return true,
+                Some(_) => {}
+            }
+        }
+        self.table(heap).0.set_expiry(heap, hash, field, expiry)
     }
 
     /// Clears a field's expiry; false if it has none, or there is no such field.
     pub fn persist(&mut self, field: &[u8], heap: &mut PageHeap) -> bool {
-        let expires = self.as_ref().field(field).is_some_and(|found| found.expiry.is_some());
-        expires && self.set_expiry(field, 0, heap)
+        let HashValue::Table(table) = self else { return false };
+        let hash = paged::hash(field);
+        let expires = table.0.get(hash, field).is_some_and(|found| found.expiry != 0);
+        expires && Arc::make_mut(table).0.set_expiry(heap, hash, field, 0)
     }
 
     /// Turns it large.

@@ -33,7 +33,8 @@ fn compare(hash: &HashValue, twin: &Twin) {
     assert_eq!(gathered(&view.fields(0)), *twin);
     let live = live(twin);
     assert_eq!(gathered(&view.fields(NOW)), live);
-    assert_eq!((view.len(), view.live_len(NOW)), (twin.len(), live.len()));
+    assert_eq!(view.len(), twin.len());
+    assert!(view.may_have_expired(NOW) || live.len() == twin.len());
     let mut scanned = Vec::new();
     let mut cursor = 0;
     loop {
@@ -60,6 +61,11 @@ fn compare(hash: &HashValue, twin: &Twin) {
     }
     let one = view.random(NOW, &mut rng).map(|field| field.name.to_vec());
     assert!(one.map_or(live.is_empty(), |name| live.contains_key(&name)));
+    let mut draws = view.draws(NOW);
+    for _ in 0..10 {
+        let drawn = draws.next(&mut rng).map(|field| field.name.to_vec());
+        assert!(drawn.map_or(live.is_empty(), |name| live.contains_key(&name)));
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -189,14 +195,26 @@ fn expired_fields_are_hidden() {
         hash.set_with(field.as_bytes(), b"value", expiry, &limits, &mut heap);
     }
     let view = hash.as_ref();
-    assert_eq!((view.len(), view.live_len(1500), view.expiring()), (3000, 2000, 2000));
+    assert_eq!((view.len(), view.fields(1500).len(), view.expiring()), (3000, 2000, 2000));
+    assert!(view.may_have_expired(1500) && !view.may_have_expired(1));
     assert_eq!((view.get(b"1000", 1500), view.contains(b"999", 1500)), (None, true));
     assert!(view.field(b"1000").is_some_and(|field| field.expired(1500)));
     let some = view.due(1500, 10);
     assert!((10..100).contains(&some.len()));
     let names: Vec<Vec<u8>> = view.due(1500, usize::MAX).iter().map(|f| f.name.to_vec()).collect();
     names.iter().for_each(|name| assert!(hash.remove(name, &mut heap)));
-    assert_eq!((hash.len(), hash.as_ref().live_len(1500)), (2000, 2000));
+    assert_eq!((hash.len(), hash.as_ref().fields(1500).len()), (2000, 2000));
+    // Nearly all have expired: those that are left are drawn nevertheless.
+    let mut rng = Rng::from_seed(3);
+    let mut rng = || rng.u64();
+    for number in 0..3000u64 {
+        hash.set_with(number.to_string().as_bytes(), b"v", Expiry::At(1), &limits, &mut heap);
+    }
+    hash.set(b"only", b"one", &limits, &mut heap);
+    let mut draws = hash.as_ref().draws(1500);
+    for _ in 0..100 {
+        assert!(draws.next(&mut rng).is_some_and(|field| field.name.is(b"only")));
+    }
     let Hash(table) = match &hash {
         HashValue::Table(hash) => hash.as_ref(),
         HashValue::Packed(_) => panic!("it is large"),

@@ -6,9 +6,10 @@ use super::super::choice;
 use super::super::packed::{Element, PackedRef};
 use super::{Hash, found};
 
-/// Pages of a large hash that one call of [`HashRef::due`] may look into.
-const DUE_PAGES: usize = 64;
-/// After this many expired fields a random choice looks at all fields instead.
+/// The time of the first expiry is only asked of hashes with so many fields: in larger ones it
+/// takes longer to find than a field does.
+const DATED_MAX: usize = 20_000;
+/// After this many expired fields in a row a random choice looks at all fields instead.
 const RANDOM_TRIES: usize = 64;
 
 /// A hash where it lies.
@@ -54,19 +55,14 @@ impl<'a> HashRef<'a> {
         self.len() == 0
     }
 
-    /// How many fields there are that have not expired. In O(1) while none has.
-    pub fn live_len(self, now_ms: u64) -> usize {
-        self.len() - self.expired_len(now_ms)
-    }
-
-    fn expired_len(self, now_ms: u64) -> usize {
-        let HashRef::Table(hash) = self else { return 0 };
-        let (mut cursor, mut expired) = (0, 0);
-        if hash.0.earliest_expiry() < now_ms {
-            let last = now_ms - 1;
-            while !hash.0.due(last, &mut cursor, DUE_PAGES, &mut |_| expired += 1) {}
+    /// Whether a field may have expired: where none can have, nobody need look for one. O(1).
+    #[inline]
+    pub fn may_have_expired(self, now_ms: u64) -> bool {
+        match self {
+            HashRef::Packed(_) => false,
+            HashRef::Table(hash) if hash.expiring() == 0 => false,
+            HashRef::Table(hash) => hash.len() > DATED_MAX || hash.0.earliest_expiry() < now_ms,
         }
-        expired
     }
 
     /// A field, expired or not.
@@ -148,23 +144,12 @@ impl<'a> HashRef<'a> {
 
     /// A field that has not expired chosen at random, each as likely as any other.
     pub fn random(self, now_ms: u64, rng: &mut dyn FnMut() -> u64) -> Option<Field<'a>> {
-        match self {
-            HashRef::Packed(packed) => {
-                let position = packed.position(2 * choice::below(rng, packed.len() / 2));
-                let (name, value) = (packed.at(position)?, packed.at(packed.after(position))?);
-                Some(Field { name, value, expiry: None })
-            }
-            HashRef::Table(hash) => {
-                for _ in 0..RANDOM_TRIES {
-                    let field = found(&hash.0.random(rng)?);
-                    if !field.expired(now_ms) {
-                        return Some(field);
-                    }
-                }
-                let live = self.fields(now_ms);
-                live.get(choice::below(rng, live.len())).copied()
-            }
-        }
+        self.draws(now_ms).next(rng)
+    }
+
+    /// For many such choices.
+    pub fn draws(self, now_ms: u64) -> Draws<'a> {
+        Draws { hash: self, now_ms, live: None }
     }
 
     /// Up to `count` different fields chosen at random among those that have not expired, in random
@@ -181,8 +166,9 @@ impl<'a> HashRef<'a> {
                 if hash.expiring() <= hash.len() / 2
                     && count < (hash.len() - hash.expiring()) / 4 =>
             {
-                let choose = || self.random(now_ms, rng);
-                choice::distinct(count, choose, |field| field.name.to_vec())
+                let mut draws = self.draws(now_ms);
+                let choose = || draws.next(rng);
+                choice::distinct(count, choose, |field| field.name.cow())
             }
             _ => choice::shuffled(self.fields(now_ms), count, rng),
         }
@@ -229,5 +215,38 @@ impl<'a> HashRef<'a> {
             HashRef::Packed(_) => "listpack",
             HashRef::Table(_) => "hashtable",
         }
+    }
+}
+
+/// Fields chosen at random, each as likely as any other, one after the other; a field may come
+/// again.
+pub struct Draws<'a> {
+    hash: HashRef<'a>,
+    now_ms: u64,
+    /// All that have not expired: gathered once when they turn out to be few among those that have.
+    live: Option<Vec<Field<'a>>>,
+}
+
+impl<'a> Draws<'a> {
+    /// The next one; none if all fields have expired.
+    pub fn next(&mut self, rng: &mut dyn FnMut() -> u64) -> Option<Field<'a>> {
+        let hash = match self.hash {
+            HashRef::Packed(packed) => {
+                let position = packed.position(2 * choice::below(rng, packed.len() / 2));
+                let (name, value) = (packed.at(position)?, packed.at(packed.after(position))?);
+                return Some(Field { name, value, expiry: None });
+            }
+            HashRef::Table(hash) => hash,
+        };
+        if self.live.is_none() {
+            for _ in 0..RANDOM_TRIES {
+                let field = found(&hash.0.random(rng)?);
+                if !field.expired(self.now_ms) {
+                    return Some(field);
+                }
+            }
+        }
+        let live = self.live.get_or_insert_with(|| self.hash.fields(self.now_ms));
+        live.get(choice::below(rng, live.len())).copied()
     }
 }

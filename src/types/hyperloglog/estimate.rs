@@ -54,13 +54,6 @@ impl Registers {
         })
     }
 
-    /// Raises each to at least what it is in `other`.
-    pub fn raise(&mut self, other: &Registers) {
-        for (own, other) in self.0.iter_mut().zip(other.0.iter()) {
-            *own = (*own).max(*other);
-        }
-    }
-
     /// The estimate.
     pub fn count(&self) -> u64 {
         let mut histogram = [0; VALUES];

@@ -173,9 +173,9 @@ pub fn make_dense(bytes: &mut Vec<u8>) -> Result<bool, Corrupt> {
     Ok(true)
 }
 
-/// Raises the registers of `bytes` to at least `registers` (how many grew is not counted), after
-/// making them dense if `make_it_dense`. What was said of `sparse_bytes_max` at [`add`] goes here
-/// too.
+/// Raises the registers of `bytes` to `registers`, in which they are merged already (how many grew
+/// is not counted), after making them dense if `make_it_dense`. What was said of `sparse_bytes_max`
+/// at [`add`] goes here too.
 pub fn merge(
     bytes: &mut Vec<u8>,
     registers: &Registers,
@@ -187,9 +187,7 @@ pub fn merge(
     }
     let mut added = Added::default();
     if encoding(bytes) == Some(Encoding::Dense) {
-        let mut all = Registers::of(bytes)?;
-        all.raise(registers);
-        dense::pack(all.values(), bytes.get_mut(HEADER_BYTES..).unwrap_or_default());
+        dense::pack(registers.values(), bytes.get_mut(HEADER_BYTES..).unwrap_or_default());
         set_outdated(bytes);
         return Ok(added);
     }

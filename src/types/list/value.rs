@@ -128,6 +128,9 @@ impl ListValue {
     /// Removes the elements with these indexes, which must be there. What is answered was cut out,
     /// and may be large: somebody else should free it.
     pub fn remove_range(&mut self, indexes: Range<usize>, limits: &Limits) -> List {
+        if indexes.is_empty() {
+            return List::new();
+        }
         let cut = match self {
             ListValue::Packed(packed) => {
                 packed.remove(packed.as_ref().position(indexes.start), indexes.len());

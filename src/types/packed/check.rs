@@ -90,13 +90,9 @@ fn checked_size(rest: &[u8]) -> Option<usize> {
 }
 
 impl Packed {
-    /// Takes a listpack's entries: verbatim if they are in the form that we write, else encoded
-    /// again. None if there are more than [`PackedRef::LEN_MAX`].
-    pub fn from_entries(entries: &[u8]) -> Result<Option<Packed>, Malformed> {
-        Ok(Packed::from_checked(entries, check(entries)?))
-    }
-
-    /// As [`Packed::from_entries`], with what [`check()`] said of these entries.
+    /// Takes a listpack's entries, of which [`check()`] has said this: verbatim if they are in the
+    /// form that we write, else encoded again. None if there are more than
+    /// [`PackedRef::LEN_MAX`].
     pub fn from_checked(entries: &[u8], checked: Checked) -> Option<Packed> {
         match checked {
             Checked { count, .. } if count > PackedRef::LEN_MAX => None,

@@ -178,17 +178,6 @@ impl<'a> PackedRef<'a> {
         None
     }
 
-    /// The number of the entry at `position`.
-    pub fn index_of(self, position: usize) -> usize {
-        let mut at = Self::START;
-        let mut index = 0;
-        while at < position {
-            at = entry::after(self.0, at);
-            index += 1;
-        }
-        index
-    }
-
     /// A copy that can be edited.
     pub fn to_packed(self) -> Packed {
         Packed::from_vec(self.0.to_vec())

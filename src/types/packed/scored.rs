@@ -35,15 +35,15 @@ impl<'a> PackedRef<'a> {
         })
     }
 
-    /// Where a member with this score belongs: a position, and how many members are before it.
-    pub fn place_scored(self, at: f64, member: &[u8]) -> (usize, usize) {
-        let (mut position, mut rank) = (Self::START, 0);
+    /// Where a member with this score belongs: a position.
+    fn place_scored(self, at: f64, member: &[u8]) -> usize {
         // Mostly sets grow at their end.
         if let Some((last_member, last)) = self.scored().next_back()
             && order(last, last_member, at, member).is_lt()
         {
-            return (self.end(), self.len() / 2);
+            return self.end();
         }
+        let mut position = Self::START;
         while position < self.end() {
             let score_at = self.after(position);
             let (Some(found), Some(text)) = (self.at(position), self.at(score_at)) else { break };
@@ -51,18 +51,16 @@ impl<'a> PackedRef<'a> {
                 break;
             }
             position = self.after(score_at);
-            rank += 1;
         }
-        (position, rank)
+        position
     }
 }
 
 impl Packed {
-    /// Adds a member, which must not be there, at its place; answers its rank.
-    pub fn insert_scored(&mut self, score: f64, member: &[u8]) -> usize {
-        let (position, rank) = self.as_ref().place_scored(score, member);
+    /// Adds a member, which must not be there, at its place.
+    pub fn insert_scored(&mut self, score: f64, member: &[u8]) {
+        let position = self.as_ref().place_scored(score, member);
         self.insert_pair(position, member, double::reply(score).as_bytes());
-        rank
     }
 
     /// Adds a member that belongs behind all others.

@@ -183,10 +183,11 @@ impl SetValue {
                 }
                 self.table(heap).insert(member, heap)
             }
-            SetValue::Table(set) => {
+            SetValue::Table(set) => match Arc::get_mut(set) {
+                Some(set) => set.insert(member, heap),
                 // A shared set is not copied for nothing.
-                if set.contains(member) { false } else { Arc::make_mut(set).insert(member, heap) }
-            }
+                None => !set.contains(member) && Arc::make_mut(set).insert(member, heap),
+            },
         }
     }
 
@@ -200,7 +201,11 @@ impl SetValue {
                 Some(position) => packed.remove(position, 1) == 1,
                 None => false,
             },
-            SetValue::Table(set) => set.contains(member) && Arc::make_mut(set).remove(member, heap),
+            SetValue::Table(set) => match Arc::get_mut(set) {
+                Some(set) => set.remove(member, heap),
+                // As above.
+                None => set.contains(member) && Arc::make_mut(set).remove(member, heap),
+            },
         }
     }
 

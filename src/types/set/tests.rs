@@ -119,6 +119,26 @@ fn forms_as_valkey_chooses_them() {
 }
 
 #[test]
+fn a_shared_set_is_copied_only_to_be_changed() {
+    let (mut heap, limits) = (PageHeap::new(), Limits { set_entries: 1, ..Limits::default() });
+    let mut set = SetValue::new();
+    for member in ["a", "b", "c"] {
+        set.insert(member.as_bytes(), &limits, &mut heap);
+    }
+    let copy = set.clone();
+    let is_shared = |one: &SetValue, other: &SetValue| match (one, other) {
+        (SetValue::Table(one), SetValue::Table(other)) => Arc::ptr_eq(one, other),
+        _ => panic!("they are large"),
+    };
+    assert!(!set.insert(b"a", &limits, &mut heap) && !set.remove(b"d", &mut heap));
+    assert!(is_shared(&set, &copy));
+    assert!(set.remove(b"a", &mut heap) && !is_shared(&set, &copy));
+    // Now it is alone.
+    assert!(!set.remove(b"a", &mut heap) && set.insert(b"a", &limits, &mut heap));
+    assert_eq!((set.len(), copy.len()), (3, 3));
+}
+
+#[test]
 fn bytes_are_counted() {
     let mut heap = PageHeap::new();
     let mut set = Set::new();

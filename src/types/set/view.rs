@@ -92,7 +92,7 @@ impl<'a> SetRef<'a> {
     pub fn random_distinct(self, count: usize, rng: &mut dyn FnMut() -> u64) -> Vec<Element<'a>> {
         match self {
             SetRef::Table(set) if count < set.len() / 4 => {
-                choice::distinct(count, || self.random(rng), |member| member.to_vec())
+                choice::distinct(count, || self.random(rng), |member| member.cow())
             }
             _ => choice::shuffled(self.members(), count, rng),
         }

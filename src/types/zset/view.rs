@@ -2,8 +2,8 @@
 
 use std::ops::{Bound, Range};
 
+use super::Zset;
 use super::range::{self, Items, LexBound};
-use super::{Zset, order};
 use crate::types::choice;
 use crate::types::packed::{self, Element, PackedRef};
 
@@ -55,8 +55,9 @@ impl<'a> ZsetRef<'a> {
     pub fn at(self, rank: usize) -> Option<(Element<'a>, f64)> {
         match self {
             Self::Packed(packed) => {
-                let score = packed::score(packed.get(2 * rank + 1)?);
-                Some((packed.get(2 * rank)?, score))
+                let position = packed.position(2 * rank);
+                let score = packed::score(packed.at(packed.after(position))?);
+                Some((packed.at(position)?, score))
             }
             Self::Tree(set) => set.at(rank).map(|(member, score)| (Element::Bytes(member), score)),
         }
@@ -67,14 +68,8 @@ impl<'a> ZsetRef<'a> {
         match self {
             Self::Packed(packed) => {
                 let end = ranks.end.min(packed.len() / 2);
-                let left = end.saturating_sub(ranks.start);
-                let mut iter = packed.iter();
-                if left > 0 {
-                    // What is outside is passed by from the ends.
-                    let _ = (2 * ranks.start).checked_sub(1).and_then(|n| iter.nth(n));
-                    let behind = packed.len() - 2 * end;
-                    let _ = behind.checked_sub(1).and_then(|n| iter.nth_back(n));
-                }
+                let start = ranks.start.min(end);
+                let (iter, left) = (packed.range(2 * start..2 * end), end - start);
                 Members(Form::Packed { iter, left })
             }
             Self::Tree(set) => Members(Form::Tree(set.range(ranks))),
@@ -98,16 +93,23 @@ impl<'a> ZsetRef<'a> {
         }
     }
 
-    /// How many members are before a place in the order; nothing need be at it.
-    pub fn count_before(self, score: f64, member: &[u8]) -> usize {
-        self.count_while(|other, found| order((other, found), (score, member)).is_lt())
-    }
-
     /// The ranks of the members with scores in a range.
     pub fn ranks_by_score(self, min: Bound<f64>, max: Bound<f64>) -> Range<usize> {
-        let start = self.count_while(|score, _| range::is_above(min, score));
-        let end = self.count_while(|score, _| range::reaches(max, score));
-        start..end.max(start)
+        let packed = match self {
+            Self::Packed(packed) => packed,
+            Self::Tree(set) => return set.ranks_by_score(min, max),
+        };
+        let mut ranks = 0..0;
+        for (_, score) in packed.scored() {
+            if !range::reaches(max, score) {
+                break;
+            }
+            ranks.end += 1;
+            if range::is_above(min, score) {
+                ranks.start += 1;
+            }
+        }
+        ranks
     }
 
     /// The ranks of the members in a range. All scores must be equal for this to have a meaning; if
