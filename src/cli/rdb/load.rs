@@ -60,6 +60,10 @@ pub struct Options {
     #[arg(long)]
     skip: bool,
 
+    /// Leave function libraries away: a server that has none refuses them
+    #[arg(long)]
+    no_functions: bool,
+
     #[command(flatten)]
     selection: Selection,
 
@@ -106,7 +110,8 @@ type Loaded = (Done, u64, Vec<String>);
 
 /// Reads all files into the target.
 fn load(options: &Options, target: &mut dyn Target, existing: Existing) -> Result<Loaded, Failure> {
-    let mut loader = Commands::new(Form::Resp, Loader::new(target, existing));
+    let mut loader =
+        Commands::new(Form::Resp, Loader::new(target, existing, !options.no_functions));
     let (mut left_out, mut examples) = (0, Vec::new());
     for file in &options.files {
         let mut select = Select::new(&options.selection, &mut loader);

@@ -112,6 +112,7 @@ enum Way {
 pub struct Loader<'t> {
     target: &'t mut dyn Target,
     existing: Existing,
+    functions: bool,
     /// The database that the target is in.
     db: Option<u64>,
     batch: Vec<Item>,
@@ -174,11 +175,12 @@ impl Requests {
 }
 
 impl<'t> Loader<'t> {
-    /// Sends to `target`.
-    pub fn new(target: &'t mut dyn Target, existing: Existing) -> Loader<'t> {
+    /// Sends to `target`: function libraries too if `functions` says so.
+    pub fn new(target: &'t mut dyn Target, existing: Existing, functions: bool) -> Loader<'t> {
         Loader {
             target,
             existing,
+            functions,
             db: None,
             batch: Vec::new(),
             batch_bytes: 0,
@@ -385,6 +387,9 @@ impl<'t> Loader<'t> {
     }
 
     fn load_function(&mut self, code: &[u8]) -> Result<(), Failure> {
+        if !self.functions {
+            return Ok(());
+        }
         self.flush()?;
         let mut requests = Requests::new();
         requests.command.words("FUNCTION LOAD");
