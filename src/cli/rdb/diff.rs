@@ -1,6 +1,6 @@
 //! `coolcache rdb-diff`: what differs between two data sets.
 //!
-//! The first is read into a table of digests (some 64 bytes a key), the second is compared with it.
+//! The first is read into a table of digests (`table.rs`), the second is compared with it.
 //! Only if something differs, they are read again: the first for the names of keys that the second
 //! lacks, both for the parts of values that differ.
 
@@ -9,6 +9,7 @@ use super::dump::tell_left_out;
 use super::parts::{Details, Parts};
 use super::select::{Select, Selection};
 use super::source::Source;
+use super::table::Table;
 use super::target::Login;
 use super::words::json;
 use crate::base::clock::{self, UnixMs};
@@ -108,10 +109,11 @@ impl<T> Listed<T> {
 pub fn run(options: &Options) -> Ended {
     let (a, b) = (Source::of(&options.a)?, Source::of(&options.b)?);
     let reader = Reader { options, now: clock::now() };
-    let mut table = Table { keys: HashMap::new(), now: reader.now, scratch: Vec::new() };
-    let mut left_out = reader.read(&a, &mut Digests::new(&mut table))?;
+    let mut known = Known { table: Table::default(), now: reader.now, scratch: Vec::new() };
+    let mut left_out = reader.read(&a, &mut Digests::new(&mut known))?;
+    known.table.sort();
     let mut compare = Compare {
-        table: &mut table,
+        known: &mut known,
         seen: HashSet::new(),
         found: Found::default(),
         limit: options.limit,
@@ -119,8 +121,8 @@ pub fn run(options: &Options) -> Ended {
     };
     left_out += reader.read(&b, &mut Digests::new(&mut compare))?;
     let mut found = std::mem::take(&mut compare.found);
-    if table.keys.values().any(|known| !known.matched) {
-        let names = Missing { table: &mut table, found: &mut found, limit: options.limit };
+    if !known.table.all_found() {
+        let names = Missing { known: &mut known, found: &mut found, limit: options.limit };
         reader.read(&a, &mut Digests::new(names))?;
     }
     describe_values(&reader, &a, &b, &mut found)?;
@@ -146,40 +148,34 @@ impl Reader<'_> {
     }
 }
 
-/// Has A's key a match in B?
-struct Known {
-    digest: Digest,
-    matched: bool,
-}
-
 /// A's keys.
-struct Table {
-    keys: HashMap<u128, Known>,
+struct Known {
+    table: Table,
     now: UnixMs,
     scratch: Vec<u8>,
 }
 
-impl Table {
+impl Known {
     /// Whether a key has not expired.
     fn lives(&self, entry: &Entry<'_>) -> bool {
         entry.expiry_ms.is_none_or(|at| at > self.now.0)
     }
 }
 
-impl TakeDigests for &mut Table {
+impl TakeDigests for &mut Known {
     fn wants(&mut self, entry: &Entry<'_>, _value_type: Type) -> bool {
         self.lives(entry)
     }
 
     fn digest(&mut self, db: u64, key: &[u8], digest: Digest) {
         let name = name_hash(db, key, &mut self.scratch);
-        self.keys.insert(name, Known { digest, matched: false });
+        self.table.add(name, &digest);
     }
 }
 
 /// Compares B with A.
 struct Compare<'t> {
-    table: &'t mut Table,
+    known: &'t mut Known,
     /// Keys of B that A has not: SCAN may give them twice.
     seen: HashSet<u128>,
     found: Found,
@@ -189,30 +185,30 @@ struct Compare<'t> {
 
 impl TakeDigests for &mut Compare<'_> {
     fn wants(&mut self, entry: &Entry<'_>, _value_type: Type) -> bool {
-        self.table.lives(entry)
+        self.known.lives(entry)
     }
 
     fn digest(&mut self, db: u64, key: &[u8], digest: Digest) {
-        let hash = name_hash(db, key, &mut self.table.scratch);
+        let hash = name_hash(db, key, &mut self.known.scratch);
         let (found, limit) = (&mut self.found, self.limit);
         let name = || (db, key.to_vec());
-        let Some(known) = self.table.keys.get_mut(&hash) else {
+        let b = digest;
+        let Some(a) = self.known.table.find(hash) else {
             if self.seen.insert(hash) {
-                found.only_b.push(limit, || (name(), digest.value_type));
+                found.only_b.push(limit, || (name(), b.value_type));
             }
             return;
         };
-        if std::mem::replace(&mut known.matched, true) {
+        if a.again {
             return;
         }
-        let (a, b) = (known.digest, digest);
         let apart = a.expiry_ms.abs_diff(b.expiry_ms);
         let both_or_none = (a.expiry_ms == 0) == (b.expiry_ms == 0);
         let mut equal = true;
         if a.value_type != b.value_type {
             equal = false;
             found.types.push(limit, || (name(), [a.value_type, b.value_type]));
-        } else if a.value != b.value {
+        } else if !a.has_value_of(&b) {
             equal = false;
             found.values.push(limit, || (name(), Vec::new()));
         }
@@ -226,19 +222,21 @@ impl TakeDigests for &mut Compare<'_> {
 
 /// Names A's keys that B has not.
 struct Missing<'t> {
-    table: &'t mut Table,
+    known: &'t mut Known,
     found: &'t mut Found,
     limit: usize,
 }
 
 impl TakeDigests for Missing<'_> {
     fn wants(&mut self, entry: &Entry<'_>, value_type: Type) -> bool {
-        let hash = name_hash(entry.db, entry.key, &mut self.table.scratch);
-        if let Some(known) = self.table.keys.get_mut(&hash)
-            && !std::mem::replace(&mut known.matched, true)
-        {
-            let name = || ((entry.db, entry.key.to_vec()), value_type);
-            self.found.only_a.push(self.limit, name);
+        if self.known.lives(entry) {
+            let hash = name_hash(entry.db, entry.key, &mut self.known.scratch);
+            let found = self.known.table.find(hash);
+            // A running server may have got new keys since: they are not missing in B.
+            if found.is_some_and(|found| !found.again) {
+                let name = || ((entry.db, entry.key.to_vec()), value_type);
+                self.found.only_a.push(self.limit, name);
+            }
         }
         false
     }

@@ -28,6 +28,7 @@ pub mod select;
 pub mod sink;
 pub mod source;
 pub mod stats;
+pub mod table;
 pub mod target;
 #[cfg(test)]
 mod tests;
