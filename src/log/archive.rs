@@ -212,11 +212,11 @@ impl Archive {
         self.pieces.iter().find(|piece| !piece.retained)?.first
     }
 
-    /// The lowest LSN from which everything up to the last segment can be read, as far as the
-    /// segments' beginnings tell.
+    /// The lowest LSN from which everything up to the last segment of ours can be read, as far as
+    /// the segments' beginnings tell.
     pub fn window_start(&self) -> Option<Lsn> {
-        let whole = self.pieces.iter().rev().skip_while(|piece| piece.damage.is_some());
-        whole.map_while(|piece| piece.first).last()
+        let ours = self.pieces.iter().rev().skip_while(|piece| piece.first.is_none());
+        ours.map_while(|piece| piece.first).last()
     }
 
     /// Bytes of all files.
