@@ -255,8 +255,8 @@ impl Archive {
         Ok(follower)
     }
 
-    /// A cursor at the beginning of a segment. `None`: there is none of ours, or the last one is cut
-    /// off in its opener.
+    /// A cursor at the beginning of a segment. `None`: there is none of ours, or the last one is
+    /// cut off in its opener.
     pub(super) fn cursor(&self, index: usize) -> Result<Option<Cursor>, ReadError> {
         let Some(piece) = self.pieces.get(index) else { return Ok(None) };
         match Cursor::open(piece.file.clone(), &piece.path)? {

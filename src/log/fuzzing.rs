@@ -1,5 +1,5 @@
-//! What the fuzz targets `log`, `log_tail` and `manifest` check (`fuzz/fuzz_targets`); the tests run
-//! the same over their seeds.
+//! What the fuzz targets `log`, `log_tail` and `manifest` check (`fuzz/fuzz_targets`); the tests
+//! run the same over their seeds.
 //!
 //! These functions panic on a finding, which is what a fuzzer looks for. No server code calls them.
 

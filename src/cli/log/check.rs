@@ -23,16 +23,19 @@ use std::path::{Path, PathBuf};
 #[command(after_help = "\
 The outcome is one of
   intact   every byte is what was written
-  torn     the last segment ends in the middle of what a crash was writing; nothing that was known to be
-           on the disk is missing. A start of the server cuts it there, and so does --fix
-  damaged  something that was written is gone or changed. The server does not start. --fix --cut-corruption
-           cuts the log there: the data is then that of the LSN named as valid, and later changes are lost
-What is cut is kept beside the log, in files that end in .cut-OFFSET. Damage of the manifest or the base \
-cannot be cut away.
+  torn     the last segment ends in the middle of what a crash was writing; nothing that was
+           known to be on the disk is missing. A start of the server cuts it there, and so does
+           --fix
+  damaged  something that was written is gone or changed. The server does not start. --fix
+           --cut-corruption cuts the log there: the data is then that of the LSN named as valid,
+           and later changes are lost
+What is cut is kept beside the log, in files that end in .cut-OFFSET. Damage of the manifest or \
+the base cannot be cut away.
 
 A server may run on the folder, but for --fix. What it is writing just then may look torn.
 
-Exit codes: 0 intact, or --fix has made it so; 1 torn or damaged; 2 it could not be looked at, or not fixed.
+Exit codes: 0 intact, or --fix has made it so; 1 torn or damaged; 2 it could not be looked at, or \
+not fixed.
 
 Examples:
   coolcache check /var/lib/coolcache
