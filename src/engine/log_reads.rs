@@ -296,6 +296,9 @@ impl Job {
     /// Keeps its place for who asks for what comes next.
     fn leave(self: Box<Self>, places: &mut VecDeque<RecordReader>) {
         places.extend(self.place);
+        // The files of those that fell out of the window are to be given back.
+        let start = self.log.window_start();
+        places.retain(|place| place.at() >= start);
         while places.len() > PLACES_MAX {
             places.pop_front();
         }
