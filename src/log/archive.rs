@@ -34,14 +34,15 @@ pub enum ArchiveError {
     #[error(transparent)]
     Read(#[from] ReadError),
     /// The LSN is not one that can be read from here.
-    #[error("LSN {at} is outside the window, which is from LSN {start} to LSN {end}")]
+    #[error("LSN {at} is outside the window, which is from LSN {start} to {}",
+        end.map_or("the log's end".to_owned(), |end| format!("LSN {end}")))]
     Window {
         /// The LSN asked for.
         at: Lsn,
         /// The lowest that can be.
         start: Lsn,
-        /// The highest that can be.
-        end: Lsn,
+        /// The highest that can be, if it was looked for.
+        end: Option<Lsn>,
     },
 }
 
@@ -219,6 +220,11 @@ impl Archive {
         ours.map_while(|piece| piece.first).last()
     }
 
+    /// Whether another server wrote all of it: then there are no LSNs.
+    pub fn is_foreign(&self) -> bool {
+        self.pieces.iter().all(|piece| piece.first.is_none() && piece.damage.is_none())
+    }
+
     /// Bytes of all files.
     pub fn bytes(&self) -> u64 {
         let files = self.base.iter().map(|(_, file)| file);
@@ -239,8 +245,8 @@ impl Archive {
             if let Some((place, _)) = damage.filter(|_| start.is_none()) {
                 return Err(ReadError::from(place).into());
             }
-            let (start, end) = (start.unwrap_or_default(), Lsn(u64::MAX));
-            return Err(ArchiveError::Window { at: from, start, end });
+            let start = start.unwrap_or_default();
+            return Err(ArchiveError::Window { at: from, start, end: None });
         };
         let mut follower = Follower {
             archive: self,
@@ -407,7 +413,7 @@ impl Follower {
             self.state = end;
             if at < self.from && self.state == State::End {
                 let start = self.archive.window_start().unwrap_or_default();
-                return Err(ArchiveError::Window { at: self.from, start, end: at });
+                return Err(ArchiveError::Window { at: self.from, start, end: Some(at) });
             }
             return Ok(());
         };
@@ -442,8 +448,8 @@ impl Follower {
         let same = fresh.pieces.iter().position(|piece| piece.name == name);
         let index = same.or_else(|| fresh.pieces.iter().rposition(holding));
         let Some(index) = index else {
-            let (start, end) = (fresh.window_start().unwrap_or_default(), Lsn(u64::MAX));
-            return Err(ArchiveError::Window { at, start, end });
+            let start = fresh.window_start().unwrap_or_default();
+            return Err(ArchiveError::Window { at, start, end: None });
         };
         self.archive = fresh;
         if same.is_some() {

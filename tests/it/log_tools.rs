@@ -460,9 +460,13 @@ fn check_tells_whole_from_torn_from_damaged() {
     server.restart();
     let mut connection = server.connect();
     assert_eq!(connection.call("PING"), "+PONG\r\n");
-    // Nobody changes a folder that a server has.
-    let output = tool(&["check", "--fix", folder]);
-    assert_code(&output, 2);
+    // Nobody changes a folder that a server has, nor a file in it.
+    let last = segments(dir.path()).pop().unwrap();
+    for of_server in [folder, path(&last)] {
+        let output = tool(&["check", "--fix", of_server]);
+        assert_code(&output, 2);
+        assert!(text(&output).contains("a server runs on it"), "{}", text(&output));
+    }
     // The older segments, and single files.
     let oldest = segments(dir.path()).remove(0);
     assert_code(&tool(&["check", path(&oldest)]), 0);
@@ -497,6 +501,17 @@ fn check_knows_files_of_other_servers() {
     assert_code(&tool(&["check", path(&aof)]), 1);
     assert_code(&tool(&["check", "--fix", path(&aof)]), 0);
     assert_eq!(std::fs::read_to_string(&aof).unwrap(), commands);
+    // A whole folder of Redis, which has no LSNs.
+    let dir = tempfile::tempdir().unwrap();
+    let mut redis = Server::start(Kind::Redis, dir.path(), &["--appendonly", "yes"]);
+    assert_eq!(redis.connect().call("SET a 1"), "+OK\r\n");
+    assert_eq!(redis.terminate(), Some(0));
+    let output = tool(&["check", path(dir.path())]);
+    assert_code(&output, 0);
+    assert!(text(&output).contains("written by another server"), "{}", text(&output));
+    let output = tool(&["log", "cat", path(dir.path())]);
+    assert_code(&output, 2);
+    assert!(text(&output).contains("another server wrote its log"), "{}", text(&output));
 }
 
 /// A running `log tail`, read line by line.

@@ -9,6 +9,7 @@ use crate::log::{
     self, Archive, ArchiveError, Corrupt, Kept, Lsn, Place, ReadError, RecoverError, Recovered,
     Settings, State, recover, recover_file,
 };
+use crate::rdb::{self, Rest};
 use clap::Args;
 use serde_json::{Value, json};
 use std::io::Write;
@@ -127,7 +128,7 @@ pub fn run(options: &Options) -> Ended {
         return Err(Failure::new(format!("{shown}: no such file or folder")));
     }
     let target = Target::of(&path)?;
-    let _own = if options.fix { Some(target.lock()?) } else { None };
+    let _own = if options.fix { target.lock()? } else { Vec::new() };
     let mut report = target.look()?;
     report.in_use = !options.fix && target.is_in_use();
     if options.fix {
@@ -163,40 +164,48 @@ impl Target {
             let found = Place::find(&*disk(), path).map_err(|e| Failure::new(e.to_string()))?;
             return Ok(found.map_or_else(|| Target::Folder(path.to_path_buf()), Target::Log));
         }
-        let bytes = disk().map(path).map_err(Failure::about(path.display()))?;
         if path.extension().is_some_and(|ending| ending == "manifest") {
-            let dir = path.parent().unwrap_or(Path::new("."));
-            return Target::of(dir);
+            return Target::of(path.parent().unwrap_or(Path::new(".")));
         }
-        let is_rdb =
-            crate::rdb::is_rdb(&bytes) && snapshot::read(&bytes, crate::rdb::Rest::Refuse).is_ok();
-        let is_named_rdb = path.extension().is_some_and(|ending| ending == "rdb");
+        if path.extension().is_some_and(|ending| ending == "rdb") {
+            return Ok(Target::Rdb(path.to_path_buf()));
+        }
+        let bytes = disk().map(path).map_err(Failure::about(path.display()))?;
+        // With commands behind it, it is an append-only file.
+        let is_rdb = rdb::is_rdb(&bytes) && snapshot::read(&bytes, Rest::Refuse).is_ok();
         let path = path.to_path_buf();
-        Ok(if is_rdb || is_named_rdb { Target::Rdb(path) } else { Target::Commands(path) })
+        Ok(if is_rdb { Target::Rdb(path) } else { Target::Commands(path) })
     }
 
-    fn dir(&self) -> Option<&Path> {
+    /// The folders of which a server may have one.
+    fn folders(&self) -> Vec<&Path> {
         match self {
-            Target::Log(place) => Some(&place.dir),
-            Target::Folder(dir) => Some(dir),
-            Target::Rdb(_) | Target::Commands(_) => None,
+            Target::Log(place) => vec![&place.dir],
+            Target::Folder(dir) => vec![dir],
+            // In the data folder, or in the log's folder in it.
+            Target::Rdb(path) | Target::Commands(path) => {
+                path.ancestors().skip(1).take(2).collect()
+            }
         }
     }
 
     /// Keeps servers away while files are changed.
-    fn lock(&self) -> Result<Option<std::fs::File>, Failure> {
-        let Some(dir) = self.dir() else { return Ok(None) };
-        RealDisk::lock_folder(dir).map(Some).map_err(Failure::about(format!(
-            "{}: a server runs on it, or it cannot be locked: it is not changed",
-            dir.display()
-        )))
+    fn lock(&self) -> Result<Vec<std::fs::File>, Failure> {
+        let lock = |dir: &Path| {
+            RealDisk::lock_folder(dir).map_err(Failure::about(format!(
+                "{}: a server runs on it, or it cannot be locked: nothing is changed",
+                dir.display()
+            )))
+        };
+        self.folders().into_iter().map(lock).collect()
     }
 
     fn is_in_use(&self) -> bool {
-        let locked = self.dir().map(RealDisk::lock_folder);
-        locked.is_some_and(|locked| {
+        let is_locked = |dir: &&Path| {
+            let locked = RealDisk::lock_folder(dir);
             locked.is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock)
-        })
+        };
+        self.folders().iter().any(is_locked)
     }
 
     fn look(&self) -> Result<Report, Failure> {
