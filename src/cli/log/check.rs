@@ -287,7 +287,11 @@ fn look_at_log(place: &Place) -> Result<Report, Failure> {
     let mut report = of_recovery(outcome, &verify)?;
     drop(verify);
     report.window_start = archive.window_start();
-    if report.fault.is_some() && report.valid_to.is_none() {
+    // Without its base the log is of no use, and what a refused record would do nobody knows.
+    let is_of_a_segment = |fault: &Fault| {
+        fault.found.is_some() && archive.pieces().iter().any(|piece| piece.path == fault.file)
+    };
+    if report.valid_to.is_none() && report.fault.as_ref().is_some_and(is_of_a_segment) {
         report.valid_to = valid_to(place);
     }
     if report.fault.as_ref().is_none_or(|fault| fault.torn)
@@ -462,9 +466,10 @@ fn as_text(options: &Options, report: &Report) -> String {
         text.push_str(&match (fault.torn, report.in_use) {
             (true, true) => "A server has the folder: it may be writing just there.\n".to_owned(),
             (true, false) => format!("{bytes} cut by the next start of a server, or by --fix.\n"),
-            (false, _) => "A server refuses to start. --fix --cut-corruption cuts the log there; \
-                what follows is lost.\n"
-                .to_owned(),
+            (false, _) if fault.offset.is_some() => {
+                "--fix --cut-corruption cuts the log there; what follows is lost.\n".to_owned()
+            }
+            (false, _) => "This cannot be cut away: a backup is needed.\n".to_owned(),
         });
     }
     text
