@@ -33,77 +33,79 @@ enum Part {
 
 use Part::{Array, ArrayElement, Bytes, Length, Module, Repeat, ScoreText, String};
 
+// The five types of streams.
+const STREAM: &[Part] = &[
+    Repeat(&[String, String]),
+    Length,
+    Length,
+    Length,
+    Repeat(&[String, Length, Length, PENDING, Repeat(&[String, Bytes(8), IDS])]),
+];
+const STREAM_2: &[Part] = &[
+    Repeat(&[String, String]),
+    Length,
+    Length,
+    Length,
+    Length,
+    Length,
+    Length,
+    Length,
+    Length,
+    Repeat(&[String, Length, Length, Length, PENDING, Repeat(&[String, Bytes(8), IDS])]),
+];
+const STREAM_3: &[Part] = &[
+    Repeat(&[String, String]),
+    Length,
+    Length,
+    Length,
+    Length,
+    Length,
+    Length,
+    Length,
+    Length,
+    Repeat(&[String, Length, Length, Length, PENDING, Repeat(&[String, Bytes(16), IDS])]),
+];
+const IDEMPOTENCE: Part = Repeat(&[String, Repeat(&[String, Length, Length])]);
+const STREAM_4: &[Part] = &[
+    Repeat(&[String, String]),
+    Length,
+    Length,
+    Length,
+    Length,
+    Length,
+    Length,
+    Length,
+    Length,
+    Repeat(&[String, Length, Length, Length, PENDING, Repeat(&[String, Bytes(16), IDS])]),
+    Length,
+    Length,
+    IDEMPOTENCE,
+    Length,
+    Length,
+];
+const STREAM_5: &[Part] = &[
+    Repeat(&[String, String]),
+    Length,
+    Length,
+    Length,
+    Length,
+    Length,
+    Length,
+    Length,
+    Length,
+    Repeat(&[String, Length, Length, Length, PENDING, Repeat(&[String, Bytes(16), IDS]), IDS]),
+    Length,
+    Length,
+    IDEMPOTENCE,
+    Length,
+    Length,
+];
+const PENDING: Part = Repeat(&[Bytes(16), Bytes(8), Length]);
+const IDS: Part = Repeat(&[Bytes(16)]);
+
 /// The parts of a value of a type; none for types that are not decoded.
 fn parts(number: u8, flavor: Flavor) -> Option<&'static [Part]> {
     const BLOB: &[Part] = &[String];
-    const STREAM: &[Part] = &[
-        Repeat(&[String, String]),
-        Length,
-        Length,
-        Length,
-        Repeat(&[String, Length, Length, PENDING, Repeat(&[String, Bytes(8), IDS])]),
-    ];
-    const STREAM_2: &[Part] = &[
-        Repeat(&[String, String]),
-        Length,
-        Length,
-        Length,
-        Length,
-        Length,
-        Length,
-        Length,
-        Length,
-        Repeat(&[String, Length, Length, Length, PENDING, Repeat(&[String, Bytes(8), IDS])]),
-    ];
-    const STREAM_3: &[Part] = &[
-        Repeat(&[String, String]),
-        Length,
-        Length,
-        Length,
-        Length,
-        Length,
-        Length,
-        Length,
-        Length,
-        Repeat(&[String, Length, Length, Length, PENDING, Repeat(&[String, Bytes(16), IDS])]),
-    ];
-    const IDEMPOTENCE: Part = Repeat(&[String, Repeat(&[String, Length, Length])]);
-    const STREAM_4: &[Part] = &[
-        Repeat(&[String, String]),
-        Length,
-        Length,
-        Length,
-        Length,
-        Length,
-        Length,
-        Length,
-        Length,
-        Repeat(&[String, Length, Length, Length, PENDING, Repeat(&[String, Bytes(16), IDS])]),
-        Length,
-        Length,
-        IDEMPOTENCE,
-        Length,
-        Length,
-    ];
-    const STREAM_5: &[Part] = &[
-        Repeat(&[String, String]),
-        Length,
-        Length,
-        Length,
-        Length,
-        Length,
-        Length,
-        Length,
-        Length,
-        Repeat(&[String, Length, Length, Length, PENDING, Repeat(&[String, Bytes(16), IDS]), IDS]),
-        Length,
-        Length,
-        IDEMPOTENCE,
-        Length,
-        Length,
-    ];
-    const PENDING: Part = Repeat(&[Bytes(16), Bytes(8), Length]);
-    const IDS: Part = Repeat(&[Bytes(16)]);
     Some(match number {
         op::TYPE_STRING
         | op::TYPE_HASH_ZIPMAP

@@ -301,6 +301,25 @@ fn keys_that_exist() {
     assert!(!folder.exists());
 }
 
+/// Our server has no functions yet; others have.
+#[test]
+fn function_libraries() {
+    let file = fixture("redis-7.0-strings.rdb");
+    let load = |server: &Server, more: &[&str]| {
+        tool(&[&["rdb-load", path(&file), "--into", &address(server)], more].concat())
+    };
+    let (_dir, theirs) = empty_server(Kind::Redis);
+    assert!(load(&theirs, &[]).status.success());
+    assert_ne!(theirs.connect().call("FUNCTION LIST"), "*0\r\n");
+    assert_eq!(load(&theirs, &[]).status.code(), Some(2));
+    assert!(load(&theirs, &["--replace"]).status.success());
+    assert!(load(&theirs, &["--skip"]).status.success());
+    let (_dir, ours) = empty_server(Kind::CoolCache);
+    assert!(load(&ours, &["--no-functions"]).status.success());
+    expect(0, &["rdb-diff", path(&file), &address(&ours)]);
+    expect(0, &["rdb-diff", &address(&theirs), &address(&ours)]);
+}
+
 /// A collection that is too large for one payload, in pieces; with keys that exist.
 #[test]
 fn large_collections() {

@@ -17,21 +17,22 @@ use std::path::PathBuf;
 
 const AFTER_HELP: &str = "\
 Formats:
-  json      one document, an array of objects; jsonl: one object a line
-            {\"db\":0,\"key\":\"k\",\"type\":\"hash\",\"expiry_ms\":1700000000000,\"value\":[[\"field\",\"value\"]]}
-            string: text; list, set: [text,...]; hash: [[field,value],...], with a third item, unix ms,
-            if the field expires; zset: [[member,score],...]; stream: entries, ids, groups
-            Bytes that are not UTF-8 are written as {\"base64\":\"...\"}; `rdb-load` takes jsonl back
+  jsonl     one object a line:
+            {\"db\":0,\"key\":\"k\",\"type\":\"list\",\"expiry_ms\":1700000000000,\"value\":[\"a\",\"b\"]}
+            string: text; list, set: [text,...]; hash: [[field,value],...], with a third item,
+            unix ms, if the field expires; zset: [[member,score],...]; stream: entries, ids, groups.
+            Bytes that are not UTF-8 are written as {\"base64\":\"...\"}. rdb-load takes it back
+  json      the same objects as one document, an array
   csv       a line for each element; bytes are written as they are
   commands  the commands that make the keys, as lines for redis-cli
-  resp      the same as requests: pipe it into `redis-cli --pipe` of a server without these keys
+  resp      the same as requests, for `redis-cli --pipe` and a server without these keys
 
-Memory is bounded: a collection of any size goes through element by element (of each consumer group of a
-stream, the pending entries are kept). Values of modules, and of types that are not known, are left out: a
-warning says how many.
+Memory is bounded: a collection of any size goes through element by element (of each consumer
+group of a stream, the pending entries are kept). Values of modules, and of types that are not
+known, are left out: a warning says how many.
 
-Exit codes: 0 all was printed; 1 something was left out; 2 the file cannot be read, or is damaged (what was
-printed before that is of keys that could be read).
+Exit codes: 0 all was printed; 1 something was left out; 2 the file cannot be read, or is damaged
+(what was printed before that is of keys that could be read).
 
 Examples:
   coolcache rdb-dump dump.rdb --stats
@@ -41,7 +42,7 @@ Examples:
 
 /// Print what an RDB file holds, or count it
 ///
-/// Reads what any Redis up to 8.x and any Valkey up to 9 wrote. FILE may be - for the standard input.
+/// Reads what any Redis up to 8.x and any Valkey up to 9 wrote; - is the standard input.
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct Options {

@@ -21,6 +21,7 @@ pub mod input;
 pub mod json;
 pub mod jsonl;
 pub mod load;
+pub mod loader;
 pub mod parts;
 pub mod pull;
 pub mod select;

@@ -8,6 +8,7 @@ use crate::engine::offline::Offline;
 use crate::rdb::visit::{self, Visitor};
 use crate::rdb::{self, Entry};
 use crate::resp::OwnedReply;
+use crate::resp::encode::write_request;
 use std::path::{Path, PathBuf};
 
 /// Keys asked for at a time, and how many are read in one go.
@@ -124,12 +125,14 @@ fn read_keys(
     keys: Vec<Vec<u8>>,
     visitor: &mut dyn Visitor,
 ) -> Result<(), Failure> {
-    server.send(&["TIME"])?;
+    let mut requests = Vec::new();
+    write_request(&mut requests, &[b"TIME"]);
     for key in &keys {
-        server.send(&[b"DUMP".as_slice(), key])?;
-        server.send(&[b"PEXPIRETIME".as_slice(), key])?;
-        server.send(&[b"PTTL".as_slice(), key])?;
+        for name in [b"DUMP".as_slice(), b"PEXPIRETIME", b"PTTL"] {
+            write_request(&mut requests, &[name, key]);
+        }
     }
+    server.send_encoded(&requests)?;
     let now_ms = unix_ms(&server.receive()?);
     for key in keys {
         let (dumped, at, left) = (server.receive()?, server.receive()?, server.receive()?);

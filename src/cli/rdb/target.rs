@@ -76,13 +76,8 @@ impl Server {
 
     /// Sends a request, and waits for its reply.
     pub fn call(&mut self, words: &[impl AsRef<[u8]>]) -> Result<OwnedReply, Failure> {
-        self.send(words)?;
+        self.connection.send(words).map_err(Failure::about(&self.address))?;
         self.receive()
-    }
-
-    /// Sends a request.
-    pub fn send(&mut self, words: &[impl AsRef<[u8]>]) -> Result<(), Failure> {
-        self.connection.send(words).map_err(Failure::about(&self.address))
     }
 
     /// Sends encoded requests.
