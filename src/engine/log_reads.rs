@@ -9,8 +9,8 @@
 //!
 //! A job gets one slice of the log at a time, in turn with the others, so a search through all of
 //! it does not keep them waiting. Every reply is bounded ([`REPLY_BYTES`]): one without records may
-//! only mean that the slice had none that were wanted, as long as `next` is below `end`. Places where replies ended are kept: who asks for what comes next
-//! goes on there without a search.
+//! only mean that the slice had none that were wanted, as long as `next` is below `end`. Places
+//! where replies ended are kept: who asks for what comes next goes on there without a search.
 //!
 //! The reply, a map (in RESP2 an array of names and values):
 //!
@@ -296,6 +296,9 @@ impl Job {
     /// Keeps its place for who asks for what comes next.
     fn leave(self: Box<Self>, places: &mut VecDeque<RecordReader>) {
         places.extend(self.place);
+        // The files of those that fell out of the window are to be given back.
+        let start = self.log.window_start();
+        places.retain(|place| place.at() >= start);
         while places.len() > PLACES_MAX {
             places.pop_front();
         }

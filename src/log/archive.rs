@@ -34,14 +34,15 @@ pub enum ArchiveError {
     #[error(transparent)]
     Read(#[from] ReadError),
     /// The LSN is not one that can be read from here.
-    #[error("LSN {at} is outside the window, which is from LSN {start} to LSN {end}")]
+    #[error("LSN {at} is outside the window, which is from LSN {start} to {}",
+        end.map_or("the log's end".to_owned(), |end| format!("LSN {end}")))]
     Window {
         /// The LSN asked for.
         at: Lsn,
         /// The lowest that can be.
         start: Lsn,
-        /// The highest that can be.
-        end: Lsn,
+        /// The highest that can be, if it was looked for.
+        end: Option<Lsn>,
     },
 }
 
@@ -212,11 +213,16 @@ impl Archive {
         self.pieces.iter().find(|piece| !piece.retained)?.first
     }
 
-    /// The lowest LSN from which everything up to the last segment can be read, as far as the
-    /// segments' beginnings tell.
+    /// The lowest LSN from which everything up to the last segment of ours can be read, as far as
+    /// the segments' beginnings tell.
     pub fn window_start(&self) -> Option<Lsn> {
-        let whole = self.pieces.iter().rev().skip_while(|piece| piece.damage.is_some());
-        whole.map_while(|piece| piece.first).last()
+        let ours = self.pieces.iter().rev().skip_while(|piece| piece.first.is_none());
+        ours.map_while(|piece| piece.first).last()
+    }
+
+    /// Whether another server wrote all of it: then there are no LSNs.
+    pub fn is_foreign(&self) -> bool {
+        self.pieces.iter().all(|piece| piece.first.is_none() && piece.damage.is_none())
     }
 
     /// Bytes of all files.
@@ -239,8 +245,8 @@ impl Archive {
             if let Some((place, _)) = damage.filter(|_| start.is_none()) {
                 return Err(ReadError::from(place).into());
             }
-            let (start, end) = (start.unwrap_or_default(), Lsn(u64::MAX));
-            return Err(ArchiveError::Window { at: from, start, end });
+            let start = start.unwrap_or_default();
+            return Err(ArchiveError::Window { at: from, start, end: None });
         };
         let mut follower = Follower {
             archive: self,
@@ -255,8 +261,8 @@ impl Archive {
         Ok(follower)
     }
 
-    /// A cursor at the beginning of a segment. `None`: there is none of ours, or the last one is cut
-    /// off in its opener.
+    /// A cursor at the beginning of a segment. `None`: there is none of ours, or the last one is
+    /// cut off in its opener.
     pub(super) fn cursor(&self, index: usize) -> Result<Option<Cursor>, ReadError> {
         let Some(piece) = self.pieces.get(index) else { return Ok(None) };
         match Cursor::open(piece.file.clone(), &piece.path)? {
@@ -407,7 +413,7 @@ impl Follower {
             self.state = end;
             if at < self.from && self.state == State::End {
                 let start = self.archive.window_start().unwrap_or_default();
-                return Err(ArchiveError::Window { at: self.from, start, end: at });
+                return Err(ArchiveError::Window { at: self.from, start, end: Some(at) });
             }
             return Ok(());
         };
@@ -442,8 +448,8 @@ impl Follower {
         let same = fresh.pieces.iter().position(|piece| piece.name == name);
         let index = same.or_else(|| fresh.pieces.iter().rposition(holding));
         let Some(index) = index else {
-            let (start, end) = (fresh.window_start().unwrap_or_default(), Lsn(u64::MAX));
-            return Err(ArchiveError::Window { at, start, end });
+            let start = fresh.window_start().unwrap_or_default();
+            return Err(ArchiveError::Window { at, start, end: None });
         };
         self.archive = fresh;
         if same.is_some() {

@@ -136,8 +136,8 @@ impl Cursor {
         }
     }
 
-    /// As [`Self::step`], in a log's last segment: damage there that no durable batch follows is the
-    /// tail torn by a crash, and so a cut.
+    /// As [`Self::step`], in a log's last segment: damage there that no durable batch follows is
+    /// the tail torn by a crash, and so a cut.
     pub fn step_last(&mut self) -> Result<Step, ReadError> {
         match self.step() {
             Err(ReadError::Corrupt(place)) => {

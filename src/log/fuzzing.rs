@@ -1,5 +1,5 @@
-//! What the fuzz targets `log`, `log_tail` and `manifest` check (`fuzz/fuzz_targets`); the tests run
-//! the same over their seeds.
+//! What the fuzz targets `log`, `log_tail` and `manifest` check (`fuzz/fuzz_targets`); the tests
+//! run the same over their seeds.
 //!
 //! These functions panic on a finding, which is what a fuzzer looks for. No server code calls them.
 
@@ -310,6 +310,8 @@ impl Replay for Told {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::collection;
+    use proptest::prelude::*;
 
     #[test]
     fn the_seeds_of_the_fuzzer_pass() {
@@ -339,6 +341,23 @@ mod tests {
                 last_segment(&[2, low, high, byte ^ bit]);
                 tail(&[2, low, high, byte ^ bit]);
             }
+        }
+    }
+
+    /// Lines as a manifest has them, and some that are nearly so.
+    const LINES: &str =
+        "(file [a-c \"'.\\\\x]{0,9} seq [0-9]{1,3} type [bihx]\n|#[A-Z-]{0,9}\n){0,5}";
+
+    proptest! {
+        #[test]
+        fn random_damage(data in collection::vec(any::<u8>(), 3..300)) {
+            last_segment(&data);
+            tail(&data);
+        }
+
+        #[test]
+        fn random_manifests(text in LINES) {
+            manifest(text.as_bytes());
         }
     }
 }

@@ -64,14 +64,15 @@ pub enum RestoreError {
     #[error(transparent)]
     Write(#[from] LogError),
     /// The target is not between base and end.
-    #[error("LSN {at} cannot be restored: the log can be restored from LSN {start} to LSN {end}")]
+    #[error("LSN {at} cannot be restored: it can be from LSN {start} to {}",
+        end.map_or("the log's end".to_owned(), |end| format!("LSN {end}")))]
     Window {
         /// The LSN asked for.
         at: Lsn,
         /// The base's.
         start: Lsn,
-        /// The end's.
-        end: Lsn,
+        /// The end's, if it was looked for.
+        end: Option<Lsn>,
     },
     /// The time is before the base's.
     #[error("the time {at} cannot be restored: the base is of {base} (Unix seconds)")]
@@ -149,7 +150,7 @@ impl Restore<'_> {
         if let Target::Lsn(at) = self.target
             && at < start
         {
-            return Err(RestoreError::Window { at, start, end: Lsn(u64::MAX) });
+            return Err(RestoreError::Window { at, start, end: None });
         }
         self.copy.base(self.archive, self.base)?;
         self.done.lsn = start;
@@ -158,7 +159,7 @@ impl Restore<'_> {
         let Some(index) = pieces.iter().rposition(|piece| holds(piece.first)) else {
             let at = self.base.lsn;
             let start = self.archive.window_start().unwrap_or_default();
-            return Err(ArchiveError::Window { at, start, end: Lsn(u64::MAX) }.into());
+            return Err(ArchiveError::Window { at, start, end: None }.into());
         };
         let mut at = None;
         for index in index..pieces.len() {
@@ -173,7 +174,7 @@ impl Restore<'_> {
         }
         let end = self.done.lsn;
         match self.target {
-            Target::Lsn(at) if at > end => Err(RestoreError::Window { at, start, end }),
+            Target::Lsn(at) if at > end => Err(RestoreError::Window { at, start, end: Some(end) }),
             _ => self.finish(),
         }
     }

@@ -14,6 +14,7 @@ mod connections;
 mod expiry;
 mod hashes;
 mod interop;
+mod log_read;
 mod log_tools;
 mod migrate;
 mod persistence;

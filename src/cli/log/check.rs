@@ -9,6 +9,7 @@ use crate::log::{
     self, Archive, ArchiveError, Corrupt, Kept, Lsn, Place, ReadError, RecoverError, Recovered,
     Settings, State, recover, recover_file,
 };
+use crate::rdb::{self, Rest};
 use clap::Args;
 use serde_json::{Value, json};
 use std::io::Write;
@@ -23,16 +24,19 @@ use std::path::{Path, PathBuf};
 #[command(after_help = "\
 The outcome is one of
   intact   every byte is what was written
-  torn     the last segment ends in the middle of what a crash was writing; nothing that was known to be
-           on the disk is missing. A start of the server cuts it there, and so does --fix
-  damaged  something that was written is gone or changed. The server does not start. --fix --cut-corruption
-           cuts the log there: the data is then that of the LSN named as valid, and later changes are lost
-What is cut is kept beside the log, in files that end in .cut-OFFSET. Damage of the manifest or the base \
-cannot be cut away.
+  torn     the last segment ends in the middle of what a crash was writing; nothing that was
+           known to be on the disk is missing. A start of the server cuts it there, and so does
+           --fix
+  damaged  something that was written is gone or changed. The server does not start. --fix
+           --cut-corruption cuts the log there: the data is then that of the LSN named as valid,
+           and later changes are lost
+What is cut is kept beside the log, in files that end in .cut-OFFSET. Damage of the manifest or \
+the base cannot be cut away.
 
 A server may run on the folder, but for --fix. What it is writing just then may look torn.
 
-Exit codes: 0 intact, or --fix has made it so; 1 torn or damaged; 2 it could not be looked at, or not fixed.
+Exit codes: 0 intact, or --fix has made it so; 1 torn or damaged; 2 it could not be looked at, or \
+not fixed.
 
 Examples:
   coolcache check /var/lib/coolcache
@@ -124,7 +128,7 @@ pub fn run(options: &Options) -> Ended {
         return Err(Failure::new(format!("{shown}: no such file or folder")));
     }
     let target = Target::of(&path)?;
-    let _own = if options.fix { Some(target.lock()?) } else { None };
+    let _own = if options.fix { target.lock()? } else { Vec::new() };
     let mut report = target.look()?;
     report.in_use = !options.fix && target.is_in_use();
     if options.fix {
@@ -160,40 +164,48 @@ impl Target {
             let found = Place::find(&*disk(), path).map_err(|e| Failure::new(e.to_string()))?;
             return Ok(found.map_or_else(|| Target::Folder(path.to_path_buf()), Target::Log));
         }
-        let bytes = disk().map(path).map_err(Failure::about(path.display()))?;
         if path.extension().is_some_and(|ending| ending == "manifest") {
-            let dir = path.parent().unwrap_or(Path::new("."));
-            return Target::of(dir);
+            return Target::of(path.parent().unwrap_or(Path::new(".")));
         }
-        let is_rdb =
-            crate::rdb::is_rdb(&bytes) && snapshot::read(&bytes, crate::rdb::Rest::Refuse).is_ok();
-        let is_named_rdb = path.extension().is_some_and(|ending| ending == "rdb");
+        if path.extension().is_some_and(|ending| ending == "rdb") {
+            return Ok(Target::Rdb(path.to_path_buf()));
+        }
+        let bytes = disk().map(path).map_err(Failure::about(path.display()))?;
+        // With commands behind it, it is an append-only file.
+        let is_rdb = rdb::is_rdb(&bytes) && snapshot::read(&bytes, Rest::Refuse).is_ok();
         let path = path.to_path_buf();
-        Ok(if is_rdb || is_named_rdb { Target::Rdb(path) } else { Target::Commands(path) })
+        Ok(if is_rdb { Target::Rdb(path) } else { Target::Commands(path) })
     }
 
-    fn dir(&self) -> Option<&Path> {
+    /// The folders of which a server may have one.
+    fn folders(&self) -> Vec<&Path> {
         match self {
-            Target::Log(place) => Some(&place.dir),
-            Target::Folder(dir) => Some(dir),
-            Target::Rdb(_) | Target::Commands(_) => None,
+            Target::Log(place) => vec![&place.dir],
+            Target::Folder(dir) => vec![dir],
+            // In the data folder, or in the log's folder in it.
+            Target::Rdb(path) | Target::Commands(path) => {
+                path.ancestors().skip(1).take(2).collect()
+            }
         }
     }
 
     /// Keeps servers away while files are changed.
-    fn lock(&self) -> Result<Option<std::fs::File>, Failure> {
-        let Some(dir) = self.dir() else { return Ok(None) };
-        RealDisk::lock_folder(dir).map(Some).map_err(Failure::about(format!(
-            "{}: a server runs on it, or it cannot be locked: it is not changed",
-            dir.display()
-        )))
+    fn lock(&self) -> Result<Vec<std::fs::File>, Failure> {
+        let lock = |dir: &Path| {
+            RealDisk::lock_folder(dir).map_err(Failure::about(format!(
+                "{}: a server runs on it, or it cannot be locked: nothing is changed",
+                dir.display()
+            )))
+        };
+        self.folders().into_iter().map(lock).collect()
     }
 
     fn is_in_use(&self) -> bool {
-        let locked = self.dir().map(RealDisk::lock_folder);
-        locked.is_some_and(|locked| {
+        let is_locked = |dir: &&Path| {
+            let locked = RealDisk::lock_folder(dir);
             locked.is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock)
-        })
+        };
+        self.folders().iter().any(is_locked)
     }
 
     fn look(&self) -> Result<Report, Failure> {
@@ -275,7 +287,11 @@ fn look_at_log(place: &Place) -> Result<Report, Failure> {
     let mut report = of_recovery(outcome, &verify)?;
     drop(verify);
     report.window_start = archive.window_start();
-    if report.fault.is_some() && report.valid_to.is_none() {
+    // Without its base the log is of no use, and what a refused record would do nobody knows.
+    let is_of_a_segment = |fault: &Fault| {
+        fault.found.is_some() && archive.pieces().iter().any(|piece| piece.path == fault.file)
+    };
+    if report.valid_to.is_none() && report.fault.as_ref().is_some_and(is_of_a_segment) {
         report.valid_to = valid_to(place);
     }
     if report.fault.as_ref().is_none_or(|fault| fault.torn)
@@ -450,9 +466,10 @@ fn as_text(options: &Options, report: &Report) -> String {
         text.push_str(&match (fault.torn, report.in_use) {
             (true, true) => "A server has the folder: it may be writing just there.\n".to_owned(),
             (true, false) => format!("{bytes} cut by the next start of a server, or by --fix.\n"),
-            (false, _) => "A server refuses to start. --fix --cut-corruption cuts the log there; \
-                what follows is lost.\n"
-                .to_owned(),
+            (false, _) if fault.offset.is_some() => {
+                "--fix --cut-corruption cuts the log there; what follows is lost.\n".to_owned()
+            }
+            (false, _) => "This cannot be cut away: a backup is needed.\n".to_owned(),
         });
     }
     text

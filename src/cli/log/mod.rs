@@ -28,5 +28,12 @@ fn archive(dir: &Path) -> Result<Archive, Failure> {
     let place = place.ok_or_else(|| {
         Failure::new(format!("{}: there is no log in it (no manifest)", dir.display()))
     })?;
-    Archive::open(disk(), &place).map_err(|error| Failure::new(error.to_string()))
+    let archive = Archive::open(disk(), &place).map_err(|error| Failure::new(error.to_string()))?;
+    if archive.is_foreign() {
+        return Err(Failure::new(format!(
+            "{}: another server wrote its log, which has no LSNs; a start of CoolCache takes it over",
+            dir.display()
+        )));
+    }
+    Ok(archive)
 }

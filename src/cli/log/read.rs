@@ -22,17 +22,18 @@ pub struct Options {
 }
 
 const HELP: &str = "\
-A line is a record: the LSN behind it, when it was written, its database, the command. To go on later, give \
-the last line's LSN to --from. With --json a line is
+A line is a record: the LSN behind it, when it was written, its database, the command. To go on \
+later, give the last line's LSN to --from. With --json a line is
   {\"lsn\":123,\"time\":1700000000,\"db\":0,\"command\":[\"SET\",\"key\",\"value\"]}
-(words that are not UTF-8 are {\"base64\":\"...\"}). Commands are as the log has them: canonical, with absolute \
-times. MULTI and EXEC around commands that took effect together are lines too, unless --match is given.
+(words that are not UTF-8 are {\"base64\":\"...\"}). Commands are as the log has them: canonical, \
+with absolute times. MULTI and EXEC around commands that took effect together are lines too, \
+unless --match is given.
 
-From a server it needs LOG READ (CoolCache); the password is taken from REDISCLI_AUTH. From files it needs \
-no server, and works while one runs on them.
+From a server it needs LOG READ (CoolCache); the password is taken from REDISCLI_AUTH. From files \
+it needs no server, and works while one runs on them.
 
-Exit codes: 0 the end was reached; 2 it could not be read: among others since the LSN is outside the \
-window that log-retention-bytes and log-retention-seconds keep, or inside a record.
+Exit codes: 0 the end was reached; 2 it could not be read: among others since the LSN is outside \
+the window that log-retention-bytes and log-retention-seconds keep, or inside a record.
 
 Examples:
   coolcache log cat /var/lib/coolcache --match 'user:*'

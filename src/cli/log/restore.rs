@@ -19,13 +19,13 @@ use std::path::{Path, PathBuf};
 /// source is only read; a server may run on it. A server started with --dir OUT has the data.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-An LSN counts the bytes of records: `coolcache log cat` shows the one behind each record, LOG INFO and INFO \
-the present one. It must be at the end of a record that is in no MULTI...EXEC, or of an EXEC. Times are \
-the second in which a record was written.
+An LSN counts the bytes of records: `coolcache log cat` shows the one behind each record, LOG INFO \
+and INFO the present one. It must be at the end of a record that is in no MULTI...EXEC, or of an \
+EXEC. Times are the second in which a record was written.
 
-What can be restored: from the LSN of the oldest base at hand to the end of the log. Segments older than \
-the log's base are kept as log-retention-bytes and log-retention-seconds say; they need an older base \
-(a copy of a dump.rdb that this server saved) before them: --base.
+What can be restored: from the LSN of the oldest base at hand to the end of the log. Segments older \
+than the log's base are kept as log-retention-bytes and log-retention-seconds say; they need an \
+older base (a copy of a dump.rdb that this server saved) before them: --base.
 
 Exit codes: 0 restored; 2 nothing was restored.
 
