@@ -1,14 +1,20 @@
 //! The command line of `coolcache`.
 //!
-//! It is the server, and takes what redis-server takes: a configuration file as first argument,
-//! then `--parameter value` pairs. There are no subcommands yet. The client, `coolcache-cli`, is in
-//! [`client`].
+//! If the first word names a tool, it is that tool ([`Tool`], one file each). Else it is the
+//! server, and takes what redis-server takes: a configuration file as first argument, then
+//! `--parameter value` pairs. (A configuration file with a tool's name is given as `./check`.) The
+//! client, `coolcache-cli`, is in [`client`].
 
 pub mod client;
+pub mod log;
+pub mod rdb;
+pub mod tool;
 
 use crate::admin::Config;
 use crate::base::logging;
 use crate::server;
+use clap::{CommandFactory, Parser, Subcommand};
+use std::ffi::OsString;
 use std::process::ExitCode;
 use tracing_subscriber::filter::dynamic_filter_fn;
 use tracing_subscriber::layer::{Layer, SubscriberExt};
@@ -16,6 +22,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 const HELP: &str = "\
 Usage: coolcache [CONFIGURATION-FILE] [--PARAMETER VALUE]...
+       coolcache TOOL [OPTIONS]...
 
 Without arguments: serves on port 6379, and keeps its data in the working directory.
 
@@ -23,22 +30,87 @@ Examples:
   coolcache --port 7000 --dir /var/lib/coolcache
   coolcache /etc/redis/redis.conf --appendfsync always
   coolcache --version
+
+Tools (coolcache TOOL --help says more):
 ";
 
+/// A program beside the server.
+#[derive(Debug, Subcommand)]
+enum Tool {
+    Check(log::check::Options),
+    Log(log::read::Options),
+    RdbDump(rdb::dump::Options),
+    RdbLoad(rdb::load::Options),
+    RdbDiff(rdb::diff::Options),
+    Restore(log::restore::Options),
+}
+
+impl Tool {
+    fn run(&self) -> tool::Ended {
+        match self {
+            Tool::Check(options) => log::check::run(options),
+            Tool::Log(options) => log::read::run(options),
+            Tool::RdbDump(options) => rdb::dump::run(options),
+            Tool::RdbLoad(options) => rdb::load::run(options),
+            Tool::RdbDiff(options) => rdb::diff::run(options),
+            Tool::Restore(options) => log::restore::run(options),
+        }
+    }
+}
+
+/// The command line if it is a tool's.
+#[derive(Debug, Parser)]
+#[command(name = "coolcache", version, disable_help_subcommand = true)]
+struct ToolLine {
+    #[command(subcommand)]
+    tool: Tool,
+}
+
+impl ToolLine {
+    /// The tools' names and what each does, a line each.
+    fn summary() -> String {
+        let commands = ToolLine::command();
+        let lines = commands.get_subcommands().map(|tool| {
+            let about = tool.get_about().map(ToString::to_string).unwrap_or_default();
+            format!("  {:10} {about}\n", tool.get_name())
+        });
+        lines.collect()
+    }
+}
+
 /// Runs the program with its arguments (the program's name left out).
-pub fn main(arguments: Vec<String>) -> ExitCode {
-    match arguments.first().map(String::as_str) {
-        Some("--help" | "-h" | "help") => {
-            print!("{HELP}");
+pub fn main(arguments: Vec<OsString>) -> ExitCode {
+    let first = arguments.first().and_then(|word| word.to_str()).unwrap_or_default();
+    if ToolLine::command().get_subcommands().any(|tool| tool.get_name() == first) {
+        let name = first.to_owned();
+        let line = std::iter::once(OsString::from("coolcache")).chain(arguments);
+        // Wrong options end with code 2; --help with 0.
+        let parsed = ToolLine::try_parse_from(line).unwrap_or_else(|error| error.exit());
+        return tool::end(&name, parsed.tool.run());
+    }
+    match first {
+        "--help" | "-h" | "help" => {
+            print!("{HELP}{}", ToolLine::summary());
             return ExitCode::SUCCESS;
         }
-        Some("--version" | "-v") => {
+        "--version" | "-v" => {
             println!("CoolCache server v={} bits=64", env!("CARGO_PKG_VERSION"));
             return ExitCode::SUCCESS;
         }
         _ => {}
     }
-    let config = match Config::from_args(&arguments) {
+    match arguments.into_iter().map(OsString::into_string).collect::<Result<Vec<_>, _>>() {
+        Ok(arguments) => serve(&arguments),
+        Err(argument) => {
+            eprintln!("an argument is not UTF-8: {}", argument.display());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Runs the server until it is shut down.
+fn serve(arguments: &[String]) -> ExitCode {
+    let config = match Config::from_args(arguments) {
         Ok(config) => config,
         Err(error) => {
             eprintln!("{error}");

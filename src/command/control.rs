@@ -7,6 +7,7 @@
 
 use crate::admin::{Admin, ClientId};
 use crate::base::clock::UnixMs;
+use crate::command::logged::Wanted;
 use crate::keyspace::{Db, Keyspace, View};
 use crate::resp::Reply;
 use crate::session::Session;
@@ -68,6 +69,12 @@ pub enum Action {
     Sleep(f64),
     /// DEBUG DIGEST: the digest of everything.
     Digest,
+    /// LOG READ: records of the log, when they have been read.
+    ReadLog(Box<LogRead>),
+    /// LOG INFO.
+    LogInfo,
+    /// LOG DIGEST: the digest of everything, and its LSN.
+    LogDigest,
     /// Close these connections (CLIENT KILL), then reply with how many, or OK for the old form.
     Kill {
         /// Whom.
@@ -114,6 +121,21 @@ pub struct Copies {
     pub replicas: u64,
     /// When to give up; none: never.
     pub deadline: Option<UnixMs>,
+}
+
+/// What is to be read from the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogRead {
+    /// The LSN behind which it begins.
+    pub from: u64,
+    /// Most records of the reply.
+    pub count: usize,
+    /// Whether to wait if there are none yet, and until when; `Some(None)`: for ever.
+    pub wait: Option<Option<UnixMs>>,
+    /// Which records.
+    pub wanted: Wanted,
+    /// The replication id under which the LSN was learnt.
+    pub id: Option<Vec<u8>>,
 }
 
 /// Where which keys are to go.

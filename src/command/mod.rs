@@ -30,6 +30,7 @@ pub mod derived;
 pub mod error;
 pub mod help;
 pub mod introspect;
+pub mod logged;
 pub mod positions;
 pub mod syntax;
 pub mod table;
@@ -61,7 +62,7 @@ mod timeout;
 mod zset;
 
 pub use call::Call;
-pub use control::{Action, Answer, Authentication, Control, Copies, Migrate};
+pub use control::{Action, Answer, Authentication, Control, Copies, LogRead, Migrate};
 pub use error::{Error, Result};
 pub use table::find;
 

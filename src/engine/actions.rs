@@ -43,6 +43,9 @@ pub(super) fn act(
             Reply::Ok
         }
         Action::Digest => return digest_all(engine, client, hold, out),
+        Action::ReadLog(read) => return engine.read_log(client, *read, out),
+        Action::LogInfo => engine.log_info(),
+        Action::LogDigest => return engine.log_digest(client, out),
         Action::Kill { clients, count } => return kill(engine, client, &clients, count, out),
         Action::Pause { end, all } => {
             engine.begin_pause(end, all);

@@ -518,6 +518,7 @@ impl Engine {
             return;
         }
         self.journal.append(&self.batch);
+        self.log_reads.appended(&self.journal);
         self.snapshots.changes += self.batch.changes();
         self.admin.stats.expired_keys += self.batch.expired();
         self.admin.stats.expired_fields += self.batch.expired_fields();

@@ -18,6 +18,7 @@
 //! | `snapshot` | RDB files from a frozen keyspace, automatic saves |
 //! | `rewrite` | new bases for the log, its files begun and sealed at run time |
 //! | `flushing` | a large file that is flushed while it is written |
+//! | `log_reads` | LOG: reading the log, away from the lock |
 //! | `migrate` | MIGRATE: what goes to another server, and its removal |
 //! | `start` | from a data folder to a running engine: recovery, taking over foreign files |
 //! | `replay` | records and RDB entries into the keyspace |
@@ -30,6 +31,7 @@ pub mod check;
 pub mod cron;
 #[doc(hidden)]
 pub mod fuzzing;
+pub mod offline;
 pub mod outbox;
 pub mod pool;
 pub mod round;
@@ -45,6 +47,7 @@ mod expire_tests;
 mod flushing;
 mod info;
 mod journal;
+mod log_reads;
 mod migrate;
 mod pace;
 mod pause;
@@ -60,6 +63,7 @@ mod tests;
 pub use journal::Watch;
 pub use migrate::{Migration, Sendable, Sender};
 pub use outbox::{Address, Inbox, Message, Outbox};
+pub use replay::{AUX_LSN, command_of};
 pub use round::{Group, Outcome, Replies, Request, Round, WorkerSettings};
 
 use crate::admin::{Admin, ClientId};
@@ -133,6 +137,7 @@ pub struct Engine {
     pool: Pool,
     /// What the pool's jobs leave behind.
     tails: reads::Tails,
+    log_reads: log_reads::LogReads,
     outboxes: Outboxes,
     /// Connections that were accepted and that no worker has registered yet.
     arriving: usize,
@@ -226,6 +231,7 @@ impl Engine {
             timer: pause::Timer::default(),
             pool,
             tails,
+            log_reads: log_reads::LogReads::default(),
             outboxes: Outboxes::default(),
             arriving: 0,
             rng: Rng::from_seed(seed),

@@ -9,7 +9,7 @@ use super::round::first_key_hash;
 use crate::base::clock::UnixMs;
 use crate::base::disk::Disk;
 use crate::base::number;
-use crate::command::table::{self, Found};
+use crate::command::table::{self, Found, Resolved};
 use crate::command::{Call, Handler};
 use crate::keyspace::load::{Gathered, Loader, database};
 use crate::keyspace::value::{CLOCK_MASK, lru_clock};
@@ -24,6 +24,30 @@ use std::path::Path;
 
 /// AUX field with the LSN that an RDB file of ours is a snapshot of.
 pub const AUX_LSN: &str = "coolcache-lsn";
+
+/// The command that a record must be run with; none for brackets of a group and keep-alives of the
+/// stream, which change nothing. SELECT is not asked for. `found` is what the table has for it. An
+/// error: no server of ours wrote this.
+pub fn command_of(
+    arguments: &[&[u8]],
+    found: Found,
+) -> Result<Option<&'static Resolved>, ReplayError> {
+    let name = arguments.first().copied().unwrap_or_default();
+    let is = |word: &str| name.eq_ignore_ascii_case(word.as_bytes());
+    if ["MULTI", "EXEC", "PING", "REPLCONF", "PUBLISH"].iter().any(|word| is(word)) {
+        return Ok(None);
+    }
+    let Found::Command(command) = found else {
+        return Err(format!("unknown command '{}'", String::from_utf8_lossy(name)).into());
+    };
+    if !command.handler.writes() {
+        return Err(format!("'{}' is not a command that writes", command.full_name).into());
+    }
+    if !command.takes(arguments.len()) {
+        return Err(format!("wrong number of arguments for '{}'", command.full_name).into());
+    }
+    Ok(Some(command))
+}
 
 /// Applies records that were read together. What they look at is brought into the cache first, all
 /// pages and then all entries, as for the requests of a round.
@@ -75,19 +99,7 @@ fn apply(
         engine.replay_db = db.ok_or("SELECT of a database that does not exist")?;
         return Ok(());
     }
-    // Brackets of a group, and keep-alives of the stream: nothing to apply.
-    if ["MULTI", "EXEC", "PING", "REPLCONF", "PUBLISH"].iter().any(|word| is(word)) {
-        return Ok(());
-    }
-    let Found::Command(command) = found else {
-        return Err(format!("unknown command '{}'", String::from_utf8_lossy(name)).into());
-    };
-    if !command.handler.writes() {
-        return Err(format!("'{}' is not a command that writes", command.full_name).into());
-    }
-    if !command.takes(arguments.len()) {
-        return Err(format!("wrong number of arguments for '{}'", command.full_name).into());
-    }
+    let Some(command) = command_of(arguments, found)? else { return Ok(()) };
     /// Records kept in the batch before it is emptied: a test wants to see them.
     const BATCH_BYTES_MAX: usize = 1 << 20;
     if engine.batch.len() > BATCH_BYTES_MAX {

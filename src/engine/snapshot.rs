@@ -402,6 +402,11 @@ pub(super) fn remove_unfinished(disk: &dyn Disk, path: &Path) {
     }
 }
 
+/// Writes a base of what the engine holds now.
+pub(super) fn save_as(engine: &mut Engine, path: &Path) -> io::Result<u64> {
+    save_to(engine.prepare(true).0, path)
+}
+
 /// Writes a snapshot beside `path`, then gives it the name: the old file stays whole until the new
 /// one is.
 fn save_to(job: Job, path: &Path) -> io::Result<u64> {

@@ -110,6 +110,11 @@ impl Folder {
         Folder { path, name: settings.appendfilename.clone() }
     }
 
+    /// A folder by itself, for tools.
+    pub fn at(path: PathBuf, name: String) -> Folder {
+        Folder { path, name }
+    }
+
     pub fn file(&self, name: &str) -> PathBuf {
         self.path.join(name)
     }

@@ -1,4 +1,5 @@
-//! What the fuzz target `log` checks (`fuzz/fuzz_targets`); the tests run the same over its seeds.
+//! What the fuzz targets `log`, `log_tail` and `manifest` check (`fuzz/fuzz_targets`); the tests
+//! run the same over their seeds.
 //!
 //! These functions panic on a finding, which is what a fuzzer looks for. No server code calls them.
 
@@ -10,9 +11,11 @@
 )]
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
+use super::manifest::Manifest;
 use super::segment::{self, Head};
 use super::{BaseInfo, Fsync, Log, Lsn, Replay, ReplayError, Settings, Start, recover};
 use crate::base::disk::Disk;
@@ -32,25 +35,8 @@ type Record = Vec<Vec<u8>>;
 /// batch's), in whole groups. If it takes the folder, starting works, and the next recovery finds
 /// the same and what was appended since.
 pub fn last_segment(data: &[u8]) {
-    let [how, low, high, bytes @ ..] = data else { return };
+    let Some((disk, own_means_good)) = damaged(data) else { return };
     let good = Good::folder();
-    let segment = &good.files[&good.last];
-    let place = usize::from(u16::from_le_bytes([*low, *high])) % (segment.len() + 1);
-    let damaged = match how % 5 {
-        0 => bytes.to_vec(),
-        1 => [segment, bytes].concat(),
-        2 => {
-            let behind = segment.get(place + bytes.len()..).unwrap_or(&[]);
-            [&segment[..place], bytes, behind].concat()
-        }
-        3 => [&segment[..place], bytes].concat(),
-        _ => good.with_batch(bytes),
-    };
-    let own_means_good = how % 5 < 4;
-    let disk = SimDisk::new(Path::new(DIR));
-    for (path, content) in &good.files {
-        disk.put(path, if *path == good.last { &damaged } else { content });
-    }
     let mut told = Told::of(good);
     let outcome = recover(Arc::new(disk.clone()), &settings(), &mut told);
     assert!(!told.open, "a group was cut");
@@ -68,6 +54,98 @@ pub fn last_segment(data: &[u8]) {
         }
     }
     continued(&disk, recovered, told, good);
+}
+
+/// The good folder with its last segment damaged as `data` says, and whether what is ours in it is
+/// what was written.
+fn damaged(data: &[u8]) -> Option<(SimDisk, bool)> {
+    let [how, low, high, bytes @ ..] = data else { return None };
+    let good = Good::folder();
+    let segment = &good.files[&good.last];
+    let place = usize::from(u16::from_le_bytes([*low, *high])) % (segment.len() + 1);
+    let damaged = match how % 5 {
+        0 => bytes.to_vec(),
+        1 => [segment, bytes].concat(),
+        2 => {
+            let behind = segment.get(place + bytes.len()..).unwrap_or(&[]);
+            [&segment[..place], bytes, behind].concat()
+        }
+        3 => [&segment[..place], bytes].concat(),
+        _ => good.with_batch(bytes),
+    };
+    let disk = SimDisk::new(Path::new(DIR));
+    for (path, content) in &good.files {
+        disk.put(path, if *path == good.last { &damaged } else { content });
+    }
+    Some((disk, how % 5 < 4))
+}
+
+/// Reads a folder whose last segment was damaged as the tools do, batch by batch from the file, and
+/// as a server does whose log was recovered from it. `data`: as for [`last_segment`].
+///
+/// Nothing panics; what is read from outside is a prefix of what was written, and where recovery
+/// takes the folder, both read exactly what it replays.
+pub fn tail(data: &[u8]) {
+    let Some((disk, own_means_good)) = damaged(data) else { return };
+    let good = Good::folder();
+    let mut told = Told::of(good);
+    let outcome = recover(Arc::new(disk.clone()), &settings(), &mut told);
+    let data_records = |records: &[Record]| -> Vec<Record> {
+        records.iter().filter(|record| !is_select(record)).cloned().collect()
+    };
+    let read = data_records(&followed(&disk));
+    if own_means_good {
+        assert!(data_records(&good.records).starts_with(&read), "not a prefix of what was written");
+    }
+    let Ok(recovered) = outcome else { return };
+    let own = usize::try_from(recovered.records - recovered.foreign_records).unwrap();
+    assert_eq!(read, data_records(&told.records[..own]), "recovery and reader differ");
+    if recovered.foreign_records > 0 {
+        return;
+    }
+    let log = recovered.start_stepped(start(2)).expect("what was recovered can be started");
+    let mut served = Vec::new();
+    // An empty file counts as a stock server's, which is not served from.
+    if log.window_start() > good.base_lsn {
+        return;
+    }
+    // Older segments are not replayed.
+    let mut records = log.records(good.base_lsn).expect("all of it is in the window");
+    while records.at() < log.readable() {
+        let visited = records.visit(log.readable(), |record| {
+            served.push(record.args.iter().map(|word| word.to_vec()).collect());
+            ControlFlow::Continue(())
+        });
+        visited.expect("what was recovered can be read");
+    }
+    assert_eq!(data_records(&served), read, "recovery and server differ");
+}
+
+/// All records behind the base that can be read from outside.
+fn followed(disk: &SimDisk) -> Vec<Record> {
+    let Settings { dir, appenddirname, appendfilename, .. } = settings();
+    let place = super::Place { dir, appenddirname, appendfilename };
+    let mut read = Vec::new();
+    let Ok(archive) = super::Archive::open(Arc::new(disk.clone()), &place) else { return read };
+    let Some(base) = archive.base_lsn() else { return read };
+    let Ok(mut follower) = archive.follow(Some(base)) else { return read };
+    while *follower.state() == super::State::More {
+        let visited = follower.visit(&mut |record| {
+            read.push(record.args.iter().map(|word| word.to_vec()).collect());
+        });
+        if visited.is_err() {
+            break;
+        }
+    }
+    read
+}
+
+/// Reads a manifest, and writes what was read: that reads back as the same.
+pub fn manifest(data: &[u8]) {
+    let Ok(read) = Manifest::decode(data) else { return };
+    let again = Manifest::decode(&read.encode()).expect("our own manifest can be read");
+    // Files to be deleted are not written, and what is written is ours.
+    assert_eq!(again, Manifest { history: Vec::new(), ours: true, ..read });
 }
 
 /// Starts on what was recovered, appends a group, and recovers again.
@@ -232,16 +310,23 @@ impl Replay for Told {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::collection;
+    use proptest::prelude::*;
 
     #[test]
     fn the_seeds_of_the_fuzzer_pass() {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds/log");
-        let mut count = 0;
-        for entry in std::fs::read_dir(&folder).unwrap() {
-            last_segment(&std::fs::read(entry.unwrap().path()).unwrap());
-            count += 1;
+        type Check = fn(&[u8]);
+        let targets: [(&str, Check); 4] =
+            [("log", last_segment), ("log", tail), ("log_tail", tail), ("manifest", manifest)];
+        for (name, check) in targets {
+            let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds").join(name);
+            let mut count = 0;
+            for entry in std::fs::read_dir(&folder).unwrap() {
+                check(&std::fs::read(entry.unwrap().path()).unwrap());
+                count += 1;
+            }
+            assert!(count >= 5, "seeds in {}", folder.display());
         }
-        assert!(count >= 5, "seeds in {}", folder.display());
     }
 
     #[test]
@@ -251,9 +336,28 @@ mod tests {
         for (place, byte) in segment.iter().enumerate() {
             let [low, high] = u16::try_from(place).unwrap().to_le_bytes();
             last_segment(&[3, low, high]);
+            tail(&[3, low, high]);
             for bit in [1, 0x10, 0x80] {
                 last_segment(&[2, low, high, byte ^ bit]);
+                tail(&[2, low, high, byte ^ bit]);
             }
+        }
+    }
+
+    /// Lines as a manifest has them, and some that are nearly so.
+    const LINES: &str =
+        "(file [a-c \"'.\\\\x]{0,9} seq [0-9]{1,3} type [bihx]\n|#[A-Z-]{0,9}\n){0,5}";
+
+    proptest! {
+        #[test]
+        fn random_damage(data in collection::vec(any::<u8>(), 3..300)) {
+            last_segment(&data);
+            tail(&data);
+        }
+
+        #[test]
+        fn random_manifests(text in LINES) {
+            manifest(text.as_bytes());
         }
     }
 }

@@ -31,7 +31,8 @@
 //!
 //! A log is had from [`recover`] only, by [`Recovered::start`]. Reading order: `lsn`, `record`,
 //! `segment`, `manifest`, `catalog`, `tail`, `positions`, `writer`, `gather`, `threads`,
-//! `recovery`, `start`, `base`, `retention`, `reader`.
+//! `recovery`, `start`, `base`, `retention`; then who reads: `cursor` and `scan`, `reader` and
+//! `records` of a running log, `archive` of a folder from outside, `restore`, `repair`.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -43,8 +44,10 @@ use parking_lot::{Condvar, Mutex, RwLock};
 
 use crate::base::disk::Disk;
 
+mod archive;
 mod base;
 mod catalog;
+mod cursor;
 mod error;
 #[doc(hidden)]
 pub mod fuzzing;
@@ -55,8 +58,12 @@ pub(crate) mod planted;
 mod positions;
 mod reader;
 mod record;
+mod records;
 mod recovery;
+mod repair;
+mod restore;
 mod retention;
+mod scan;
 mod segment;
 mod start;
 mod tail;
@@ -65,11 +72,16 @@ mod tests;
 mod threads;
 mod writer;
 
+pub use archive::{Archive, ArchiveError, Follower, Piece, Place, State};
 pub use error::{Corrupt, Failed, LogError, RecoverError, ReplayError};
 pub use lsn::Lsn;
 pub use positions::{News, Positions, Waker};
 pub use reader::{ReadError, Reader};
-pub use recovery::{BaseInfo, Records, Recovered, Replay, Source, Torn, recover};
+pub use records::RecordReader;
+pub use recovery::{BaseInfo, Records, Recovered, Replay, Source, Torn, recover, recover_file};
+pub use repair::{Kept, RepairError, cut, cut_file};
+pub use restore::{Base, RestoreError, Restored, Target, restore};
+pub use scan::Record;
 pub use start::Start;
 
 use catalog::{Catalog, Folder};
@@ -151,6 +163,23 @@ pub struct Ids {
     pub current: String,
     /// A replica that followed one of these may continue, if it is not beyond that LSN.
     pub before: Vec<(String, Lsn)>,
+}
+
+/// A segment, as LOG INFO shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SegmentInfo {
+    /// File name.
+    pub name: String,
+    /// The LSN at its beginning.
+    pub first: Lsn,
+    /// The LSN at its end.
+    pub last: Lsn,
+    /// The file's length.
+    pub bytes: u64,
+    /// Unix seconds of its newest batch.
+    pub closed: u64,
+    /// Older than the base: a start does not load it.
+    pub retained: bool,
 }
 
 /// What INFO says of the log. Sizes are in bytes.
@@ -280,12 +309,13 @@ impl Log {
     pub fn append(&self, group: &[u8], database: u32) -> Lsn {
         let shared = &*self.shared;
         let mut tail = shared.tail.lock();
-        let end = tail.append(group, database);
         if !shared.on_disk.load(Ordering::Acquire) {
+            let end = tail.append_dated(group, database, (shared.clock)());
             shared.progress.emit_in_memory(end);
             tail.wrote_all(shared.settings.backlog_bytes);
             return end;
         }
+        let end = tail.append(group, database);
         shared.progress.emit(end);
         let wake = match tail.sleep {
             Sleep::Awake => false,
@@ -505,6 +535,28 @@ impl Log {
             disk_full: self.disk_full(),
             syncing: self.shared.syncing.is_locked(),
         }
+    }
+
+    /// Up to where records may be shown to others: what is written, and under `always` what is
+    /// synced.
+    pub fn readable(&self) -> Lsn {
+        let Positions { written, synced, .. } = self.positions();
+        if self.fsync() == Fsync::Always { synced } else { written }
+    }
+
+    /// The segments on disk, oldest first, and the file name of the base that those that are not
+    /// retained continue.
+    pub fn segments(&self) -> (Vec<SegmentInfo>, Option<String>) {
+        let catalog = self.shared.catalog.lock();
+        let segments = catalog.segments.iter().map(|segment| SegmentInfo {
+            name: segment.entry.name.clone(),
+            first: segment.first,
+            last: segment.last,
+            bytes: segment.bytes,
+            closed: segment.closed,
+            retained: segment.retained,
+        });
+        (segments.collect(), catalog.base.as_ref().map(|base| base.name.clone()))
     }
 
     /// Wakes the writer, whatever it does.

@@ -1,18 +1,13 @@
 //! Reading a running log from any LSN: record bytes, annotations stripped, checksums verified. For
-//! replicas, partial resync, restore and change capture.
+//! replicas, partial resync and change capture.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::cursor::{Cursor, Step};
 use super::error::{Corrupt, LogError};
-use super::segment::{self, Next};
 use super::{Log, Lsn, Shared};
-use crate::base::disk::File;
-
-/// A header and its `#TS` line fit into this many bytes many times over.
-const HEADER_BYTES: usize = 512;
 
 /// Why a reader cannot go on.
 #[derive(Debug, thiserror::Error)]
@@ -20,6 +15,16 @@ pub enum ReadError {
     /// The bytes after this LSN are no longer kept, or not yet there.
     #[error("LSN {0} is outside the window")]
     Gone(Lsn),
+    /// Records end before and after this LSN, none at it.
+    #[error("LSN {at} is inside a record: one ends at LSN {before}, the next at LSN {after}")]
+    Inside {
+        /// The LSN asked for.
+        at: Lsn,
+        /// Where the record begins that holds it.
+        before: Lsn,
+        /// Where that record ends.
+        after: Lsn,
+    },
     /// A batch does not match its checksum.
     #[error(transparent)]
     Corrupt(#[from] Corrupt),
@@ -34,18 +39,15 @@ pub struct Reader {
     at: Lsn,
     /// Bytes from `at` on that are already here.
     ready: Bytes,
+    /// Unix seconds when they were written, if the reader has come past a date.
+    seconds: Option<u64>,
     open: Option<Open>,
 }
 
-/// A segment being read, and the batch that comes next in it.
+/// A segment being read.
 struct Open {
-    file: Arc<dyn File>,
-    path: PathBuf,
     seq: u64,
-    /// Of this segment's checksums; segments of an earlier run have another.
-    salt: u64,
-    offset: u64,
-    next: Lsn,
+    cursor: Cursor,
 }
 
 impl Log {
@@ -54,8 +56,12 @@ impl Log {
         if from < self.window_start() || from > self.positions().emitted {
             return Err(ReadError::Gone(from));
         }
+        Ok(self.reader_unchecked(from))
+    }
+
+    pub(super) fn reader_unchecked(&self, at: Lsn) -> Reader {
         let shared = self.shared.clone();
-        Ok(Reader { shared, at: from, ready: Bytes::new(), open: None })
+        Reader { shared, at, ready: Bytes::new(), seconds: None, open: None }
     }
 }
 
@@ -63,6 +69,11 @@ impl Reader {
     /// The LSN before the next byte.
     pub fn at(&self) -> Lsn {
         self.at
+    }
+
+    /// Unix seconds when the bytes that [`Self::next`] returned last were written, if it is known.
+    pub fn seconds(&self) -> Option<u64> {
+        self.seconds
     }
 
     /// The next record bytes below `up_to`, which the caller takes from the positions (`written`
@@ -76,8 +87,9 @@ impl Reader {
         if self.ready.is_empty() {
             let found = self.shared.tail.lock().read(self.at, up_to);
             self.ready = match found {
-                Some(bytes) => {
+                Some((bytes, seconds)) => {
                     self.open = None;
+                    self.seconds = seconds.or(self.seconds);
                     bytes
                 }
                 None => self.read_batch()?,
@@ -89,43 +101,30 @@ impl Reader {
         Ok(part)
     }
 
+    /// Gives back the end of what [`Self::next`] returned last: it comes again.
+    pub(super) fn give_back(&mut self, mut part: Bytes) {
+        self.at = Lsn(self.at.0.saturating_sub(part.len() as u64));
+        if !self.ready.is_empty() {
+            part = [&part[..], &self.ready[..]].concat().into();
+        }
+        self.ready = part;
+    }
+
     /// Reads the batch that holds `at` from its segment, and returns its bytes from there on.
     fn read_batch(&mut self) -> Result<Bytes, ReadError> {
-        loop {
-            self.seek()?;
-            let at = self.at;
-            let Some(open) = &mut self.open else { return Err(ReadError::Gone(at)) };
-            let mut bytes = vec![0; HEADER_BYTES];
-            let count =
-                open.file.read_at(&mut bytes, open.offset).map_err(LogError::io(&open.path))?;
-            bytes.truncate(count);
-            let Some((header, start)) = segment::peek_header(&bytes) else {
-                return Err(open.corrupt("a batch", &bytes));
-            };
-            let whole = (start as u64).saturating_add(header.last.since(header.first));
-            if header.last <= at {
-                open.offset += whole;
-                open.next = header.last;
-                continue;
+        self.seek()?;
+        let at = self.at;
+        let Some(Open { cursor, .. }) = &mut self.open else { return Err(ReadError::Gone(at)) };
+        cursor.skip_to(at)?;
+        match cursor.step()? {
+            Step::Batch(batch, bytes) => {
+                self.seconds = batch.seconds.or(self.seconds);
+                let skip = usize::try_from(at.since(batch.first)).unwrap_or(usize::MAX);
+                let start = batch.payload.start.saturating_add(skip);
+                Ok(bytes.slice(start.min(batch.payload.end)..batch.payload.end))
             }
-            // The header has not been verified: its length is believed only as far as the file
-            // goes.
-            let rest =
-                open.file.len().map_err(LogError::io(&open.path))?.saturating_sub(open.offset);
-            let Some(whole) = usize::try_from(whole).ok().filter(|whole| *whole as u64 <= rest)
-            else {
-                return Err(open.corrupt("a batch inside the file", &bytes));
-            };
-            bytes.resize(whole, 0);
-            open.file.read_exact_at(&mut bytes, open.offset).map_err(LogError::io(&open.path))?;
-            let batch = match segment::next(&bytes, 0, open.salt, open.next) {
-                Next::Batch(batch) if batch.payload.end == bytes.len() => batch,
-                _ => return Err(open.corrupt("a batch that matches its checksum", &bytes)),
-            };
-            open.offset += whole as u64;
-            open.next = batch.last;
-            let skip = usize::try_from(at.since(batch.first)).unwrap_or(usize::MAX);
-            return Ok(Bytes::from(bytes).slice(batch.payload.start.saturating_add(skip)..));
+            Step::Cut(place) => Err(place.into()),
+            Step::End | Step::Foreign => Err(ReadError::Gone(at)),
         }
     }
 
@@ -136,9 +135,9 @@ impl Reader {
         let (entry, start) = {
             let catalog = self.shared.catalog.lock();
             let segment = catalog.holding(self.at).ok_or_else(gone)?;
-            if let Some(open) = &self.open
-                && open.seq == segment.entry.seq
-                && open.next <= self.at
+            if let Some(Open { seq, cursor }) = &self.open
+                && *seq == segment.entry.seq
+                && cursor.next <= self.at
             {
                 return Ok(());
             }
@@ -147,37 +146,22 @@ impl Reader {
             (segment.entry.clone(), start)
         };
         let path = self.shared.folder.file(&entry.name);
-        let file = self.shared.disk.open_read(&path).map_err(|error| match error.kind() {
-            std::io::ErrorKind::NotFound => gone(),
-            _ => ReadError::Log(LogError::Io { file: path.clone(), source: error }),
+        let mut cursor = Cursor::open_ours(&*self.shared.disk, &path).map_err(|error| {
+            // Retention has removed it.
+            if error.is_missing_file() { gone() } else { error }
         })?;
-        let (opener, end) = read_opener(&*file, &path)?;
-        let (next, offset) = start.unwrap_or((opener.first, end));
-        self.open = Some(Open { file, path, seq: entry.seq, salt: opener.salt, offset, next });
+        if let Some((next, offset)) = start {
+            (cursor.next, cursor.offset) = (next, offset);
+        }
+        self.open = Some(Open { seq: entry.seq, cursor });
         Ok(())
     }
 }
 
-/// Reads the opener of an open segment: it is as long as the history of ids is, far below 64 KiB.
-fn read_opener(
-    file: &dyn File,
-    path: &std::path::Path,
-) -> Result<(segment::Opener, u64), ReadError> {
-    let mut bytes = vec![0; 64 << 10];
-    let count = file.read_at(&mut bytes, 0).map_err(LogError::io(path))?;
-    bytes.truncate(count);
-    match segment::read_head(&bytes) {
-        segment::Head::Ours(opener, end) => Ok((opener, end as u64)),
-        _ => {
-            let segment::Damage { expected, found, .. } = segment::damage(&bytes, 0, "an opener");
-            Err(Corrupt { file: path.to_path_buf(), offset: 0, expected, found }.into())
-        }
-    }
-}
-
-impl Open {
-    fn corrupt(&self, expected: &str, bytes: &[u8]) -> ReadError {
-        let segment::Damage { expected, found, .. } = segment::damage(bytes, 0, expected);
-        Corrupt { file: self.path.clone(), offset: self.offset, expected, found }.into()
+impl ReadError {
+    /// Whether it is that a file is not there (any more).
+    pub(super) fn is_missing_file(&self) -> bool {
+        let missing = std::io::ErrorKind::NotFound;
+        matches!(self, ReadError::Log(LogError::Io { source, .. }) if source.kind() == missing)
     }
 }

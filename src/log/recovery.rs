@@ -18,6 +18,11 @@ use super::segment::{self, Damage, Head, Next};
 use super::{Lsn, Settings};
 use crate::base::disk::Disk;
 
+mod single;
+mod strays;
+
+pub use single::recover_file;
+
 /// Records read before they run, if groups do not make it more.
 const WINDOW: usize = 64;
 
@@ -134,35 +139,10 @@ pub fn recover(
     replay: &mut dyn Replay,
 ) -> Result<Recovered, RecoverError> {
     let folder = Folder::of(settings);
-    let mut recovery = Recovery {
-        disk: &*disk,
-        settings,
-        folder: &folder,
-        replay,
-        position: None,
-        after: None,
-        claim: Lsn(0),
-        ids: Vec::new(),
-        torn: None,
-        records: 0,
-        foreign: 0,
-        plan: Plan::default(),
-    };
+    let mut recovery = Recovery::new(&*disk, settings, &folder, replay);
     let source = recovery.run()?;
     let newer_dump = recovery.newer_dump(source)?;
-    let Recovery { position, ids, torn, records, foreign, plan, .. } = recovery;
-    Ok(Recovered {
-        last_lsn: position.unwrap_or_default(),
-        ids,
-        source,
-        torn,
-        records,
-        foreign_records: foreign,
-        newer_dump,
-        settings: settings.clone(),
-        plan,
-        disk,
-    })
+    Ok(recovery.recovered(disk.clone(), source, newer_dump))
 }
 
 struct Recovery<'a> {
@@ -181,6 +161,51 @@ struct Recovery<'a> {
     records: u64,
     foreign: u64,
     plan: Plan,
+}
+
+impl<'a> Recovery<'a> {
+    fn new(
+        disk: &'a dyn Disk,
+        settings: &'a Settings,
+        folder: &'a Folder,
+        replay: &'a mut dyn Replay,
+    ) -> Recovery<'a> {
+        Recovery {
+            disk,
+            settings,
+            folder,
+            replay,
+            position: None,
+            after: None,
+            claim: Lsn(0),
+            ids: Vec::new(),
+            torn: None,
+            records: 0,
+            foreign: 0,
+            plan: Plan::default(),
+        }
+    }
+
+    fn recovered(
+        self,
+        disk: Arc<dyn Disk>,
+        source: Source,
+        newer_dump: Option<PathBuf>,
+    ) -> Recovered {
+        let Recovery { settings, position, ids, torn, records, foreign, plan, .. } = self;
+        Recovered {
+            last_lsn: position.unwrap_or_default(),
+            ids,
+            source,
+            torn,
+            records,
+            foreign_records: foreign,
+            newer_dump,
+            settings: settings.clone(),
+            plan,
+            disk,
+        }
+    }
 }
 
 impl Recovery<'_> {
@@ -559,57 +584,6 @@ impl Recovery<'_> {
         let kept = self.folder.file(&format!("{name}.torn-{good}"));
         self.torn = Some(Torn { place, bytes: (bytes.len() - good) as u64, kept });
         Ok(())
-    }
-
-    /// Files of the log that the manifest does not list: left by a crash between two steps, and
-    /// then empty of records or older than the manifest; or the manifest is not this folder's, and
-    /// we refuse.
-    fn strays(&mut self, names: &[String], manifest: &Manifest) -> Result<(), RecoverError> {
-        let retained = manifest.retained.iter().map(|retained| &retained.entry);
-        let all = manifest.base.iter().chain(&manifest.segments).chain(&manifest.history);
-        let listed: Vec<&str> = all.chain(retained).map(|entry| entry.name.as_str()).collect();
-        let newest = manifest.next_segment_seq();
-        for name in names.iter().filter(|name| !listed.contains(&name.as_str())) {
-            let path = self.folder.file(name);
-            let old_base = self.folder.base_seq(name).is_some() && manifest.ours;
-            if old_base || self.folder.is_temporary(name) {
-                self.plan.remove.push(path);
-            } else if let Some(seq) = self.folder.segment_seq(name) {
-                self.plan.segment_seq_floor = self.plan.segment_seq_floor.max(seq + 1);
-                let bytes = self.disk.map(&path).map_err(RecoverError::io(&path))?;
-                let (ours, holds_records) = match segment::read_head(&bytes) {
-                    Head::Ours(opener, at) => {
-                        let next = segment::next(&bytes, at, opener.salt, opener.first);
-                        (true, matches!(next, Next::Batch(batch) if batch.last > batch.first))
-                    }
-                    Head::Foreign => (false, !bytes.is_empty()),
-                    Head::Incomplete(_) | Head::Damaged(_) => (true, false),
-                };
-                if holds_records && seq >= newest {
-                    let problem = "it holds records, and no manifest lists it";
-                    return Err(self.folder_error(name, problem));
-                }
-                if !holds_records || (ours && manifest.ours) {
-                    self.plan.remove.push(path);
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// A dump that the log won over although it is newer.
-    fn newer_dump(&self, source: Source) -> Result<Option<PathBuf>, RecoverError> {
-        let dump = self.settings.dir.join(&self.settings.dbfilename);
-        if source == Source::DumpRdb || source == Source::Fresh || !self.exists(&dump)? {
-            return Ok(None);
-        }
-        let newest = match (self.plan.catalog.segments.last(), &self.plan.take_over) {
-            (Some(segment), _) => self.folder.file(&segment.entry.name),
-            (None, Some((path, _, _))) => path.clone(),
-            (None, None) => self.folder.manifest(),
-        };
-        let time = |path: &Path| self.disk.modified(path).map_err(RecoverError::io(path));
-        Ok((time(&dump)? > time(&newest)?).then_some(dump))
     }
 }
 

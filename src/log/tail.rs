@@ -24,6 +24,8 @@ pub(super) struct Chunk {
     pub database: u32,
     /// The segment ends after this chunk.
     pub roll: bool,
+    /// Unix seconds when it was written, once it is.
+    pub seconds: Option<u64>,
 }
 
 impl Chunk {
@@ -52,7 +54,11 @@ pub(super) struct Tail {
     written_bytes: usize,
     open: Vec<u8>,
     open_first: Lsn,
+    /// Of a log in memory: when the open chunk began.
+    open_seconds: Option<u64>,
     database: u32,
+    /// The database selected at [`Tail::start`].
+    start_database: u32,
     pub sleep: Sleep,
     /// The syncer has something to do before its second is over.
     pub sync_asked: bool,
@@ -67,7 +73,9 @@ impl Tail {
             written_bytes: 0,
             open: Vec::new(),
             open_first: at,
+            open_seconds: None,
             database,
+            start_database: database,
             sleep: Sleep::Awake,
             sync_asked: false,
             stopping: false,
@@ -92,6 +100,16 @@ impl Tail {
         end
     }
 
+    /// As [`Tail::append`], for a log in memory: nobody dates the chunks later, so each is of one
+    /// second.
+    pub fn append_dated(&mut self, group: &[u8], database: u32, now: u64) -> Lsn {
+        if !self.open.is_empty() && self.open_seconds != Some(now) {
+            self.close(false);
+        }
+        self.open_seconds = Some(now);
+        self.append(group, database)
+    }
+
     /// The log's end.
     pub fn end(&self) -> Lsn {
         self.open_first.advance(self.open.len())
@@ -111,7 +129,9 @@ impl Tail {
         if full.capacity() > full.len() + full.len() / 4 {
             full.shrink_to_fit();
         }
-        let chunk = Chunk { first, bytes: Bytes::from(full), database: self.database, roll };
+        let seconds = self.open_seconds.take();
+        let chunk =
+            Chunk { first, bytes: Bytes::from(full), database: self.database, roll, seconds };
         self.open_first = chunk.last();
         self.chunks.push_back(chunk);
         // The next batch is probably about as large as this one.
@@ -139,6 +159,13 @@ impl Tail {
         self.chunks.iter().skip(self.written).cloned().collect()
     }
 
+    /// The first `count` unwritten chunks were written at `seconds`.
+    pub fn date(&mut self, count: usize, seconds: u64) {
+        for chunk in self.chunks.iter_mut().skip(self.written).take(count) {
+            chunk.seconds = Some(seconds);
+        }
+    }
+
     /// The first `count` unwritten chunks are written; of all written ones, the newest `keep` bytes
     /// stay.
     pub fn wrote(&mut self, count: usize, keep: usize) {
@@ -151,6 +178,7 @@ impl Tail {
         {
             self.written_bytes -= oldest.bytes.len();
             self.written -= 1;
+            self.start_database = oldest.database;
             self.chunks.pop_front();
         }
     }
@@ -174,8 +202,14 @@ impl Tail {
         self.chunks.front().map_or(self.open_first, |chunk| chunk.first)
     }
 
-    /// Record bytes from `from` to the end of its chunk, if they are here and below `up_to`.
-    pub fn read(&mut self, from: Lsn, up_to: Lsn) -> Option<Bytes> {
+    /// The database selected at [`Tail::start`].
+    pub fn start_database(&self) -> u32 {
+        self.start_database
+    }
+
+    /// Record bytes from `from` to the end of its chunk, if they are here and below `up_to`, and
+    /// when they were written, in Unix seconds.
+    pub fn read(&mut self, from: Lsn, up_to: Lsn) -> Option<(Bytes, Option<u64>)> {
         if from >= up_to || from < self.start() {
             return None;
         }
@@ -186,6 +220,6 @@ impl Tail {
         let chunk = self.chunks.get(index)?;
         let skip = usize::try_from(from.since(chunk.first)).ok()?;
         let end = usize::try_from(up_to.since(chunk.first)).ok()?.min(chunk.bytes.len());
-        (skip < end).then(|| chunk.bytes.slice(skip..end))
+        (skip < end).then(|| (chunk.bytes.slice(skip..end), chunk.seconds))
     }
 }

@@ -91,8 +91,11 @@ impl Shared {
             };
             let stop = rest.iter().position(full);
             let (run, after) = rest.split_at(stop.map_or(rest.len(), |index| index + 1));
-            self.write_run(current, &mut writer.headers, run)?;
-            self.tail.lock().wrote(run.len(), self.settings.backlog_bytes);
+            let now = self.write_run(current, &mut writer.headers, run)?;
+            let mut tail = self.tail.lock();
+            tail.date(run.len(), now);
+            tail.wrote(run.len(), self.settings.backlog_bytes);
+            drop(tail);
             if self.fsync() == Fsync::Always || self.progress.owes_sync() {
                 self.sync()?;
             }
@@ -105,13 +108,14 @@ impl Shared {
         Ok(())
     }
 
-    /// Writes chunks as batches, with one vectored write.
+    /// Writes chunks as batches, with one vectored write; returns the time it dated them with, in
+    /// Unix seconds.
     fn write_run(
         &self,
         current: &mut Current,
         headers: &mut Vec<u8>,
         run: &[Chunk],
-    ) -> Result<(), Trouble> {
+    ) -> Result<u64, Trouble> {
         let now = (self.clock)();
         let mut durable = self.progress.get().synced;
         if planted(Bug::ClaimsTooMuch) {
@@ -137,7 +141,7 @@ impl Shared {
             offset += (end - start + chunk.bytes.len()) as u64;
             start = *end;
         }
-        let Some((_, newest)) = ends.last() else { return Ok(()) };
+        let Some((_, newest)) = ends.last() else { return Ok(now) };
         self.reserve(current, offset);
         let work = DiskWork::Write { while_syncing: self.syncing.is_locked() };
         let written = self.observed(work, || current.file.write_all_vectored(&parts));
@@ -156,7 +160,7 @@ impl Shared {
         }
         drop(catalog);
         self.progress.write(newest.last());
-        Ok(())
+        Ok(now)
     }
 
     /// Does `operation`, and tells the observer how long it took.

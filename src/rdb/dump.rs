@@ -123,6 +123,18 @@ pub fn canonical(payload: &[u8], value: &Loaded) -> Result<Vec<u8>, DumpError> {
     Ok(out)
 }
 
+/// The payload of a value as it lies in a file of `version`, behind its type: with the lowest
+/// version that has the type, which most servers take.
+pub fn frame(version: Version, number: u8, value: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(1 + value.len() + FOOTER_BYTES);
+    out.push(number);
+    out.extend_from_slice(value);
+    out.extend_from_slice(&version.least_with(number).to_le_bytes());
+    let checksum = crc64(&out);
+    out.extend_from_slice(&checksum.to_le_bytes());
+    out
+}
+
 /// A payload under way.
 struct Payload<'a> {
     out: &'a mut Vec<u8>,

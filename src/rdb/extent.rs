@@ -27,9 +27,13 @@ enum Part {
     Repeat(&'static [Part]),
     /// A module's data: not so long that it is worth keeping a place in it.
     Module,
+    /// An array: count, flag, a length if the flag is 1, and so many elements.
+    Array,
+    /// An element of an array: index, tag, and a string (tag 0 or 3) or 8 bytes (1 or 2).
+    ArrayElement,
 }
 
-use Part::{All, Bytes, Length, Module, Repeat, ScoreText, String};
+use Part::{All, Array, ArrayElement, Bytes, Length, Module, Repeat, ScoreText, String};
 
 /// The parts of a value of a type; none for types that are not decoded.
 fn parts(number: u8, flavor: Flavor) -> Option<&'static [Part]> {
@@ -80,6 +84,7 @@ fn parts(number: u8, flavor: Flavor) -> Option<&'static [Part]> {
         op::TYPE_STREAM_3 => STREAM_3,
         op::TYPE_STREAM_4 if flavor == Flavor::Redis => STREAM_4,
         op::TYPE_STREAM_5 if flavor == Flavor::Redis => STREAM_5,
+        op::TYPE_ARRAY if flavor == Flavor::Redis => &[Array],
         op::TYPE_MODULE_2 => &[Module],
         _ => return None,
     })
@@ -112,6 +117,27 @@ impl Extent {
         Encoded::read(&mut cursor).ok()?;
         let under_way = vec![Loop { parts, index: 0, times: 1 }];
         Some(Extent { under_way, at: 1 + cursor.position() })
+    }
+
+    /// The extent of a value of a type, behind its key; none if the type is not known.
+    pub(super) fn of_value(number: u8, flavor: Flavor) -> Option<Extent> {
+        let under_way = vec![Loop { parts: parts(number, flavor)?, index: 0, times: 1 }];
+        Some(Extent { under_way, at: 0 })
+    }
+
+    /// How many bytes have been walked over.
+    pub(super) fn walked(&self) -> usize {
+        self.at
+    }
+
+    /// Forgets the bytes that have been walked over: those given next begin behind them.
+    pub(super) fn rebase(&mut self) {
+        self.at = 0;
+    }
+
+    /// Whether all has been walked over. Not so when [`Extent::walk`] has come upon damage.
+    pub(super) fn is_complete(&self) -> bool {
+        self.under_way.is_empty()
     }
 
     /// Walks on; `bytes` are those given before and more. Answers how many are missing at least; 0
@@ -158,6 +184,25 @@ fn step(part: &Part, cursor: &mut Cursor<'_>) -> Result<Option<Loop>, Fault> {
             return Ok((times > 0).then_some(inner));
         }
         Module => module::skip_value(cursor)?,
+        Array => {
+            let times = length::read_count(cursor, "a number of elements")?;
+            if length::read_count(cursor, "whether there is an insertion index")? == 1 {
+                length::read_count(cursor, "an insertion index")?;
+            }
+            let inner = Loop { parts: &[ArrayElement], index: 0, times };
+            return Ok((times > 0).then_some(inner));
+        }
+        ArrayElement => {
+            length::read_count(cursor, "an index")?;
+            let offset = cursor.offset();
+            match length::read_count(cursor, "an element's tag")? {
+                0 | 3 => drop(Encoded::read(cursor)?),
+                1 | 2 => drop(cursor.take(8)?),
+                tag => {
+                    return Err(Cursor::corrupt(offset, "a tag of 0 to 3", format!("tag {tag}")));
+                }
+            }
+        }
     }
     Ok(None)
 }

@@ -184,7 +184,7 @@ fn read_fields<'a>(cursor: &mut Cursor<'a>, number: u8) -> Result<Option<Hash<'a
 }
 
 /// A time that a field can have: Redis has 48 bits for it, and 0 stands for none.
-fn time(offset: u64, ms: Option<u64>) -> Result<u64, Fault> {
+pub(super) fn time(offset: u64, ms: Option<u64>) -> Result<u64, Fault> {
     ms.filter(|ms| (1..1 << 63).contains(ms))
         .ok_or_else(|| Cursor::corrupt(offset, "a field's time of expiry", format!("{ms:?} ms")))
 }

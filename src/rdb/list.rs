@@ -36,9 +36,9 @@ pub enum Chunk<'a> {
 }
 
 /// Node of a quicklist: one element.
-const PLAIN: u64 = 1;
+pub(super) const PLAIN: u64 = 1;
 /// Node of a quicklist: a listpack.
-const PACKED: u64 = 2;
+pub(super) const PACKED: u64 = 2;
 
 /// Reads a list of type `number` behind its key; none if it has no elements.
 pub(super) fn read<'a>(cursor: &mut Cursor<'a>, number: u8) -> Result<Option<List<'a>>, Fault> {

@@ -56,6 +56,7 @@ pub mod stream;
 mod string;
 mod text;
 mod value;
+pub mod visit;
 mod writer;
 mod zset;
 

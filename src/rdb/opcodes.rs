@@ -81,6 +81,8 @@ pub const TYPE_HASH_2_OR_METADATA_PRE_GA: u8 = 22;
 pub const TYPE_HASH_METADATA: u8 = 24;
 /// Value type: Redis' hash with field expiries as a listpack (from version 12).
 pub const TYPE_HASH_LISTPACK_EX: u8 = 25;
+/// Value type: an array (Redis 8.8).
+pub const TYPE_ARRAY: u8 = 28;
 /// Value type: a module's value in the form of a release candidate; it cannot be skipped.
 pub const TYPE_MODULE_PRE_GA: u8 = 6;
 /// Value type: a module's value.
@@ -154,6 +156,23 @@ impl Version {
     /// The version a DUMP payload's footer names; it has no magic.
     pub fn of_payload(number: u16) -> Option<Version> {
         Version::known(Flavor::Redis, number).or_else(|| Version::known(Flavor::Valkey, number))
+    }
+
+    /// The number of the lowest version, of those that RESTORE meets, that has a value type of this
+    /// one.
+    pub fn least_with(self, number: u8) -> u16 {
+        match (self.flavor, number) {
+            (_, ..=TYPE_STREAM) => 9,
+            (_, ..=TYPE_STREAM_2) => 10,
+            (_, ..=TYPE_STREAM_3) => 11,
+            (Flavor::Redis, TYPE_HASH_METADATA | TYPE_HASH_LISTPACK_EX) => 12,
+            _ => self.number,
+        }
+    }
+
+    /// May modules' metadata stand before a key? (Redis from 8.6)
+    pub(super) fn has_key_meta(self) -> bool {
+        self.flavor == Flavor::Redis && self.number >= 13
     }
 
     /// Does a checksum follow the end of the file?

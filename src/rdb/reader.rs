@@ -218,7 +218,7 @@ impl Ran {
 }
 
 /// What one step was.
-enum Step {
+pub(super) enum Step {
     /// Anything but the end.
     Content,
     /// The end, and the checksum stored there (0: none).
@@ -269,6 +269,31 @@ impl State {
         }
     }
 
+    /// The file's version, once that is known.
+    pub(super) fn version(&self) -> Option<Version> {
+        self.version
+    }
+
+    /// Reads a key behind its type byte, and hands it with what the steps before have said of it to
+    /// `take`. [`State::next_key`] ends it.
+    pub(super) fn read_key<R>(
+        &mut self,
+        cursor: &mut Cursor<'_>,
+        take: impl FnOnce(&Entry<'_>) -> R,
+    ) -> Result<R, Fault> {
+        let key = Encoded::read(cursor)?.bytes(&mut self.key_scratch)?;
+        let (expiry_ms, idle_s, freq) = (self.expiry_ms, self.idle_s, self.freq);
+        Ok(take(&Entry { db: self.db, key, expiry_ms, idle_s, freq }))
+    }
+
+    /// Counts a key that was read, or left away, and makes ready for the next one.
+    pub(super) fn next_key(&mut self, taken: bool) {
+        self.keys += u64::from(taken);
+        self.skipped += u64::from(!taken);
+        self.expires += u64::from(taken && self.expiry_ms.is_some());
+        (self.expiry_ms, self.idle_s, self.freq) = (None, None, None);
+    }
+
     /// Whose numbering the file follows, once that is known.
     pub(super) fn flavor(&self) -> Option<Flavor> {
         self.version.map(|version| version.flavor)
@@ -295,7 +320,8 @@ impl State {
                 }
                 Ok(Step::End { stored }) => {
                     self.sum(bytes, summed, start + 1);
-                    return self.end(stored, base + start as u64 + 1, cursor.offset());
+                    let end = self.end(stored, base + start as u64 + 1, cursor.offset());
+                    return end.map(Ran::Ended);
                 }
                 Err(Fault::Short(missing)) => {
                     self.sum(bytes, summed, start);
@@ -306,14 +332,20 @@ impl State {
         }
     }
 
-    fn sum(&mut self, bytes: &[u8], from: usize, to: usize) {
+    /// Continues the checksum with a part of `bytes`.
+    pub(super) fn sum(&mut self, bytes: &[u8], from: usize, to: usize) {
         if self.options.verify_checksum {
             self.crc.update(bytes.get(from..to).unwrap_or_default());
         }
     }
 
     /// Compares the checksum, which stands at `offset`.
-    fn end(&self, stored: u64, offset: u64, consumed: u64) -> Result<Ran, LoadError> {
+    pub(super) fn end(
+        &self,
+        stored: u64,
+        offset: u64,
+        consumed: u64,
+    ) -> Result<Summary, LoadError> {
         let checksum = match stored {
             0 => Checksum::Absent,
             _ if !self.options.verify_checksum => Checksum::Ignored,
@@ -323,7 +355,7 @@ impl State {
                 return Err(Corrupt { offset, expected, found: format!("{stored:016x}") }.into());
             }
         };
-        Ok(Ran::Ended(Summary {
+        Ok(Summary {
             version: self.version.unwrap_or(Version { flavor: Flavor::Redis, number: 0 }),
             keys: self.keys,
             expires: self.expires,
@@ -332,12 +364,16 @@ impl State {
             empty: self.empty,
             consumed,
             checksum,
-        }))
+        })
     }
 
     /// Reads one opcode and what belongs to it. Changes nothing unless all of it is there.
     #[inline(always)]
-    fn step(&mut self, cursor: &mut Cursor<'_>, sink: &mut dyn Sink) -> Result<Step, Fault> {
+    pub(super) fn step(
+        &mut self,
+        cursor: &mut Cursor<'_>,
+        sink: &mut dyn Sink,
+    ) -> Result<Step, Fault> {
         let Some(version) = self.version else {
             self.version = Some(read_header(cursor)?);
             return Ok(Step::Content);
@@ -447,6 +483,12 @@ impl State {
                 }
                 self.skipped += 1;
             }
+            opcodes::KEY_META_OR_SLOT_IMPORT
+                if version.has_key_meta() && self.options.modules == Modules::Skip =>
+            {
+                super::module::skip_key_meta(cursor)?;
+                self.skipped += 1;
+            }
             opcodes::SLOT_INFO if version.number >= 12 => {
                 for what in ["a slot's number", "a slot's keys", "a slot's keys that expire"] {
                     length::read_count(cursor, what)?;
@@ -476,7 +518,7 @@ fn opcode_not_decoded(opcode: u8, offset: u64, version: Version) -> Fault {
 
 /// The sink's answer as a parser's.
 #[inline]
-fn taken(cursor: &Cursor<'_>, answer: Result<(), Refused>) -> Result<(), Fault> {
+pub(super) fn taken<T>(cursor: &Cursor<'_>, answer: Result<T, Refused>) -> Result<T, Fault> {
     answer.map_err(|reason| LoadError::Refused { offset: cursor.offset(), reason }.into())
 }
 

@@ -60,7 +60,7 @@ pub(super) fn read<'a>(cursor: &mut Cursor<'a>, number: u8) -> Result<Option<Zse
 }
 
 /// Reads a score of type 3 or 5.
-fn read_score(cursor: &mut Cursor<'_>, number: u8) -> Result<f64, Fault> {
+pub(super) fn read_score(cursor: &mut Cursor<'_>, number: u8) -> Result<f64, Fault> {
     let offset = cursor.offset();
     let wrong = |found: String| Cursor::corrupt(offset, "a score", found);
     let score = if number == opcodes::TYPE_ZSET_2 {
@@ -118,7 +118,7 @@ fn packed(
 }
 
 /// A score that is written as text; never -0 either.
-fn score(element: Element<'_>) -> Option<f64> {
+pub(super) fn score(element: Element<'_>) -> Option<f64> {
     match element {
         Element::Int(integer) => Some(integer as f64),
         Element::Bytes(text) => parse_f64(text).map(|score| score + 0.0),

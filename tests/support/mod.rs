@@ -68,7 +68,7 @@ impl Server {
     pub fn start(kind: Kind, dir: &Path, arguments: &[&str]) -> Server {
         let arguments: Vec<String> =
             arguments.iter().map(|argument| (*argument).to_owned()).collect();
-        let (child, port) = spawn(kind, dir, &arguments);
+        let (child, port) = spawn(kind, dir, &arguments, free_port());
         let mut server = Server { child, port, kind, arguments, dir: dir.to_owned() };
         server.wait_ready();
         server
@@ -78,7 +78,7 @@ impl Server {
     pub fn try_start(kind: Kind, dir: &Path, arguments: &[&str]) -> Option<Server> {
         let arguments: Vec<String> =
             arguments.iter().map(|argument| (*argument).to_owned()).collect();
-        let (child, port) = spawn(kind, dir, &arguments);
+        let (child, port) = spawn(kind, dir, &arguments, free_port());
         let mut server = Server { child, port, kind, arguments, dir: dir.to_owned() };
         server.became_ready().then_some(server)
     }
@@ -91,7 +91,12 @@ impl Server {
 
     /// Starts it again after it has ended.
     pub fn restart(&mut self) {
-        (self.child, self.port) = spawn(self.kind, &self.dir, &self.arguments);
+        self.restart_on(free_port());
+    }
+
+    /// As [`Self::restart`], on this port.
+    pub fn restart_on(&mut self, port: u16) {
+        (self.child, self.port) = spawn(self.kind, &self.dir, &self.arguments, port);
         self.wait_ready();
     }
 
@@ -147,8 +152,7 @@ impl Drop for Server {
     }
 }
 
-fn spawn(kind: Kind, dir: &Path, arguments: &[String]) -> (Child, u16) {
-    let port = free_port();
+fn spawn(kind: Kind, dir: &Path, arguments: &[String], port: u16) -> (Child, u16) {
     let log = std::fs::OpenOptions::new().create(true).append(true).open(dir.join("server.log"));
     let log = log.expect("the folder can be written");
     let mut command = kind.command();

@@ -164,8 +164,18 @@ pub fn copy_range(
     offset: u64,
     len: u64,
 ) -> io::Result<()> {
+    copy_open(disk, &*disk.open_read(from)?, to, offset, len)
+}
+
+/// As [`copy_range`], from an open file, which may have lost its name.
+pub fn copy_open(
+    disk: &dyn Disk,
+    source: &dyn File,
+    to: &Path,
+    offset: u64,
+    len: u64,
+) -> io::Result<()> {
     const STEP: u64 = 1 << 20;
-    let source = disk.open_read(from)?;
     let copy = disk.create(to)?;
     let mut buffer = Vec::new();
     let mut done = 0;

@@ -11,7 +11,7 @@ use std::net::TcpStream;
 const READ_BYTES: usize = 64 * 1024;
 
 /// A connection, and what has arrived on it but is not used yet.
-pub(super) struct Connection {
+pub(in crate::cli) struct Connection {
     stream: TcpStream,
     received: Vec<u8>,
     /// How much of `received` is used.

@@ -4,7 +4,7 @@
 //! standard input (`console`), or raw protocol for mass insertion (`pipe`). It never opens a shell.
 //! Everything blocks: there is one connection and nothing else to do.
 
-mod connection;
+pub(in crate::cli) mod connection;
 mod console;
 mod options;
 mod pipe;
@@ -78,7 +78,7 @@ fn run(options: Options) -> Result<bool, Failure> {
 
 /// Why the client cannot go on.
 #[derive(Debug, thiserror::Error)]
-enum Failure {
+pub(in crate::cli) enum Failure {
     /// There is no connection. Says "Redis" as redis-cli does: scripts look for it.
     #[error("Could not connect to Redis at {address}: {error}")]
     Connect { address: String, error: io::Error },

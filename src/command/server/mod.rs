@@ -8,12 +8,14 @@
 //! | `latency` | LATENCY |
 //! | `state` | INFO, TIME, MEMORY, LOLWUT |
 //! | `debug` | DEBUG |
+//! | `log` | LOG |
 
 mod config;
 mod data;
 mod debug;
 mod files;
 mod latency;
+mod log;
 mod state;
 
 #[cfg(test)]
@@ -39,6 +41,7 @@ pub const COMMANDS: &[Command] = &[
     state::INFO,
     files::LASTSAVE,
     latency::LATENCY,
+    log::LOG,
     state::LOLWUT,
     state::MEMORY,
     files::SAVE,

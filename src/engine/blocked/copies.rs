@@ -71,6 +71,7 @@ impl Engine {
             let reply = match null {
                 Null::Reply(reply) => reply,
                 Null::Copies(written) => self.copies(written),
+                Null::LogRead(ticket) => ticket.reply(Vec::new()),
             };
             return self.reply(client, &reply, out);
         }

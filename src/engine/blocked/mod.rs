@@ -14,6 +14,7 @@
 
 use super::Engine;
 use super::dispatch::{Done, Flow};
+use super::log_reads::Ticket;
 use crate::admin::ClientId;
 use crate::base::clock::UnixMs;
 use crate::command::table::Resolved;
@@ -23,6 +24,7 @@ use crate::keyspace::{Db, Key, Tx};
 use crate::log::Lsn;
 use crate::resp::{Out, Reply, encode};
 use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::sync::Arc;
 
 /// A key of a database, by its hash.
 type Place = (Db, u64);
@@ -61,6 +63,8 @@ enum Null {
     Reply(Reply<'static>),
     /// How safe the records up to there have become (WAITAOF).
     Copies(Lsn),
+    /// How far the log has been looked through (LOG READ).
+    LogRead(Arc<Ticket>),
 }
 
 /// Who waits for a key.
@@ -306,6 +310,36 @@ impl Engine {
         }
     }
 
+    /// Lets a connection wait for what a thread reads from the log; returns the wait's number.
+    pub(super) fn await_log(
+        &mut self,
+        client: ClientId,
+        command: &'static Resolved,
+        deadline: Option<UnixMs>,
+        ticket: Arc<Ticket>,
+    ) -> u64 {
+        let db = self.admin.clients.session(client).db;
+        let parked = Parked {
+            client,
+            command,
+            arguments: Vec::new(),
+            db,
+            keys: Vec::new(),
+            deadline,
+            alarm: None,
+            null: Null::LogRead(ticket),
+            ends_with_error: false,
+        };
+        self.enqueue(parked, &[])
+    }
+
+    /// Ends such a wait with its reply, unless it has ended already.
+    pub(super) fn end_log_read(&mut self, number: u64, out: Box<Out>) {
+        if let Some(parked) = self.blocked.calls.remove(&number) {
+            self.finish(number, &parked, out, Lsn::default());
+        }
+    }
+
     fn park(&mut self, client: ClientId, db: Db, call: &Call<'_>, waits: Waits) {
         let Waits { keys, deadline, alarm, again, null, ends_with_error } = waits;
         let copied = || call.args().iter().map(|argument| argument.to_vec()).collect();
@@ -446,6 +480,7 @@ impl Engine {
                 let null = match &parked.null {
                     Null::Reply(reply) => reply.clone(),
                     Null::Copies(written) => self.copies(*written),
+                    Null::LogRead(ticket) => ticket.reply(Vec::new()),
                 };
                 self.reply(parked.client, &null, &mut out);
             }

@@ -14,6 +14,7 @@ mod crash;
 mod damage;
 mod planted;
 mod random;
+mod reading;
 mod running;
 mod stock;
 

@@ -24,11 +24,15 @@ mod write;
 
 use std::borrow::Cow;
 
+use crate::types::packed::Element;
 pub use crate::types::stream::StreamId as Id;
 use crate::types::stream::{Chunk, Idempotency};
-pub(super) use read::read;
+pub(super) use read::{read, read_id};
 pub use write::{ConsumerFacts, GroupFacts, GroupSource, StreamFacts, StreamSource};
 pub(super) use write::{number, write};
+
+/// A field of an entry, and its value.
+pub type Pair<'a> = (Element<'a>, Element<'a>);
 
 /// A stream that was read. Entries' ids ascend and are at most `last_id`; `length` is their number.
 #[derive(Clone, Debug, Default)]

@@ -72,7 +72,8 @@ fn read_nodes<'a>(cursor: &mut Cursor<'a>, stream: &mut Stream<'a>) -> Result<Id
     Ok(last.unwrap_or_default())
 }
 
-fn read_id(cursor: &mut Cursor<'_>) -> Result<Id, Fault> {
+/// Reads an id as two lengths.
+pub(in super::super) fn read_id(cursor: &mut Cursor<'_>) -> Result<Id, Fault> {
     let ms = length::read_count(cursor, "an id")?;
     Ok(Id { ms, seq: length::read_count(cursor, "an id")? })
 }

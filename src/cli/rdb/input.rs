@@ -1,0 +1,78 @@
+//! Files that tools read: through, with a bar that says how far.
+
+use crate::cli::tool::{Failure, Progress};
+use crate::rdb::visit::{self, Visitor};
+use crate::rdb::{LoadError, LoadOptions, Modules, Summary};
+use std::fs::OpenOptions;
+use std::io::{self, BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+
+/// Bytes read at a time where lines are looked for.
+const BUFFER_BYTES: usize = 256 << 10;
+
+/// A file that was opened.
+pub struct Input {
+    name: PathBuf,
+    reader: Counted,
+}
+
+/// Counts bytes as they pass.
+struct Counted {
+    from: Box<dyn Read>,
+    done: u64,
+    progress: Progress,
+}
+
+impl Read for Counted {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.from.read(buffer)?;
+        self.done += read as u64;
+        self.progress.set(self.done);
+        Ok(read)
+    }
+}
+
+/// Opens a file; `-` is the standard input.
+pub fn file(name: &Path) -> Result<Input, Failure> {
+    let (from, bytes): (Box<dyn Read>, u64) = if name == Path::new("-") {
+        (Box::new(io::stdin().lock()), 0)
+    } else {
+        let open = || {
+            let file = OpenOptions::new().read(true).open(name)?;
+            let facts = file.metadata()?;
+            if facts.is_dir() {
+                return Err(io::Error::from(io::ErrorKind::IsADirectory));
+            }
+            Ok((file, facts.len()))
+        };
+        let (file, bytes) = open().map_err(Failure::about(name.display()))?;
+        (Box::new(file), bytes)
+    };
+    let progress = Progress::bytes(bytes, "reading");
+    Ok(Input { name: name.to_owned(), reader: Counted { from, done: 0, progress } })
+}
+
+/// Reads an RDB file in pieces. What is not understood is left out if it can be.
+pub fn visit(input: impl Read, visitor: &mut dyn Visitor) -> Result<Summary, LoadError> {
+    let options = LoadOptions { modules: Modules::Skip, ..LoadOptions::default() };
+    visit::file(input, &options, visitor)
+}
+
+impl Input {
+    /// Reads it as an RDB file.
+    pub fn read(self, visitor: &mut dyn Visitor) -> Result<Summary, Failure> {
+        let Input { name, reader } = self;
+        visit(reader, visitor).map_err(Failure::about(name.display()))
+    }
+
+    /// Reads it as an RDB file, or as lines of JSON, whichever it is.
+    pub fn read_any(self, visitor: &mut dyn Visitor) -> Result<(), Failure> {
+        let Input { name, reader } = self;
+        let mut reader = BufReader::with_capacity(BUFFER_BYTES, reader);
+        let begin = reader.fill_buf().map_err(Failure::about(name.display()))?;
+        if crate::rdb::is_rdb(begin) {
+            return visit(reader, visitor).map(drop).map_err(Failure::about(name.display()));
+        }
+        super::jsonl::read(reader, visitor).map_err(Failure::about(name.display()))
+    }
+}

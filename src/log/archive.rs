@@ -1,0 +1,476 @@
+//! A log folder looked at from outside, for the tools: nothing is changed, and a server may run on
+//! it. Files are opened once, so what the server removes meanwhile can still be read to its end.
+
+use std::io::ErrorKind;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::catalog::Folder;
+use super::cursor::{Cursor, Opened, Step};
+use super::error::{Corrupt, LogError};
+use super::manifest::Manifest;
+use super::reader::ReadError;
+use super::scan::{Record, Scan, Walked};
+use super::segment;
+use super::{Ids, Lsn, Settings};
+use crate::base::disk::{Disk, File};
+
+/// How often the folder is looked at again when a file went away between manifest and opening.
+const LOOKS_MAX: usize = 10;
+
+/// Why a folder cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum ArchiveError {
+    /// There is no log of ours in it, or several.
+    #[error("{}: {problem}", file.display())]
+    Folder {
+        /// The file or folder in question.
+        file: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// Reading failed, or what was read is damaged.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// The LSN is not one that can be read from here.
+    #[error("LSN {at} is outside the window, which is from LSN {start} to {}",
+        end.map_or("the log's end".to_owned(), |end| format!("LSN {end}")))]
+    Window {
+        /// The LSN asked for.
+        at: Lsn,
+        /// The lowest that can be.
+        start: Lsn,
+        /// The highest that can be, if it was looked for.
+        end: Option<Lsn>,
+    },
+}
+
+/// A log's name and place: where its manifest is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The data folder.
+    pub dir: PathBuf,
+    /// The log's folder in it.
+    pub appenddirname: String,
+    /// What the log's files are called.
+    pub appendfilename: String,
+}
+
+impl Place {
+    /// Finds the log in a data folder, or in the log's folder itself. `None`: there is none.
+    pub fn find(disk: &dyn Disk, path: &Path) -> Result<Option<Place>, ArchiveError> {
+        let mut found = manifests(disk, path)?;
+        if found.is_empty() {
+            for name in disk.list(path).map_err(LogError::io(path)).map_err(ReadError::from)? {
+                found.extend(manifests(disk, &path.join(name))?);
+            }
+        }
+        let problem = |problem: &str| ArchiveError::Folder {
+            file: path.to_path_buf(),
+            problem: problem.to_owned(),
+        };
+        let Some(manifest) = found.pop() else { return Ok(None) };
+        if !found.is_empty() {
+            return Err(problem("there are several logs in it: name the folder of one"));
+        }
+        let folder = manifest.parent().and_then(Path::file_name).and_then(|name| name.to_str());
+        let name = manifest.file_stem().and_then(|name| name.to_str());
+        let dir = manifest.parent().and_then(Path::parent);
+        match (dir, folder, name) {
+            (Some(dir), Some(folder), Some(name)) => Ok(Some(Place {
+                dir: dir.to_path_buf(),
+                appenddirname: folder.to_owned(),
+                appendfilename: name.to_owned(),
+            })),
+            _ => Err(problem("name the data folder with its whole path")),
+        }
+    }
+
+    /// What a recovery of it takes.
+    pub fn settings(&self) -> Settings {
+        Settings {
+            appenddirname: self.appenddirname.clone(),
+            appendfilename: self.appendfilename.clone(),
+            ..Settings::new(self.dir.clone())
+        }
+    }
+}
+
+/// The manifests in a folder; none if it is not one.
+fn manifests(disk: &dyn Disk, dir: &Path) -> Result<Vec<PathBuf>, ArchiveError> {
+    let names = match disk.list(dir) {
+        Ok(names) => names,
+        Err(error) if matches!(error.kind(), ErrorKind::NotADirectory | ErrorKind::NotFound) => {
+            return Ok(Vec::new());
+        }
+        Err(error) => return Err(ReadError::from(LogError::io(dir)(error)).into()),
+    };
+    let manifests = names.into_iter().filter(|name| name.ends_with(".manifest"));
+    Ok(manifests.filter(|name| !name.starts_with("temp-")).map(|name| dir.join(name)).collect())
+}
+
+/// A segment with its file held open.
+#[derive(Clone)]
+pub struct Piece {
+    /// File name.
+    pub name: String,
+    /// Its path when it was opened.
+    pub path: PathBuf,
+    /// The LSN at its beginning; `None`: plain commands, which have no checksums and no LSNs.
+    pub first: Option<Lsn>,
+    /// The running replication id of its records and those before.
+    pub ids: Option<Ids>,
+    /// The database that its records assume selected.
+    pub database: u32,
+    /// Older than the base.
+    pub retained: bool,
+    /// What is wrong with its opener, and whether it is only cut off.
+    damage: Option<(Corrupt, bool)>,
+    file: Arc<dyn File>,
+}
+
+/// See the module.
+pub struct Archive {
+    disk: Arc<dyn Disk>,
+    place: Place,
+    folder: Folder,
+    /// The base's path and file.
+    pub(super) base: Option<(PathBuf, Arc<dyn File>)>,
+    pieces: Vec<Piece>,
+}
+
+impl Archive {
+    /// Opens what the manifest lists, retained segments too.
+    pub fn open(disk: Arc<dyn Disk>, place: &Place) -> Result<Archive, ArchiveError> {
+        let mut looks = 0;
+        loop {
+            match Archive::look(disk.clone(), place) {
+                Err(ArchiveError::Read(error)) if error.is_missing_file() && looks < LOOKS_MAX => {
+                    // A server has replaced its base, or dropped a segment.
+                    looks += 1;
+                }
+                other => return other,
+            }
+        }
+    }
+
+    fn look(disk: Arc<dyn Disk>, place: &Place) -> Result<Archive, ArchiveError> {
+        let folder = Folder::of(&place.settings());
+        let path = folder.manifest();
+        let file = disk.open_read(&path).map_err(read(&path))?;
+        let mut bytes = vec![0; usize::try_from(file.len().map_err(read(&path))?).unwrap_or(0)];
+        file.read_exact_at(&mut bytes, 0).map_err(read(&path))?;
+        let manifest = Manifest::decode(&bytes).map_err(|line| {
+            let segment::Damage { offset, expected, found } =
+                segment::damage(&bytes, line.offset, line.expected);
+            ReadError::from(Corrupt { file: path.clone(), offset: offset as u64, expected, found })
+        })?;
+        let open = |name: &str| -> Result<(PathBuf, Arc<dyn File>), ArchiveError> {
+            let path = folder.file(name);
+            let file = disk.open_read(&path).map_err(read(&path))?;
+            Ok((path, file))
+        };
+        let base = manifest.base.as_ref().map(|base| open(&base.name)).transpose()?;
+        let mut pieces = Vec::new();
+        for entry in manifest.retained.iter().map(|retained| &retained.entry) {
+            // A retained one may be gone: it only ends the window.
+            match open(&entry.name) {
+                Ok((path, file)) => pieces.push(piece(&entry.name, path, file, true)?),
+                Err(ArchiveError::Read(error)) if error.is_missing_file() => pieces.clear(),
+                Err(error) => return Err(error),
+            }
+        }
+        for entry in &manifest.segments {
+            let (path, file) = open(&entry.name)?;
+            pieces.push(piece(&entry.name, path, file, false)?);
+        }
+        Ok(Archive { disk, place: place.clone(), folder, base, pieces })
+    }
+
+    /// Where it is.
+    pub fn place(&self) -> &Place {
+        &self.place
+    }
+
+    /// The base's path, if there is one.
+    pub fn base(&self) -> Option<&Path> {
+        self.base.as_ref().map(|(path, _)| path.as_path())
+    }
+
+    /// The segments, oldest first.
+    pub fn pieces(&self) -> &[Piece] {
+        &self.pieces
+    }
+
+    /// The disk it is on.
+    pub fn disk(&self) -> &Arc<dyn Disk> {
+        &self.disk
+    }
+
+    /// The LSN of the base: where the segments begin that are not retained.
+    pub fn base_lsn(&self) -> Option<Lsn> {
+        self.pieces.iter().find(|piece| !piece.retained)?.first
+    }
+
+    /// The lowest LSN from which everything up to the last segment of ours can be read, as far as
+    /// the segments' beginnings tell.
+    pub fn window_start(&self) -> Option<Lsn> {
+        let ours = self.pieces.iter().rev().skip_while(|piece| piece.first.is_none());
+        ours.map_while(|piece| piece.first).last()
+    }
+
+    /// Whether another server wrote all of it: then there are no LSNs.
+    pub fn is_foreign(&self) -> bool {
+        self.pieces.iter().all(|piece| piece.first.is_none() && piece.damage.is_none())
+    }
+
+    /// Bytes of all files.
+    pub fn bytes(&self) -> u64 {
+        let files = self.base.iter().map(|(_, file)| file);
+        let files = files.chain(self.pieces.iter().map(|piece| &piece.file));
+        files.map(|file| file.len().unwrap_or(0)).sum()
+    }
+
+    /// The records after `from`, which must be where a record ends (or, with `None`, all that are
+    /// kept).
+    pub fn follow(self, from: Option<Lsn>) -> Result<Follower, ArchiveError> {
+        let start = self.window_start();
+        let from = from.or(start).unwrap_or_default();
+        let holding = |piece: &Piece| piece.first.is_some_and(|first| first <= from);
+        let index = self.pieces.iter().rposition(holding);
+        let in_window = start.is_some_and(|start| start <= from);
+        let Some(index) = index.filter(|_| in_window) else {
+            let damage = self.pieces.iter().rev().find_map(|piece| piece.damage.clone());
+            if let Some((place, _)) = damage.filter(|_| start.is_none()) {
+                return Err(ReadError::from(place).into());
+            }
+            let start = start.unwrap_or_default();
+            return Err(ArchiveError::Window { at: from, start, end: None });
+        };
+        let mut follower = Follower {
+            archive: self,
+            index,
+            cursor: None,
+            scan: Scan::default(),
+            from,
+            state: State::More,
+            seconds: None,
+        };
+        follower.enter(index)?;
+        Ok(follower)
+    }
+
+    /// A cursor at the beginning of a segment. `None`: there is none of ours, or the last one is
+    /// cut off in its opener.
+    pub(super) fn cursor(&self, index: usize) -> Result<Option<Cursor>, ReadError> {
+        let Some(piece) = self.pieces.get(index) else { return Ok(None) };
+        match Cursor::open(piece.file.clone(), &piece.path)? {
+            Opened::Ours(cursor) => Ok(Some(*cursor)),
+            Opened::Cut(place) if index + 1 < self.pieces.len() => Err(place.into()),
+            Opened::Foreign | Opened::Cut(_) => Ok(None),
+        }
+    }
+}
+
+fn read(path: &Path) -> impl FnOnce(std::io::Error) -> ReadError + use<> {
+    let convert = LogError::io(path);
+    move |error| convert(error).into()
+}
+
+fn piece(
+    name: &str,
+    path: PathBuf,
+    file: Arc<dyn File>,
+    retained: bool,
+) -> Result<Piece, ArchiveError> {
+    let (opener, damage) = match Cursor::open(file.clone(), &path) {
+        Ok(Opened::Ours(cursor)) => (Some(cursor.opener), None),
+        Ok(Opened::Foreign) => (None, None),
+        Ok(Opened::Cut(place)) => (None, Some((place, true))),
+        // Whoever reads so far is told.
+        Err(ReadError::Corrupt(place)) => (None, Some((place, false))),
+        Err(error) => return Err(error.into()),
+    };
+    let database = opener.as_ref().map_or(0, |opener| opener.database);
+    let first = opener.as_ref().map(|opener| opener.first);
+    let ids = opener.map(|opener| opener.ids);
+    Ok(Piece { name: name.to_owned(), path, first, ids, database, retained, damage, file })
+}
+
+/// Where a [`Follower`] is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum State {
+    /// There may be more.
+    More,
+    /// At the end of what is there.
+    End,
+    /// The last segment ends inside a batch: it is being written, or was when the machine stopped.
+    Cut(Corrupt),
+    /// Commands follow that another server wrote: they have no LSNs.
+    Foreign,
+}
+
+/// A place in an [`Archive`] that moves forward from segment to segment.
+pub struct Follower {
+    archive: Archive,
+    index: usize,
+    cursor: Option<Cursor>,
+    scan: Scan,
+    /// Records up to here are read and not visited.
+    from: Lsn,
+    state: State,
+    seconds: Option<u64>,
+}
+
+impl Follower {
+    /// The end of the last record visited.
+    pub fn at(&self) -> Lsn {
+        self.cursor.as_ref().map_or(self.from, |cursor| cursor.next.max(self.from))
+    }
+
+    /// Where it is.
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// What is read.
+    pub fn archive(&self) -> &Archive {
+        &self.archive
+    }
+
+    /// The segment being read.
+    pub fn piece(&self) -> Option<&Piece> {
+        self.archive.pieces.get(self.index)
+    }
+
+    /// The running replication id of the segment being read, and those before.
+    pub fn ids(&self) -> Option<&Ids> {
+        self.piece()?.ids.as_ref()
+    }
+
+    fn enter(&mut self, index: usize) -> Result<(), ArchiveError> {
+        self.index = index;
+        self.cursor = self.archive.cursor(index)?;
+        self.state = if self.cursor.is_some() { State::More } else { State::Foreign };
+        if let Some(cursor) = &self.cursor {
+            self.scan = Scan::at(cursor.opener.database);
+        }
+        Ok(())
+    }
+
+    /// Visits the records of the next batch. [`Self::state`] says afterwards whether there is more;
+    /// at the end, call it again later, after [`Self::refresh`].
+    pub fn visit(&mut self, visit: &mut dyn FnMut(&Record<'_>)) -> Result<(), ArchiveError> {
+        let Some(cursor) = &mut self.cursor else { return Ok(()) };
+        let from = self.from;
+        let is_last = self.index + 1 >= self.archive.pieces.len();
+        match if is_last { cursor.step_last() } else { cursor.step() }? {
+            Step::Batch(batch, bytes) => {
+                self.state = State::More;
+                self.seconds = batch.seconds.or(self.seconds);
+                let payload = bytes.slice(batch.payload.clone());
+                let mut inside = None;
+                let walked = self.scan.walk(&payload, batch.first, self.seconds, &mut |record| {
+                    if record.begins >= from {
+                        visit(record);
+                    } else if record.lsn > from {
+                        inside = Some(ReadError::Inside {
+                            at: from,
+                            before: record.begins,
+                            after: record.lsn,
+                        });
+                    }
+                    if inside.is_some() {
+                        ControlFlow::Break(())
+                    } else {
+                        ControlFlow::Continue(())
+                    }
+                });
+                if let Some(error) = inside {
+                    return Err(error.into());
+                }
+                if let Walked::Bad(offset, expected) = walked {
+                    let segment::Damage { expected, found, .. } =
+                        segment::damage(&payload, offset, expected);
+                    let behind = (payload.len().saturating_sub(offset)) as u64;
+                    let offset = cursor.offset.saturating_sub(behind);
+                    let file = cursor.path.clone();
+                    return Err(ReadError::from(Corrupt { file, offset, expected, found }).into());
+                }
+                Ok(())
+            }
+            Step::End => self.advance(State::End),
+            Step::Cut(place) => self.advance(State::Cut(place)),
+            Step::Foreign => self.advance(State::Foreign),
+        }
+    }
+
+    /// At the end of a segment: enters the next one, if it goes on from here.
+    fn advance(&mut self, end: State) -> Result<(), ArchiveError> {
+        let at = self.cursor.as_ref().map_or(self.from, |cursor| cursor.next);
+        let Some(next) = self.archive.pieces.get(self.index + 1) else {
+            self.state = end;
+            if at < self.from && self.state == State::End {
+                let start = self.archive.window_start().unwrap_or_default();
+                return Err(ArchiveError::Window { at: self.from, start, end: Some(at) });
+            }
+            return Ok(());
+        };
+        match (next.first, &next.damage) {
+            // A damaged seal is no matter if the next segment goes on from here.
+            (Some(first), _) if first == at => self.enter(self.index + 1),
+            (Some(first), _) => Err(match end {
+                State::Cut(place) => ReadError::from(place).into(),
+                _ => ArchiveError::Folder {
+                    file: self.piece().map(|piece| piece.path.clone()).unwrap_or_default(),
+                    problem: format!("it ends at LSN {at}, and the next segment begins at {first}"),
+                },
+            }),
+            (None, Some((place, true))) if self.index + 2 == self.archive.pieces.len() => {
+                self.state = State::Cut(place.clone());
+                Ok(())
+            }
+            (None, Some((place, _))) => Err(ReadError::from(place.clone()).into()),
+            (None, None) => {
+                self.state = State::Foreign;
+                Ok(())
+            }
+        }
+    }
+
+    /// Looks whether segments were added. Whoever was at the end may go on.
+    pub fn refresh(&mut self) -> Result<(), ArchiveError> {
+        let fresh = Archive::open(self.archive.disk.clone(), &self.archive.place)?;
+        let (at, from) = (self.at(), self.from);
+        let holding = |piece: &Piece| piece.first.is_some_and(|first| first <= at);
+        let name = self.piece().map(|piece| piece.name.clone()).unwrap_or_default();
+        let same = fresh.pieces.iter().position(|piece| piece.name == name);
+        let index = same.or_else(|| fresh.pieces.iter().rposition(holding));
+        let Some(index) = index else {
+            let start = fresh.window_start().unwrap_or_default();
+            return Err(ArchiveError::Window { at, start, end: None });
+        };
+        self.archive = fresh;
+        if same.is_some() {
+            // The file may be another one of the same content: a start rewrites what is not known
+            // to be durable.
+            self.index = index;
+            if let Some(cursor) = &mut self.cursor
+                && let Some(fresh) = self.archive.cursor(index)?
+            {
+                (cursor.file, cursor.path) = (fresh.file, fresh.path);
+            }
+            return Ok(());
+        }
+        self.from = from.max(at);
+        self.enter(index)
+    }
+}
+
+impl Archive {
+    /// The log's folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder.path
+    }
+}
