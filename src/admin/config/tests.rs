@@ -2,6 +2,7 @@
 //! texts.
 
 use super::*;
+use crate::types::Limits;
 
 fn args(line: &str) -> Vec<String> {
     file::split_words(line).unwrap()
