@@ -58,6 +58,14 @@ impl Offline {
         view.exists(Key::new(key))
     }
 
+    /// How many databases a server needs to have these data: one more than the number of the last
+    /// that has a key.
+    pub fn databases_used(&self) -> usize {
+        let count = self.engine.keyspace.databases();
+        let last = (0..count).rev().find(|n| !self.engine.keyspace.table(Db(*n as u16)).is_empty());
+        last.map_or(0, |last| last + 1)
+    }
+
     /// Hands every entry to `f`, with its database's number, until it fails.
     pub fn each<E>(
         &self,

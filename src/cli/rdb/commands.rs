@@ -3,15 +3,20 @@
 //! They are for a server that does not have the keys yet. A collection comes in several commands,
 //! so that none is long; the expiry comes last. Redis 7.0 and every Valkey take all of them, but
 //! for HPEXPIREAT (a hash's field that expires: Redis 7.4, Valkey 9); older servers take those of
-//! strings, lists, sets, hashes and sorted sets.
+//! strings, lists, sets, hashes and sorted sets. What Redis 8.6 and 8.8 have added to streams goes
+//! as XCFGSET, XIDMPRECORD and XNACK; how many messages producers have sent in all has no command.
 
 use super::words::cli;
 use crate::base::double;
 use crate::keyspace::value::Type;
 use crate::rdb::stream::{Id, Pair};
-use crate::rdb::visit::{ConsumerHead, GroupHead, LeftOut, PendingEntry, StreamEnd, Visitor, Want};
+use crate::rdb::visit::{
+    ConsumerHead, GroupHead, IdempotencyHead, LeftOut, Message, PendingEntry, ReleasedEntry,
+    StreamEnd, Visitor, Want,
+};
 use crate::rdb::{Entry, Refused};
 use crate::types::packed::Element;
+use crate::types::stream::Idempotency;
 
 /// Elements of one command.
 const ELEMENTS_MAX: usize = 512;
@@ -144,6 +149,8 @@ pub struct Commands<T> {
     consumer: Vec<u8>,
     /// Time and count of the pending entries in the command under way.
     claimed: (i64, u64),
+    /// Entries of the group that were released with one count, and that count.
+    released: (Vec<Id>, u64),
 }
 
 impl<T: Take> Commands<T> {
@@ -160,6 +167,7 @@ impl<T: Take> Commands<T> {
             group: Vec::new(),
             consumer: Vec::new(),
             claimed: (0, 0),
+            released: (Vec::new(), 0),
         }
     }
 
@@ -188,8 +196,26 @@ impl<T: Take> Commands<T> {
         if self.command.is_full(self.elements) { self.flush() } else { Ok(()) }
     }
 
+    /// Releases the entries that were gathered.
+    fn release(&mut self) -> Result<(), Refused> {
+        let (ids, count) = std::mem::take(&mut self.released);
+        if ids.is_empty() {
+            return Ok(());
+        }
+        self.begin("XNACK");
+        self.command.word(&self.group);
+        self.command.words("FAIL IDS");
+        self.command.integer(ids.len());
+        ids.iter().for_each(|id| self.command.id(*id));
+        self.command.word(b"RETRYCOUNT");
+        self.command.integer(count);
+        self.command.word(b"FORCE");
+        self.done()
+    }
+
     /// Ends the command with the elements that it has.
     fn flush(&mut self) -> Result<(), Refused> {
+        self.release()?;
         if self.elements == 0 {
             return Ok(());
         }
@@ -334,6 +360,42 @@ impl<T: Take> Visitor for Commands<T> {
         self.elements += 1;
         self.command.id(pending.id);
         self.full()
+    }
+
+    fn released(&mut self, released: &ReleasedEntry) -> Result<(), Refused> {
+        let (ids, count) = &self.released;
+        if self.elements > 0 || *count != released.count || ids.len() >= ELEMENTS_MAX {
+            self.flush()?;
+        }
+        self.released.0.push(released.id);
+        self.released.1 = released.count;
+        Ok(())
+    }
+
+    fn idempotency(&mut self, settings: &IdempotencyHead) -> Result<(), Refused> {
+        self.flush()?;
+        let IdempotencyHead { duration_s, max_size } = *settings;
+        if (duration_s, max_size) == (Idempotency::DURATION_S, Idempotency::SIZE) {
+            return Ok(());
+        }
+        self.begin("XCFGSET");
+        self.command.word(b"IDMP-DURATION");
+        self.command.integer(duration_s);
+        self.command.word(b"IDMP-MAXSIZE");
+        self.command.integer(max_size);
+        self.done()
+    }
+
+    fn message(&mut self, message: &Message<'_>) -> Result<(), Refused> {
+        self.begin("XIDMPRECORD");
+        self.command.word(message.pid);
+        self.command.word(message.iid);
+        self.command.id(message.id);
+        self.done()
+    }
+
+    fn idempotency_end(&mut self, _added: u64, _duplicates: u64) -> Result<(), Refused> {
+        Ok(())
     }
 
     fn end(&mut self, _bytes: u64) -> Result<(), Refused> {

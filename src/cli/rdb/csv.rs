@@ -14,7 +14,10 @@ use super::words::csv;
 use crate::base::double;
 use crate::keyspace::value::Type;
 use crate::rdb::stream::{Id, Pair};
-use crate::rdb::visit::{ConsumerHead, GroupHead, LeftOut, PendingEntry, StreamEnd, Visitor, Want};
+use crate::rdb::visit::{
+    ConsumerHead, GroupHead, IdempotencyHead, LeftOut, Message, PendingEntry, ReleasedEntry,
+    StreamEnd, Visitor, Want,
+};
 use crate::rdb::{Entry, Refused};
 use crate::types::packed::Element;
 use std::io::Write as _;
@@ -135,6 +138,22 @@ impl Visitor for Csv<'_, '_> {
     }
 
     fn pending(&mut self, _pending: &PendingEntry) -> Result<(), Refused> {
+        Ok(())
+    }
+
+    fn released(&mut self, _released: &ReleasedEntry) -> Result<(), Refused> {
+        Ok(())
+    }
+
+    fn idempotency(&mut self, _settings: &IdempotencyHead) -> Result<(), Refused> {
+        Ok(())
+    }
+
+    fn message(&mut self, _message: &Message<'_>) -> Result<(), Refused> {
+        Ok(())
+    }
+
+    fn idempotency_end(&mut self, _added: u64, _duplicates: u64) -> Result<(), Refused> {
         Ok(())
     }
 

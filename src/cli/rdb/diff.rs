@@ -143,8 +143,8 @@ impl Reader<'_> {
     fn read(&self, source: &Source, visitor: &mut dyn Visitor) -> Result<u64, Failure> {
         let mut select = Select::new(&self.options.selection, visitor);
         source.read(&self.options.login, &mut select)?;
-        let _told = tell_left_out(select.left_out, &select.examples);
-        Ok(select.left_out)
+        let _told = tell_left_out(&select.left);
+        Ok(select.left.count)
     }
 }
 

@@ -2,13 +2,18 @@
 //!
 //! Elements of sets, hashes and sorted sets are combined by addition, since their order means
 //! nothing; those of lists and streams in order. What a server treats as a hint does not count:
-//! when a consumer was last seen, how many entries a group has read.
+//! when a consumer was last seen, how many entries a group has read, how many messages producers
+//! have sent in all.
 
 use crate::keyspace::value::Type;
 use crate::rdb::stream::{Id, Pair};
-use crate::rdb::visit::{ConsumerHead, GroupHead, LeftOut, PendingEntry, StreamEnd, Visitor, Want};
+use crate::rdb::visit::{
+    ConsumerHead, GroupHead, IdempotencyHead, LeftOut, Message, PendingEntry, ReleasedEntry,
+    StreamEnd, Visitor, Want,
+};
 use crate::rdb::{Entry, Refused};
 use crate::types::packed::Element;
+use crate::types::stream::Idempotency;
 use xxhash_rust::xxh3::xxh3_128;
 
 /// A key as it is compared.
@@ -49,6 +54,8 @@ pub struct Digests<T> {
     scratch: Vec<u8>,
     group: u128,
     consumer: u128,
+    /// Entries of the group that were released so far.
+    released: u64,
 }
 
 impl<T: TakeDigests> Digests<T> {
@@ -62,6 +69,7 @@ impl<T: TakeDigests> Digests<T> {
             scratch: Vec::new(),
             group: 0,
             consumer: 0,
+            released: 0,
         }
     }
 
@@ -171,6 +179,7 @@ impl<T: TakeDigests> Visitor for Digests<T> {
         self.add_bytes(group.name);
         self.add_id(group.last_id);
         self.group = xxh3_128(&self.scratch);
+        self.released = 0;
         self.sum();
         Ok(())
     }
@@ -191,6 +200,42 @@ impl<T: TakeDigests> Visitor for Digests<T> {
         self.scratch.extend_from_slice(&pending.time_ms.to_le_bytes());
         self.scratch.extend_from_slice(&pending.count.to_le_bytes());
         self.sum();
+        Ok(())
+    }
+
+    fn released(&mut self, released: &ReleasedEntry) -> Result<(), Refused> {
+        self.part(8);
+        self.scratch.extend_from_slice(&self.group.to_le_bytes());
+        self.scratch.extend_from_slice(&self.released.to_le_bytes());
+        self.add_id(released.id);
+        self.scratch.extend_from_slice(&released.count.to_le_bytes());
+        self.sum();
+        self.released += 1;
+        Ok(())
+    }
+
+    fn idempotency(&mut self, settings: &IdempotencyHead) -> Result<(), Refused> {
+        let IdempotencyHead { duration_s, max_size } = *settings;
+        if (duration_s, max_size) == (Idempotency::DURATION_S, Idempotency::SIZE) {
+            return Ok(());
+        }
+        self.part(9);
+        self.scratch.extend_from_slice(&duration_s.to_le_bytes());
+        self.scratch.extend_from_slice(&(max_size as u64).to_le_bytes());
+        self.sum();
+        Ok(())
+    }
+
+    fn message(&mut self, message: &Message<'_>) -> Result<(), Refused> {
+        self.part(10);
+        self.add_bytes(message.pid);
+        self.add_bytes(message.iid);
+        self.add_id(message.id);
+        self.sum();
+        Ok(())
+    }
+
+    fn idempotency_end(&mut self, _added: u64, _duplicates: u64) -> Result<(), Refused> {
         Ok(())
     }
 

@@ -4,7 +4,7 @@ use super::commands::{Commands, Form, Take};
 use super::csv::Csv;
 use super::input::{self, Input};
 use super::json::Json;
-use super::select::{Select, Selection};
+use super::select::{Omitted, Select, Selection};
 use super::sink::Sink;
 use super::stats::Stats;
 use crate::base::clock;
@@ -96,19 +96,19 @@ pub fn run(options: &Options) -> Ended {
         return stats(options, input, &mut output);
     }
     let format = if options.json { Format::Json } else { options.format };
-    let (left_out, examples) = print(input, format, &options.selection, &mut output)?;
-    Ok(tell_left_out(left_out, &examples))
+    Ok(tell_left_out(&print(input, format, &options.selection, &mut output)?))
 }
 
 /// Warns about what was left out.
-pub(super) fn tell_left_out(count: u64, examples: &[String]) -> Verdict {
-    if count == 0 {
+pub(super) fn tell_left_out(left: &Omitted) -> Verdict {
+    let Omitted { count, examples } = left;
+    if *count == 0 {
         return Verdict::Good;
     }
     for example in examples {
         tool::say(&format!("left out: {example}"));
     }
-    tool::say(&format!("warning: {count} left out that cannot be decoded"));
+    tool::say(&format!("warning: {count} left out that cannot be decoded, or not be carried over"));
     Verdict::Found
 }
 
@@ -116,24 +116,24 @@ fn stats(options: &Options, input: Input, output: &mut dyn Write) -> Ended {
     let mut stats = Stats::new(clock::now(), &options.separator, options.top);
     let mut select = Select::new(&options.selection, &mut stats);
     input.read(&mut select)?;
-    let (left_out, examples) = (select.left_out, std::mem::take(&mut select.examples));
+    let left = std::mem::take(&mut select.left);
     let text = if options.json { format!("{:#}\n", stats.json()) } else { stats.table() };
     output.write_all(text.as_bytes()).and_then(|()| output.flush()).map_err(Failure::Output)?;
-    Ok(tell_left_out(left_out, &examples))
+    Ok(tell_left_out(&left))
 }
 
-/// Prints what `selection` takes of the input; answers how much was left out, and the first of it.
+/// Prints what `selection` takes of the input; answers what was left out.
 pub(super) fn print(
     input: Input,
     format: Format,
     selection: &Selection,
     output: &mut dyn Write,
-) -> Result<(u64, Vec<String>), Failure> {
+) -> Result<Omitted, Failure> {
     let mut sink = Sink::new(output);
     let printed = print_to(&mut sink, format, |visitor| {
         let mut select = Select::new(selection, visitor);
         input.read(&mut select)?;
-        Ok((select.left_out, select.examples))
+        Ok(select.left)
     });
     // The refusal that a failed write became has not its kind.
     match sink.failure() {

@@ -4,7 +4,7 @@ use crate::cli::tool::{Failure, Progress};
 use crate::rdb::visit::{self, Visitor};
 use crate::rdb::{LoadError, LoadOptions, Modules, Summary};
 use std::fs::OpenOptions;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 /// Bytes read at a time where lines are looked for.
@@ -68,11 +68,48 @@ impl Input {
     /// Reads it as an RDB file, or as lines of JSON, whichever it is.
     pub fn read_any(self, visitor: &mut dyn Visitor) -> Result<(), Failure> {
         let Input { name, reader } = self;
-        let mut reader = BufReader::with_capacity(BUFFER_BYTES, reader);
-        let begin = reader.fill_buf().map_err(Failure::about(name.display()))?;
-        if crate::rdb::is_rdb(begin) {
+        let (begin, reader) = begin_of(reader).map_err(Failure::about(name.display()))?;
+        let is_rdb = crate::rdb::is_rdb(&begin);
+        let reader = BufReader::with_capacity(BUFFER_BYTES, io::Cursor::new(begin).chain(reader));
+        if is_rdb {
             return visit(reader, visitor).map(drop).map_err(Failure::about(name.display()));
         }
         super::jsonl::read(reader, visitor).map_err(Failure::about(name.display()))
+    }
+}
+
+/// Bytes that tell what a file is.
+const BEGIN_BYTES: u64 = 16;
+
+/// The first bytes of an input, though a pipe may give them one at a time; and the input behind
+/// them.
+fn begin_of<R: Read>(mut input: R) -> io::Result<(Vec<u8>, R)> {
+    let mut begin = Vec::new();
+    input.by_ref().take(BEGIN_BYTES).read_to_end(&mut begin)?;
+    Ok((begin, input))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Gives a byte at a time.
+    struct Drip<'b>(&'b [u8]);
+
+    impl Read for Drip<'_> {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            let one = buffer.len().min(1);
+            self.0.read(&mut buffer[..one])
+        }
+    }
+
+    #[test]
+    fn the_beginning_of_a_slow_pipe() {
+        for bytes in [&b"REDIS0011\xff and what follows behind it"[..], b"REDIS0", b"{}", b""] {
+            let (mut begin, mut rest) = begin_of(Drip(bytes)).unwrap();
+            assert_eq!(begin.len(), bytes.len().min(BEGIN_BYTES as usize));
+            rest.read_to_end(&mut begin).unwrap();
+            assert_eq!(begin, bytes);
+        }
     }
 }

@@ -12,7 +12,10 @@
 //! stream   {"entries":[{"id":"1-1","fields":[[TEXT,TEXT],...]},...],"last_id":"1-1",
 //!           "max_deleted_id":"0-0","entries_added":1,"groups":[{"name":TEXT,"last_id":"1-1",
 //!           "entries_read":1 or null,"consumers":[{"name":TEXT,"seen_ms":MS,"active_ms":MS,
-//!           "pending":[["1-1",MS,DELIVERIES],...]},...]},...]}
+//!           "pending":[["1-1",MS,DELIVERIES],...]},...]
+//!           [,"released":[["1-1",DELIVERIES],...]]},...]
+//!           [,"idempotency":{"duration_s":S,"max_size":N,"messages":[[TEXT,TEXT,"1-1"],...],
+//!           "added":N,"duplicates":N}]}      messages: producer, idempotent id, entry
 //! ```
 //!
 //! `jsonl.rs` reads it again.
@@ -22,7 +25,10 @@ use super::words::{json, json_element};
 use crate::base::double;
 use crate::keyspace::value::Type;
 use crate::rdb::stream::{Id, Pair};
-use crate::rdb::visit::{ConsumerHead, GroupHead, LeftOut, PendingEntry, StreamEnd, Visitor, Want};
+use crate::rdb::visit::{
+    ConsumerHead, GroupHead, IdempotencyHead, LeftOut, Message, PendingEntry, ReleasedEntry,
+    StreamEnd, Visitor, Want,
+};
 use crate::rdb::{Entry, Refused};
 use crate::types::packed::Element;
 use std::io::Write as _;
@@ -46,6 +52,10 @@ enum Within {
     Groups,
     Group,
     Consumer,
+    Released,
+    Messages,
+    /// None: all are closed.
+    Closed,
 }
 
 impl<'s, 'w> Json<'s, 'w> {
@@ -210,8 +220,8 @@ impl Visitor for Json<'_, '_> {
     fn group(&mut self, group: &GroupHead<'_>) -> Result<(), Refused> {
         self.put(match self.within {
             Within::Consumer => "]}]},",
-            Within::Group => "]},",
-            Within::Groups | Within::Entries => "",
+            Within::Group | Within::Released => "]},",
+            _ => "",
         });
         self.put("{\"name\":");
         json(&mut self.out.text, group.name);
@@ -249,11 +259,59 @@ impl Visitor for Json<'_, '_> {
         self.out.spill()
     }
 
+    fn released(&mut self, released: &ReleasedEntry) -> Result<(), Refused> {
+        if self.within != Within::Released {
+            self.put(if self.within == Within::Consumer { "]}]" } else { "]" });
+            self.put(",\"released\":[");
+            (self.more, self.within) = (false, Within::Released);
+        }
+        self.next();
+        self.out.text.push(b'[');
+        self.id(released.id);
+        self.number(",", released.count);
+        self.out.text.push(b']');
+        self.out.spill()
+    }
+
+    fn idempotency(&mut self, settings: &IdempotencyHead) -> Result<(), Refused> {
+        self.put(match self.within {
+            Within::Consumer => "]}]}]",
+            Within::Group | Within::Released => "]}]",
+            _ => "]",
+        });
+        self.number(",\"idempotency\":{\"duration_s\":", settings.duration_s);
+        self.number(",\"max_size\":", settings.max_size);
+        self.put(",\"messages\":[");
+        (self.more, self.within) = (false, Within::Messages);
+        Ok(())
+    }
+
+    fn message(&mut self, message: &Message<'_>) -> Result<(), Refused> {
+        self.next();
+        self.out.text.push(b'[');
+        json(&mut self.out.text, message.pid);
+        self.out.text.push(b',');
+        json(&mut self.out.text, message.iid);
+        self.out.text.push(b',');
+        self.id(message.id);
+        self.out.text.push(b']');
+        self.out.spill()
+    }
+
+    fn idempotency_end(&mut self, added: u64, duplicates: u64) -> Result<(), Refused> {
+        self.number("],\"added\":", added);
+        self.number(",\"duplicates\":", duplicates);
+        self.out.text.push(b'}');
+        self.within = Within::Closed;
+        Ok(())
+    }
+
     fn end(&mut self, _bytes: u64) -> Result<(), Refused> {
         self.put(match (self.value_type, self.within) {
             (Type::String, _) => "}",
             (Type::Stream, Within::Consumer) => "]}]}]}}",
-            (Type::Stream, Within::Group) => "]}]}}",
+            (Type::Stream, Within::Group | Within::Released) => "]}]}}",
+            (Type::Stream, Within::Closed) => "}}",
             (Type::Stream, _) => "]}}",
             _ => "]}",
         });

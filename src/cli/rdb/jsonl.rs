@@ -1,18 +1,21 @@
 //! What `json.rs` writes, read again: lines of objects, or one document.
 //!
 //! It is read piece by piece as RDB files are, so `value` must stand behind `key`, `type` and the
-//! other facts of an object, and a stream's `groups` behind its other parts (sorting an object's
-//! names, as `jq -S` does, keeps the former).
+//! other facts of an object, and a stream's `groups` behind its other parts but `idempotency`
+//! (sorting an object's names, as `jq -S` does, keeps the former).
 
 use super::pull::Pull;
 use super::words::from_base64;
 use crate::base::number::{parse_f64, parse_i64};
 use crate::keyspace::value::Type;
 use crate::rdb::stream::{Id, Pair};
-use crate::rdb::visit::{ConsumerHead, GroupHead, PendingEntry, StreamEnd, Visitor, Want};
+use crate::rdb::visit::{
+    ConsumerHead, GroupHead, IdempotencyHead, Message, PendingEntry, ReleasedEntry, StreamEnd,
+    Visitor, Want,
+};
 use crate::rdb::{Entry, LoadError, Refused};
 use crate::types::packed::Element;
-use crate::types::stream::StreamId;
+use crate::types::stream::{Idempotency, StreamId};
 use std::io::BufRead;
 
 type Result<T> = std::result::Result<T, LoadError>;
@@ -160,6 +163,9 @@ impl Object<'_> {
         let mut facts = StreamEnd::default();
         let (mut last, mut told) = (None, false);
         json.object(|json, name| {
+            if told && name == b"idempotency" {
+                return self.idempotency(json);
+            }
             if told {
                 return json.wrong("\"groups\" behind the stream's other parts", "more behind it");
             }
@@ -181,6 +187,7 @@ impl Object<'_> {
                     self.stream_end(json, facts, last)?;
                     json.array(|json| self.group(json))
                 }
+                b"idempotency" => json.wrong("\"groups\" before \"idempotency\"", "none"),
                 _ => json.skip(),
             }
         })?;
@@ -241,6 +248,8 @@ impl Object<'_> {
                 taken(json, answer)?;
                 json.array(|json| self.consumer(json))
             }
+            b"released" if told => json.array(|json| self.released(json)),
+            b"released" => json.wrong("\"consumers\" before \"released\"", "none"),
             _ => json.skip(),
         })?;
         if told { Ok(()) } else { json.wrong("a group with \"consumers\"", "one without") }
@@ -274,6 +283,64 @@ impl Object<'_> {
         json.expect(b']')?;
         let answer = self.visitor.pending(&PendingEntry { id, time_ms, count });
         taken(json, answer)
+    }
+
+    fn released<R: BufRead>(&mut self, json: &mut Pull<R>) -> Result<()> {
+        json.expect(b'[')?;
+        let id = id(json)?;
+        json.expect(b',')?;
+        let count = count(json)?;
+        json.expect(b']')?;
+        let answer = self.visitor.released(&ReleasedEntry { id, count });
+        taken(json, answer)
+    }
+
+    fn idempotency<R: BufRead>(&mut self, json: &mut Pull<R>) -> Result<()> {
+        let (mut duration_s, mut size) = (Idempotency::DURATION_S, Idempotency::SIZE as u64);
+        let (mut added, mut duplicates, mut told) = (0, 0, false);
+        json.object(|json, name| match name {
+            b"duration_s" if !told => count(json).map(|count| duration_s = count),
+            b"max_size" if !told => count(json).map(|count| size = count),
+            b"messages" if !told => {
+                told = true;
+                let answer = self.visitor.idempotency(&settings(json, duration_s, size)?);
+                taken(json, answer)?;
+                json.array(|json| self.message(json))
+            }
+            b"added" => count(json).map(|count| added = count),
+            b"duplicates" => count(json).map(|count| duplicates = count),
+            _ => json.wrong("\"duration_s\", \"max_size\", then \"messages\"", "others"),
+        })?;
+        if !told {
+            return json.wrong("\"messages\" of producers", "none");
+        }
+        let answer = self.visitor.idempotency_end(added, duplicates);
+        taken(json, answer)
+    }
+
+    fn message<R: BufRead>(&mut self, json: &mut Pull<R>) -> Result<()> {
+        let Texts { first, second, base64 } = &mut self.texts;
+        json.expect(b'[')?;
+        text(json, first, base64)?;
+        json.expect(b',')?;
+        text(json, second, base64)?;
+        json.expect(b',')?;
+        let id = id(json)?;
+        json.expect(b']')?;
+        let answer = self.visitor.message(&Message { pid: first, iid: second, id });
+        taken(json, answer)
+    }
+}
+
+fn settings<R: BufRead>(json: &Pull<R>, duration_s: u64, size: u64) -> Result<IdempotencyHead> {
+    let max_size =
+        usize::try_from(size).ok().filter(|size| (1..=Idempotency::SIZE_MAX).contains(size));
+    match max_size.filter(|_| (1..=Idempotency::DURATION_S_MAX).contains(&duration_s)) {
+        Some(max_size) => Ok(IdempotencyHead { duration_s, max_size }),
+        None => {
+            let found = format!("{duration_s} seconds and {size} ids of a producer");
+            json.wrong("how long and how many ids are known", found)
+        }
     }
 }
 

@@ -6,8 +6,9 @@ use super::commands::{Commands, Form};
 use super::dump::tell_left_out;
 use super::input;
 use super::loader::{Done, Existing, Loader};
-use super::select::{Select, Selection};
+use super::select::{Omitted, Select, Selection};
 use super::target::{Login, Server, Target};
+use crate::admin::Config;
 use crate::base::disk::{Disk, RealDisk};
 use crate::cli::tool::{self, Ended, Failure};
 use crate::engine::offline::Offline;
@@ -26,7 +27,7 @@ and the folder appears complete. A folder that exists is not touched; with --rep
 DIR.replaced.
 
 Exit codes: 0 all was loaded (or skipped, with --skip); 1 something was left out that cannot be
-decoded; 2 the load ended early: a key exists, a file is damaged, the server refuses.
+decoded, or that the server has no command for; 2 the load ended early: a key exists, a file is damaged, the server refuses.
 
 Examples:
   coolcache rdb-load dump.rdb --into 127.0.0.1:6379
@@ -82,7 +83,7 @@ pub fn run(options: &Options) -> Ended {
         (_, true) => Existing::Skip,
         _ => Existing::Fail,
     };
-    let (done, left_out, examples) = match (&options.dir, &options.into) {
+    let (done, left) = match (&options.dir, &options.into) {
         (Some(dir), _) => into_folder(options, dir, existing)?,
         (None, Some(into)) => {
             let mut server = Server::connect(into, &options.login)?;
@@ -94,7 +95,7 @@ pub fn run(options: &Options) -> Ended {
     let text = if options.json {
         let done = serde_json::json!({
             "loaded": loaded, "skipped": skipped, "functions": functions,
-            "as_commands": as_commands, "left_out": left_out,
+            "as_commands": as_commands, "left_out": left.count,
         });
         format!("{done}\n")
     } else {
@@ -103,21 +104,20 @@ pub fn run(options: &Options) -> Ended {
     let mut output = tool::output()?;
     let written = std::io::Write::write_all(&mut output, text.as_bytes());
     written.and_then(|()| std::io::Write::flush(&mut output)).map_err(Failure::Output)?;
-    Ok(tell_left_out(left_out, &examples))
+    Ok(tell_left_out(&left))
 }
 
-type Loaded = (Done, u64, Vec<String>);
+type Loaded = (Done, Omitted);
 
 /// Reads all files into the target.
 fn load(options: &Options, target: &mut dyn Target, existing: Existing) -> Result<Loaded, Failure> {
     let mut loader =
         Commands::new(Form::Resp, Loader::new(target, existing, !options.no_functions));
-    let (mut left_out, mut examples) = (0, Vec::new());
+    let mut left = Omitted::default();
     for file in &options.files {
         let mut select = Select::new(&options.selection, &mut loader);
         let read = input::file(file)?.read_any(&mut select);
-        left_out += select.left_out;
-        examples.append(&mut select.examples);
+        left.append(std::mem::take(&mut select.left));
         // The refusal that a failure became has not all its words.
         if let Some(failure) = loader.take.failure.take() {
             return Err(failure);
@@ -125,32 +125,32 @@ fn load(options: &Options, target: &mut dyn Target, existing: Existing) -> Resul
         read?;
         loader.take.flush()?;
     }
-    Ok((loader.take.done, left_out, examples))
+    left.append(std::mem::take(&mut loader.take.left));
+    Ok((loader.take.done, left))
 }
 
 /// Makes a folder, beside its place first.
 fn into_folder(options: &Options, dir: &Path, existing: Existing) -> Result<Loaded, Failure> {
     let disk = RealDisk;
     let about = || Failure::about(dir.display());
+    // `DIR/` and `.` have names too, and what is made beside them is not in them.
+    let whole = std::path::absolute(dir).map_err(about())?;
+    let dir = whole.components().as_path();
+    if dir.file_name().is_none() {
+        return Err(Failure::new(format!("{}: a folder has to have a name", dir.display())));
+    }
     let taken = disk.exists(dir).map_err(about())?
         && !disk.list(dir).map_err(Failure::about(dir.display()))?.is_empty();
     if taken && existing != Existing::Replace {
         let text = format!("{} exists and is not empty (see --replace)", dir.display());
         return Err(Failure::new(text));
     }
-    let beside = |ending: &str| {
-        let mut name = dir.as_os_str().to_owned();
-        name.push(ending);
-        PathBuf::from(name)
-    };
-    let (new, old) = (beside(&format!(".loading-{}", std::process::id())), beside(".replaced"));
-    if taken {
-        // Held until the folder is moved: no server works in it.
-        if disk.exists(&old).map_err(about())? {
-            let text = format!("{} exists: it holds what was replaced before", old.display());
-            return Err(Failure::new(text));
-        }
+    let (new, old) = (beside(dir, &format!(".loading-{}", std::process::id())), replaced(dir));
+    if taken && disk.exists(&old).map_err(about())? {
+        let text = format!("{} exists: it holds what was replaced before", old.display());
+        return Err(Failure::new(text));
     }
+    // Held until the folder is moved: no server works in it.
     let lock = match taken {
         true => Some(RealDisk::lock_folder(dir).map_err(Failure::about(format!(
             "{} is in use by a server, or cannot be locked",
@@ -161,15 +161,57 @@ fn into_folder(options: &Options, dir: &Path, existing: Existing) -> Result<Load
     let failed = |error: crate::engine::start::OpenError| Failure::new(error.to_string());
     let mut offline = Offline::new().map_err(failed)?;
     let loaded = load(options, &mut offline, existing)?;
-    offline.write_folder(&new).map_err(failed)?;
+    let written = offline.write_folder(&new).map_err(failed);
+    if let Err(failure) = written.and_then(|()| put_in_place(&new, dir, taken)) {
+        return Err(match std::fs::remove_dir_all(&new) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Failure::new(format!("{failure}; and {} is left: {error}", new.display()))
+            }
+            _ => failure,
+        });
+    }
+    drop(lock);
+    let needed = offline.databases_used();
+    if needed > Config::default().databases() {
+        tool::say(&format!(
+            "database {} has keys: start the server with --databases {needed}, or more",
+            needed - 1
+        ));
+    }
+    Ok(loaded)
+}
+
+/// A path beside the folder, whose name it begins with.
+fn beside(dir: &Path, ending: &str) -> PathBuf {
+    let mut name = dir.as_os_str().to_owned();
+    name.push(ending);
+    PathBuf::from(name)
+}
+
+/// Where a folder goes that is replaced.
+fn replaced(dir: &Path) -> PathBuf {
+    beside(dir, ".replaced")
+}
+
+/// Gives the new folder its name. If that fails, what was there before is there still.
+fn put_in_place(new: &Path, dir: &Path, taken: bool) -> Result<(), Failure> {
+    let (disk, old) = (RealDisk, replaced(dir));
+    let about = || Failure::about(dir.display());
     if taken {
         disk.rename(dir, &old).map_err(about())?;
-        tool::say(&format!("what was in {} is in {}", dir.display(), old.display()));
     } else if disk.exists(dir).map_err(about())? {
         std::fs::remove_dir(dir).map_err(about())?;
     }
-    disk.rename(&new, dir).map_err(about())?;
-    disk.sync_dir(&crate::base::disk::folder_of(dir)).map_err(about())?;
-    drop(lock);
-    Ok(loaded)
+    if let Err(error) = disk.rename(new, dir) {
+        let undone = if taken { disk.rename(&old, dir) } else { Ok(()) };
+        let more = match undone {
+            Ok(()) => String::new(),
+            Err(error) => format!("; what was there is in {}: {error}", old.display()),
+        };
+        return Err(Failure::new(format!("{}: {error}{more}", dir.display())));
+    }
+    if taken {
+        tool::say(&format!("what was in {} is in {}", dir.display(), old.display()));
+    }
+    disk.sync_dir(&crate::base::disk::folder_of(dir)).map_err(about())
 }

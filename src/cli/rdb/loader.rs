@@ -3,9 +3,12 @@
 //! They go in batches, each in two rounds. The first tries RESTORE with the value's bytes as they
 //! lie in the file, which needs no decoding here, and asks whether the other keys exist. The second
 //! sends as commands what is left: values that were read from JSON, and those whose payload is not
-//! taken. A value that is too large for one payload goes by itself, as commands.
+//! taken (RESTORE says that a key exists before it looks at the payload). A target that has no
+//! RESTORE gets the first round again, and is asked about every key. A value that is too large for
+//! one payload goes by itself, as commands.
 
 use super::commands::{Command, Commands, Form, Take};
+use super::select::Omitted;
 use super::target::{Answer, Target};
 use crate::cli::tool::Failure;
 use crate::rdb::visit::{self, Want};
@@ -117,14 +120,20 @@ pub struct Loader<'t> {
     db: Option<u64>,
     batch: Vec<Item>,
     batch_bytes: usize,
-    /// The keys of the batch that go as commands: none may be there twice.
+    /// The keys of the batch: none may be there twice, since any may have to go as commands.
     batch_keys: HashSet<(u64, Vec<u8>)>,
     current: Item,
     way: Way,
     /// Versions of payloads that the target does not take.
     refused: HashSet<u16>,
+    /// The target does not know RESTORE.
+    no_restore: bool,
     /// What was done.
     pub done: Done,
+    /// What the target has no commands for.
+    pub left: Omitted,
+    /// The last of it: a key's is told once.
+    last_left: String,
     /// What ended the load, if something did: the refusal that it became has not all its words.
     pub failure: Option<Failure>,
 }
@@ -188,6 +197,9 @@ impl<'t> Loader<'t> {
             current: Item::default(),
             way: Way::Gathered,
             refused: HashSet::new(),
+            no_restore: false,
+            left: Omitted::default(),
+            last_left: String::new(),
             done: Done::default(),
             failure: None,
         }
@@ -217,13 +229,11 @@ impl<'t> Loader<'t> {
     }
 
     fn add(&mut self, item: Item) -> Result<(), Failure> {
-        if item.payload.is_none() {
-            let name = (item.db, item.key.clone());
-            if self.batch_keys.contains(&name) {
-                self.flush()?;
-            }
-            self.batch_keys.insert(name);
+        let name = (item.db, item.key.clone());
+        if self.batch_keys.contains(&name) {
+            self.flush()?;
         }
+        self.batch_keys.insert(name);
         self.batch_bytes += item.bytes();
         self.batch.push(item);
         if self.batch.len() >= BATCH_KEYS || self.batch_bytes >= BATCH_BYTES {
@@ -241,13 +251,32 @@ impl<'t> Loader<'t> {
         self.as_commands(rest)
     }
 
+    /// Whether the target is known not to take a payload.
+    fn is_refused(&self, payload: &[u8]) -> bool {
+        self.no_restore || self.refused.contains(&footer(payload))
+    }
+
     /// The first round; gives back what must go as commands, and may.
-    fn try_restore(&mut self, mut batch: Vec<Item>) -> Result<Vec<Item>, Failure> {
+    fn try_restore(&mut self, batch: Vec<Item>) -> Result<Vec<Item>, Failure> {
+        let (mut rest, unasked) = self.ask(batch)?;
+        if !unasked.is_empty() {
+            // Whether they exist is not known: RESTORE itself was not.
+            let (more, none) = self.ask(unasked)?;
+            debug_assert!(none.is_empty(), "without payloads there is no RESTORE");
+            rest.extend(more);
+        }
+        Ok(rest)
+    }
+
+    /// Tries RESTORE where there is a payload, and asks whether the other keys exist. Gives back
+    /// what must go as commands, and may; and the keys that the target did not look at, since it
+    /// has no RESTORE.
+    fn ask(&mut self, mut batch: Vec<Item>) -> Result<(Vec<Item>, Vec<Item>), Failure> {
         let mut requests = Requests::new();
         let mut selects = Vec::with_capacity(batch.len());
         let replace = self.existing == Existing::Replace;
         for item in &mut batch {
-            if item.payload.as_deref().is_some_and(|bytes| self.refused.contains(&footer(bytes))) {
+            if item.payload.as_deref().is_some_and(|payload| self.is_refused(payload)) {
                 item.decode()?;
             }
             let before = requests.count;
@@ -260,7 +289,7 @@ impl<'t> Loader<'t> {
             }
         }
         let mut answers = self.run(&requests)?;
-        let mut rest = Vec::new();
+        let (mut rest, mut unasked) = (Vec::new(), Vec::new());
         for (mut item, selected) in batch.into_iter().zip(selects) {
             if selected {
                 good(answers.next(), || format!("database {}", item.db))?;
@@ -268,6 +297,12 @@ impl<'t> Loader<'t> {
             match answers.next() {
                 Some(Answer::Error(text)) if text.contains("BUSYKEY") => self.exists(&item.key)?,
                 Some(Answer::Number(1)) if !replace => self.exists(&item.key)?,
+                Some(Answer::Error(text))
+                    if item.payload.is_some() && text.contains("unknown command") =>
+                {
+                    self.no_restore = true;
+                    unasked.push(item);
+                }
                 Some(Answer::Error(text)) if item.payload.is_some() && is_not_taken(&text) => {
                     if text.contains("version or checksum") {
                         self.refused.extend(item.payload.as_deref().map(footer));
@@ -282,7 +317,7 @@ impl<'t> Loader<'t> {
                 _ => rest.push(item),
             }
         }
-        Ok(rest)
+        Ok((rest, unasked))
     }
 
     /// The second round.
@@ -305,7 +340,7 @@ impl<'t> Loader<'t> {
         let mut answers = self.run(&requests)?;
         for (item, count) in rest.iter().zip(before) {
             for _ in 0..count {
-                good(answers.next(), || named(&item.key))?;
+                self.sent(answers.next(), &item.key)?;
             }
             self.done.loaded += 1;
             self.done.as_commands += 1;
@@ -355,7 +390,20 @@ impl<'t> Loader<'t> {
         let answers = self.target.run(&self.current.commands, self.current.count)?;
         self.current.commands.clear();
         self.current.count = 0;
-        answers.into_iter().try_for_each(|answer| good(Some(answer), || named(&self.current.key)))
+        let key = self.current.key.clone();
+        answers.into_iter().try_for_each(|answer| self.sent(Some(answer), &key))
+    }
+
+    /// A command of a key was answered. What a stream of a newer server has besides can be missing.
+    fn sent(&mut self, answer: Option<Answer>, key: &[u8]) -> Result<(), Failure> {
+        let Some(Answer::Error(text)) = &answer else { return good(answer, || named(key)) };
+        let Some(what) = dispensable(text) else { return good(answer, || named(key)) };
+        let text = format!("{}: {what}: {text}", named(key));
+        if text != self.last_left {
+            self.left.add(text.clone());
+            self.last_left = text;
+        }
+        Ok(())
     }
 
     fn add_command(&mut self, encoded: &[u8]) -> Result<(), Failure> {
@@ -419,11 +467,23 @@ fn footer(payload: &[u8]) -> u16 {
     version.and_then(|bytes| bytes.try_into().ok()).map_or(0, u16::from_le_bytes)
 }
 
-/// Whether RESTORE's error says that the payload, or the command itself, is not known there.
+/// Whether RESTORE's error says that the payload is not known there.
 fn is_not_taken(text: &str) -> bool {
-    ["version or checksum", "Bad data format", "unknown command"]
-        .iter()
-        .any(|part| text.contains(part))
+    ["version or checksum", "Bad data format"].iter().any(|part| text.contains(part))
+}
+
+/// What the target lacks by this error, if the key can do without it.
+fn dispensable(text: &str) -> Option<&'static str> {
+    const PRODUCERS: &str = "what is known of producers";
+    if text.contains("No such message in stream") {
+        return Some(PRODUCERS);
+    }
+    let (_, behind) = text.split_once("unknown command")?;
+    match behind.split(['\'', '`', '"']).nth(1)? {
+        "XCFGSET" | "XIDMPRECORD" => Some(PRODUCERS),
+        "XNACK" => Some("entries that consumers gave back"),
+        _ => None,
+    }
 }
 
 fn good(answer: Option<Answer>, what: impl FnOnce() -> String) -> Result<(), Failure> {

@@ -2,7 +2,10 @@
 
 use crate::keyspace::value::Type;
 use crate::rdb::stream::{Id, Pair};
-use crate::rdb::visit::{ConsumerHead, GroupHead, LeftOut, PendingEntry, StreamEnd, Visitor, Want};
+use crate::rdb::visit::{
+    ConsumerHead, GroupHead, IdempotencyHead, LeftOut, Message, PendingEntry, ReleasedEntry,
+    StreamEnd, Visitor, Want,
+};
 use crate::rdb::{Entry, Refused};
 use crate::types::packed::Element;
 use std::collections::{BTreeMap, HashMap};
@@ -51,6 +54,8 @@ pub struct Details<'k> {
     value_type: Type,
     group: String,
     consumer: String,
+    /// Entries of the group that were released so far.
+    released: u64,
 }
 
 fn shown(bytes: &[u8]) -> String {
@@ -77,6 +82,7 @@ impl<'k> Details<'k> {
             value_type: Type::String,
             group: String::new(),
             consumer: String::new(),
+            released: 0,
         }
     }
 
@@ -156,6 +162,7 @@ impl Visitor for Details<'_> {
 
     fn group(&mut self, group: &GroupHead<'_>) -> Result<(), Refused> {
         self.group = format!("group {}", shown(group.name));
+        self.released = 0;
         let name = self.group.clone();
         let content = || format!("last id {}-{}", group.last_id.ms, group.last_id.seq);
         self.keep(|| name, content);
@@ -173,6 +180,32 @@ impl Visitor for Details<'_> {
         let PendingEntry { id, time_ms, count } = pending;
         let name = format!("{}, pending {}-{}", self.consumer, id.ms, id.seq);
         self.keep(|| name, || format!("{count} times, last at {time_ms}"));
+        Ok(())
+    }
+
+    fn released(&mut self, released: &ReleasedEntry) -> Result<(), Refused> {
+        self.released += 1;
+        let (ReleasedEntry { id, count }, place) = (released, self.released);
+        let name = format!("{}, given back {}-{}", self.group, id.ms, id.seq);
+        self.keep(|| name, || format!("{count} times, in place {place}"));
+        Ok(())
+    }
+
+    fn idempotency(&mut self, settings: &IdempotencyHead) -> Result<(), Refused> {
+        let IdempotencyHead { duration_s, max_size } = settings;
+        let content = || format!("{duration_s} s, {max_size} of a producer");
+        self.keep(|| "idempotent ids are known".to_owned(), content);
+        Ok(())
+    }
+
+    fn message(&mut self, message: &Message<'_>) -> Result<(), Refused> {
+        let Message { pid, iid, id } = *message;
+        let name = || format!("producer {}, idempotent id {}", shown(pid), shown(iid));
+        self.keep(name, || format!("entry {}-{}", id.ms, id.seq));
+        Ok(())
+    }
+
+    fn idempotency_end(&mut self, _added: u64, _duplicates: u64) -> Result<(), Refused> {
         Ok(())
     }
 

@@ -3,7 +3,10 @@
 use crate::base::glob;
 use crate::keyspace::value::Type;
 use crate::rdb::stream::{Id, Pair};
-use crate::rdb::visit::{ConsumerHead, GroupHead, LeftOut, PendingEntry, StreamEnd, Visitor, Want};
+use crate::rdb::visit::{
+    ConsumerHead, GroupHead, IdempotencyHead, LeftOut, Message, PendingEntry, ReleasedEntry,
+    StreamEnd, Visitor, Want,
+};
 use crate::rdb::{Entry, Refused, Version};
 use crate::types::packed::Element;
 use clap::{Args, ValueEnum};
@@ -77,8 +80,15 @@ impl Selection {
 pub struct Select<'v> {
     selection: &'v Selection,
     inner: &'v mut dyn Visitor,
-    /// How many things were left out.
-    pub left_out: u64,
+    /// What was left out.
+    pub left: Omitted,
+}
+
+/// What was left out of an input.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Omitted {
+    /// How many things.
+    pub count: u64,
     /// The first of them, for people.
     pub examples: Vec<String>,
 }
@@ -86,10 +96,27 @@ pub struct Select<'v> {
 /// So many things left out are told in words.
 const EXAMPLES: usize = 10;
 
+impl Omitted {
+    /// One more thing.
+    pub fn add(&mut self, text: String) {
+        self.count += 1;
+        if self.examples.len() < EXAMPLES {
+            self.examples.push(text);
+        }
+    }
+
+    /// What another had to leave out, too.
+    pub fn append(&mut self, other: Omitted) {
+        self.count += other.count;
+        let room = EXAMPLES.saturating_sub(self.examples.len());
+        self.examples.extend(other.examples.into_iter().take(room));
+    }
+}
+
 impl<'v> Select<'v> {
     /// Hands on to `inner` what `selection` takes.
     pub fn new(selection: &'v Selection, inner: &'v mut dyn Visitor) -> Select<'v> {
-        Select { selection, inner, left_out: 0, examples: Vec::new() }
+        Select { selection, inner, left: Omitted::default() }
     }
 }
 
@@ -153,22 +180,33 @@ impl Visitor for Select<'_> {
         self.inner.pending(pending)
     }
 
+    fn released(&mut self, released: &ReleasedEntry) -> Result<(), Refused> {
+        self.inner.released(released)
+    }
+
+    fn idempotency(&mut self, settings: &IdempotencyHead) -> Result<(), Refused> {
+        self.inner.idempotency(settings)
+    }
+
+    fn message(&mut self, message: &Message<'_>) -> Result<(), Refused> {
+        self.inner.message(message)
+    }
+
+    fn idempotency_end(&mut self, added: u64, duplicates: u64) -> Result<(), Refused> {
+        self.inner.idempotency_end(added, duplicates)
+    }
+
     fn end(&mut self, bytes: u64) -> Result<(), Refused> {
         self.inner.end(bytes)
     }
 
     fn left_out(&mut self, what: &LeftOut<'_>) -> Result<(), Refused> {
-        let text = match what {
-            LeftOut::Key(entry, _) if !self.selection.names(entry.db, entry.key) => return Ok(()),
-            LeftOut::Key(entry, name) => {
-                format!("key \"{}\" in database {}: {name}", entry.key.escape_ascii(), entry.db)
-            }
-            LeftOut::OfStream(what) => format!("{what}, of a stream"),
-        };
-        self.left_out += 1;
-        if self.examples.len() < EXAMPLES {
-            self.examples.push(text);
+        let LeftOut { entry, what: name } = what;
+        if !self.selection.names(entry.db, entry.key) {
+            return Ok(());
         }
+        let key = entry.key.escape_ascii();
+        self.left.add(format!("key \"{key}\" in database {}: {name}", entry.db));
         self.inner.left_out(what)
     }
 }

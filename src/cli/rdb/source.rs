@@ -11,8 +11,10 @@ use crate::resp::OwnedReply;
 use crate::resp::encode::write_request;
 use std::path::{Path, PathBuf};
 
-/// Keys asked for at a time, and how many are read in one go.
+/// Keys asked for at a time.
 const SCAN_COUNT: &str = "512";
+/// Values asked for in one go: each may be large, and none is read before the next is sent for.
+const DUMPS_AT_ONCE: usize = 16;
 
 /// A data set that can be read as often as one likes.
 #[derive(Debug, Clone)]
@@ -76,7 +78,9 @@ fn server(mut server: Server, visitor: &mut dyn Visitor) -> Result<(), Failure> 
         loop {
             let (next, keys) = scan(&mut server, &cursor)?;
             done += keys.len() as u64;
-            read_keys(&mut server, db, keys, visitor)?;
+            for group in keys.chunks(DUMPS_AT_ONCE) {
+                read_keys(&mut server, db, group, visitor)?;
+            }
             progress.set(done.min(total));
             cursor = next;
             if cursor == b"0" {
@@ -117,17 +121,17 @@ fn scan(server: &mut Server, cursor: &[u8]) -> Result<(Vec<u8>, Vec<Vec<u8>>), F
     Ok((next, keys.collect()))
 }
 
-/// Reads the values and expiries of keys, all asked for at once. Those that are gone are passed
+/// Reads the values and expiries of keys, all asked for at once: give few. Those that are gone are passed
 /// over.
 fn read_keys(
     server: &mut Server,
     db: u64,
-    keys: Vec<Vec<u8>>,
+    keys: &[Vec<u8>],
     visitor: &mut dyn Visitor,
 ) -> Result<(), Failure> {
     let mut requests = Vec::new();
     write_request(&mut requests, &[b"TIME"]);
-    for key in &keys {
+    for key in keys {
         for name in [b"DUMP".as_slice(), b"PEXPIRETIME", b"PTTL"] {
             write_request(&mut requests, &[name, key]);
         }
@@ -147,7 +151,7 @@ fn read_keys(
         match dumped {
             OwnedReply::Bulk(payload) => {
                 let about = format!("key \"{}\"", key.escape_ascii());
-                visit::payload(&payload, &head(db, &key, expiry_ms), visitor)
+                visit::payload(&payload, &head(db, key, expiry_ms), visitor)
                     .map_err(|error| server.failed(&format!("{about}: {}", with_cause(&error))))?;
             }
             OwnedReply::Error(text) => return Err(server.failed(&String::from_utf8_lossy(&text))),

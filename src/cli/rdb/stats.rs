@@ -8,7 +8,10 @@ use crate::base::clock::UnixMs;
 use crate::base::number::{human_bytes, parse_i64};
 use crate::keyspace::value::Type;
 use crate::rdb::stream::{Id, Pair};
-use crate::rdb::visit::{ConsumerHead, GroupHead, LeftOut, PendingEntry, StreamEnd, Visitor, Want};
+use crate::rdb::visit::{
+    ConsumerHead, GroupHead, IdempotencyHead, LeftOut, Message, PendingEntry, ReleasedEntry,
+    StreamEnd, Visitor, Want,
+};
 use crate::rdb::{Entry, Refused};
 use crate::types::packed::Element;
 use serde_json::{Map, Value, json};
@@ -321,6 +324,22 @@ impl Visitor for Stats {
         Ok(())
     }
 
+    fn released(&mut self, _released: &ReleasedEntry) -> Result<(), Refused> {
+        Ok(())
+    }
+
+    fn idempotency(&mut self, _settings: &IdempotencyHead) -> Result<(), Refused> {
+        Ok(())
+    }
+
+    fn message(&mut self, _message: &Message<'_>) -> Result<(), Refused> {
+        Ok(())
+    }
+
+    fn idempotency_end(&mut self, _added: u64, _duplicates: u64) -> Result<(), Refused> {
+        Ok(())
+    }
+
     fn end(&mut self, bytes: u64) -> Result<(), Refused> {
         let current = std::mem::take(&mut self.current);
         let bytes = bytes + current.key.len() as u64;
@@ -352,8 +371,7 @@ impl Visitor for Stats {
     }
 
     fn left_out(&mut self, what: &LeftOut<'_>) -> Result<(), Refused> {
-        let (LeftOut::Key(_, name) | LeftOut::OfStream(name)) = what;
-        *self.left_out.entry(name).or_default() += 1;
+        *self.left_out.entry(what.what).or_default() += 1;
         Ok(())
     }
 }

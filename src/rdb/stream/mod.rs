@@ -27,7 +27,7 @@ use std::borrow::Cow;
 use crate::types::packed::Element;
 pub use crate::types::stream::StreamId as Id;
 use crate::types::stream::{Chunk, Idempotency};
-pub(super) use read::{read, read_id};
+pub(super) use read::{idempotency_settings, read, read_deliveries, read_entries_read, read_id};
 pub use write::{ConsumerFacts, GroupFacts, GroupSource, StreamFacts, StreamSource};
 pub(super) use write::{number, write};
 

@@ -78,6 +78,24 @@ pub(in super::super) fn read_id(cursor: &mut Cursor<'_>) -> Result<Id, Fault> {
     Ok(Id { ms, seq: length::read_count(cursor, "an id")? })
 }
 
+/// Reads how many entries a group has read, if that is known.
+pub(in super::super) fn read_entries_read(cursor: &mut Cursor<'_>) -> Result<Option<u64>, Fault> {
+    let offset = cursor.offset();
+    match length::read_count(cursor, "entries read")? {
+        // -1, which stands for "unknown".
+        u64::MAX => Ok(None),
+        read if read <= i64::MAX.cast_unsigned() => Ok(Some(read)),
+        read => Err(Cursor::corrupt(offset, "entries read", format!("{read}"))),
+    }
+}
+
+/// Reads how often an entry was delivered: at most `i64::MAX`, which is as far as commands count.
+/// Redis itself writes more if an entry that XNACK FATAL gave back is delivered again.
+pub(in super::super) fn read_deliveries(cursor: &mut Cursor<'_>) -> Result<u64, Fault> {
+    let count = length::read_count(cursor, "a number of deliveries")?;
+    Ok(count.min(i64::MAX.cast_unsigned()))
+}
+
 fn read_groups<'a>(
     cursor: &mut Cursor<'a>,
     number: u8,
@@ -95,15 +113,7 @@ fn read_groups<'a>(
         group.entries_read = if number == opcodes::TYPE_STREAM {
             stream.entries_up_to(group.last_id)
         } else {
-            let offset = cursor.offset();
-            match length::read_count(cursor, "entries read")? {
-                // -1, which stands for "unknown".
-                u64::MAX => None,
-                read if read <= i64::MAX.cast_unsigned() => Some(read),
-                read => {
-                    return Err(Cursor::corrupt(offset, "entries read", format!("{read}")));
-                }
-            }
+            read_entries_read(cursor)?
         };
         let mut owners = read_pending(cursor, &mut group)?;
         read_consumers(cursor, number, &mut group, &mut owners)?;
@@ -129,7 +139,7 @@ fn read_pending(
         let offset = cursor.offset();
         let id = Id::from_bytes(cursor.array()?);
         let time_ms = i64::from_le_bytes(cursor.array()?);
-        let count = length::read_count(cursor, "a number of deliveries")?;
+        let count = read_deliveries(cursor)?;
         if owners.insert(id, index).is_some() {
             return Err(Cursor::corrupt(offset, "a pending entry", "one for the second time"));
         }
@@ -195,9 +205,10 @@ fn read_released(
     Ok(())
 }
 
-/// Reads what is known of producers; none if nothing is.
-fn read_idempotency(cursor: &mut Cursor<'_>) -> Result<Option<Idempotency>, Fault> {
-    let wrong = |offset, found: String| Err(Cursor::corrupt(offset, "idempotent ids", found));
+/// Reads how long (in seconds) and how many idempotent ids are known of a producer.
+pub(in super::super) fn idempotency_settings(
+    cursor: &mut Cursor<'_>,
+) -> Result<(u64, usize), Fault> {
     let offset = cursor.offset();
     let seconds = length::read_count(cursor, "a duration")?;
     let size = length::read_count(cursor, "a number of idempotent ids")?;
@@ -205,8 +216,16 @@ fn read_idempotency(cursor: &mut Cursor<'_>) -> Result<Option<Idempotency>, Faul
         usize::try_from(size).ok().filter(|size| (1..=Idempotency::SIZE_MAX).contains(size));
     let Some(max_size) = max_size.filter(|_| (1..=Idempotency::DURATION_S_MAX).contains(&seconds))
     else {
-        return wrong(offset, format!("{seconds} seconds and {size} ids of a producer"));
+        let found = format!("{seconds} seconds and {size} ids of a producer");
+        return Err(Cursor::corrupt(offset, "idempotent ids", found));
     };
+    Ok((seconds, max_size))
+}
+
+/// Reads what is known of producers; none if nothing is.
+fn read_idempotency(cursor: &mut Cursor<'_>) -> Result<Option<Idempotency>, Fault> {
+    let wrong = |offset, found: String| Err(Cursor::corrupt(offset, "idempotent ids", found));
+    let (seconds, max_size) = idempotency_settings(cursor)?;
     let mut known = Idempotency::default();
     known.configure(seconds, max_size);
     let mut pids = HashSet::new();

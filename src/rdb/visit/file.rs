@@ -187,7 +187,7 @@ impl<R: Read> Reading<'_, R> {
                 if !skip {
                     return Err(whole::not_decoded(number, offset, version, entry.key));
                 }
-                let what = LeftOut::Key(entry, type_name(number, version.flavor));
+                let what = LeftOut { entry, what: type_name(number, version.flavor) };
                 Ok(visitor.left_out(&what))
             })?;
             taken(cursor, answer?)

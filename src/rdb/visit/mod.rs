@@ -83,6 +83,21 @@ pub trait Visitor {
     /// An entry that is pending for the consumer.
     fn pending(&mut self, pending: &PendingEntry) -> Result<(), Refused>;
 
+    /// An entry that is pending in the group and that no consumer has; behind its consumers, in
+    /// the order of their release.
+    fn released(&mut self, released: &ReleasedEntry) -> Result<(), Refused>;
+
+    /// How the stream knows its producers' messages, if that is not as in a new stream; behind
+    /// its groups.
+    fn idempotency(&mut self, settings: &IdempotencyHead) -> Result<(), Refused>;
+
+    /// A message of a producer, and the entry that it has become. A producer's come together, in
+    /// the order they came.
+    fn message(&mut self, message: &Message<'_>) -> Result<(), Refused>;
+
+    /// Behind the messages: how many were ever recorded, and how many came again.
+    fn idempotency_end(&mut self, added: u64, duplicates: u64) -> Result<(), Refused>;
+
     /// The value has ended; it took so many bytes in the file, without its key.
     fn end(&mut self, bytes: u64) -> Result<(), Refused>;
 
@@ -136,13 +151,42 @@ pub struct PendingEntry {
     pub count: u64,
 }
 
-/// What was passed over.
+/// An entry that a consumer has given back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LeftOut<'a> {
-    /// A key whose value is a module's, or of a type that is not decoded; its name.
-    Key(&'a Entry<'a>, &'static str),
-    /// A part of the stream under way; its name.
-    OfStream(&'static str),
+pub struct ReleasedEntry {
+    /// The entry's id.
+    pub id: Id,
+    /// How often it counts as delivered.
+    pub count: u64,
+}
+
+/// See [`crate::types::stream::Idempotency`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IdempotencyHead {
+    /// How long messages are known, in seconds.
+    pub duration_s: u64,
+    /// How many of a producer.
+    pub max_size: usize,
+}
+
+/// A message of a producer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Message<'a> {
+    /// The producer's id.
+    pub pid: &'a [u8],
+    /// The message's idempotent id.
+    pub iid: &'a [u8],
+    /// The entry that it has become.
+    pub id: Id,
+}
+
+/// What was passed over: a key whose value is a module's, or of a type that is not decoded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LeftOut<'a> {
+    /// The key.
+    pub entry: &'a Entry<'a>,
+    /// The type's name.
+    pub what: &'static str,
 }
 
 fn corrupt(offset: u64, expected: &str, found: impl Into<String>) -> LoadError {

@@ -1,8 +1,8 @@
 //! A stream in pieces. Its form is drawn in [`super::super::stream`]; Redis' newer types add
 //!
 //! ```text
-//! 26, 27  ... groups duration entries producers added duplicates    what is known of idempotent
-//!         producers  count (name count (id length length)*)*        producers: left out
+//! 26, 27  ... groups duration size producers added duplicates       what is known of producers
+//!         producers  count (pid count (iid length length)*)*
 //! 27      group      ... consumers count (id16)*                    entries that consumers gave
 //!                                                                   back: pending, and nobody's
 //! ```
@@ -12,13 +12,16 @@ use std::io::Read;
 use super::super::cursor::Cursor;
 use super::super::error::{Fault, LoadError};
 use super::super::reader::{State, taken};
-use super::super::stream::{Id, read_id};
+use super::super::stream::{Id, idempotency_settings, read_deliveries, read_entries_read, read_id};
 use super::super::string::Encoded;
 use super::super::{length, opcodes as op};
 use super::value::blob;
 use super::window::Window;
-use super::{ConsumerHead, GroupHead, LeftOut, PendingEntry, StreamEnd, Visitor};
-use crate::types::stream::Chunk;
+use super::{
+    ConsumerHead, GroupHead, IdempotencyHead, Message, PendingEntry, ReleasedEntry, StreamEnd,
+    Visitor,
+};
+use crate::types::stream::{Chunk, Idempotency};
 
 /// Reads a stream of type `number` behind its key.
 pub(super) fn read<R: Read>(
@@ -53,7 +56,7 @@ pub(super) fn read<R: Read>(
         group(window, state, number, scratch, visitor)?;
     }
     if number >= op::TYPE_STREAM_4 {
-        idempotence(window, state, visitor)?;
+        idempotency(window, state, visitor)?;
     }
     Ok(())
 }
@@ -91,6 +94,7 @@ fn node(
 }
 
 fn stream_end(cursor: &mut Cursor<'_>, number: u8) -> Result<StreamEnd, Fault> {
+    let offset = cursor.offset();
     let length = length::read_count(cursor, "a number of entries")?;
     let last_id = read_id(cursor)?;
     if number == op::TYPE_STREAM {
@@ -100,6 +104,13 @@ fn stream_end(cursor: &mut Cursor<'_>, number: u8) -> Result<StreamEnd, Fault> {
     read_id(cursor)?;
     let max_deleted_id = read_id(cursor)?;
     let entries_added = length::read_count(cursor, "entries ever added")?;
+    if last_id < max_deleted_id {
+        return Err(Cursor::corrupt(offset, "a stream", "a deleted entry above its last id"));
+    }
+    if entries_added < length || entries_added > i64::MAX.cast_unsigned() {
+        let found = "fewer entries ever added than there are, or too many";
+        return Err(Cursor::corrupt(offset, "a stream", found));
+    }
     Ok(StreamEnd { length, last_id, max_deleted_id, entries_added })
 }
 
@@ -121,8 +132,7 @@ fn group<R: Read>(
         let last_id = read_id(cursor)?;
         let entries_read = match number {
             op::TYPE_STREAM => None,
-            // -1 stands for "unknown".
-            _ => Some(length::read_count(cursor, "entries read")?).filter(|read| *read >> 63 == 0),
+            _ => read_entries_read(cursor)?,
         };
         taken(cursor, visitor.group(&GroupHead { name, last_id, entries_read }))
     })?;
@@ -131,7 +141,7 @@ fn group<R: Read>(
     window.units(state, count, |cursor| {
         let id = Id::from_bytes(cursor.array()?);
         let time_ms = i64::from_le_bytes(cursor.array()?);
-        let count = length::read_count(cursor, "a number of deliveries")?;
+        let count = read_deliveries(cursor)?;
         all.push(Waiting { entry: PendingEntry { id, time_ms, count }, named: false });
         Ok(())
     })?;
@@ -145,13 +155,13 @@ fn group<R: Read>(
     }
     if number >= op::TYPE_STREAM_5 {
         let back = window.unit(state, |_, cursor| count_of(cursor, "entries given back"))?;
-        window.units(state, back, |cursor| cursor.take(16).map(drop))?;
-        if back > 0 {
-            let what = LeftOut::OfStream("entries that consumers gave back");
-            return leave_out(window, visitor, &what);
-        }
+        window.units(state, back, |cursor| {
+            let entry = unnamed(cursor, &mut all)?;
+            let released = ReleasedEntry { id: entry.id, count: entry.count };
+            taken(cursor, visitor.released(&released))
+        })?;
     }
-    if all.iter().any(|one| !one.named) && number < op::TYPE_STREAM_5 {
+    if all.iter().any(|one| !one.named) {
         let found = "a pending entry of nobody";
         return Err(super::corrupt(window.offset(), "a stream's group", found));
     }
@@ -177,54 +187,74 @@ fn consumer<R: Read>(
     })?;
     let count = window.unit(state, |_, cursor| count_of(cursor, "a number of pending entries"))?;
     window.units(state, count, |cursor| {
-        let offset = cursor.offset();
-        let id = Id::from_bytes(cursor.array()?);
-        let found = all.binary_search_by_key(&id, |one| one.entry.id).ok();
-        let Some(one) = found.and_then(|at| all.get_mut(at)).filter(|one| !one.named) else {
-            let expected = "an entry pending in the group";
-            return Err(Cursor::corrupt(offset, expected, "another, or twice"));
-        };
-        one.named = true;
-        taken(cursor, visitor.pending(&one.entry))
+        let entry = unnamed(cursor, all)?;
+        taken(cursor, visitor.pending(&entry))
     })
 }
 
-/// What is known of idempotent producers: stepped over.
-fn idempotence<R: Read>(
+/// Reads the id of a pending entry that has not been named, and is now.
+fn unnamed(cursor: &mut Cursor<'_>, all: &mut [Waiting]) -> Result<PendingEntry, Fault> {
+    let offset = cursor.offset();
+    let id = Id::from_bytes(cursor.array()?);
+    let found = all.binary_search_by_key(&id, |one| one.entry.id).ok();
+    let Some(one) = found.and_then(|at| all.get_mut(at)).filter(|one| !one.named) else {
+        let expected = "an entry pending in the group";
+        return Err(Cursor::corrupt(offset, expected, "another, or twice"));
+    };
+    one.named = true;
+    Ok(one.entry)
+}
+
+/// What is known of producers.
+fn idempotency<R: Read>(
     window: &mut Window<R>,
     state: &mut State,
     visitor: &mut dyn Visitor,
 ) -> Result<(), LoadError> {
-    let producers = window.unit(state, |_, cursor| {
-        length::read_count(cursor, "how long ids are kept")?;
-        length::read_count(cursor, "how many ids are kept")?;
-        count_of(cursor, "a number of producers")
+    let (settings, producers) = window.unit(state, |_, cursor| {
+        let (duration_s, max_size) = idempotency_settings(cursor)?;
+        let settings = IdempotencyHead { duration_s, max_size };
+        Ok((settings, count_of(cursor, "a number of producers")?))
     })?;
+    let refused = |offset| move |reason| LoadError::Refused { offset, reason };
+    if producers > 0 {
+        visitor.idempotency(&settings).map_err(refused(window.offset()))?;
+    }
     for _ in 0..producers {
-        let ids = window.unit(state, |_, cursor| {
-            Encoded::read(cursor)?;
-            count_of(cursor, "a number of ids")
+        let (pid, count) = window.unit(state, |_, cursor| {
+            let pid = Encoded::read(cursor)?.bytes(&mut Vec::new())?.to_vec();
+            let offset = cursor.offset();
+            let count = count_of(cursor, "a number of idempotent ids")?;
+            if count == 0 {
+                return Err(Cursor::corrupt(offset, "idempotent ids", "a producer without one"));
+            }
+            Ok((pid, count))
         })?;
-        window.units(state, ids, |cursor| {
-            Encoded::read(cursor)?;
-            read_id(cursor).map(drop)
+        let mut scratch = Vec::new();
+        window.units(state, count, |cursor| {
+            let iid = Encoded::read(cursor)?.bytes(&mut scratch)?;
+            let message = Message { pid: &pid, iid, id: read_id(cursor)? };
+            taken(cursor, visitor.message(&message))
         })?;
     }
-    window.unit(state, |_, cursor| {
-        length::read_count(cursor, "ids ever added")?;
-        length::read_count(cursor, "duplicates found")
+    let (added, duplicates) = window.unit(state, |_, cursor| {
+        let offset = cursor.offset();
+        let added = length::read_count(cursor, "idempotent ids ever recorded")?;
+        let duplicates = length::read_count(cursor, "duplicates")?;
+        if added.max(duplicates) > i64::MAX.cast_unsigned() {
+            let found = format!("{added} recorded and {duplicates} duplicates");
+            return Err(Cursor::corrupt(offset, "idempotent ids", found));
+        }
+        Ok((added, duplicates))
     })?;
     if producers == 0 {
-        return Ok(());
+        let mut known = Idempotency::default();
+        known.configure(settings.duration_s, settings.max_size);
+        known.set_counters(added, duplicates);
+        if known.is_default() {
+            return Ok(());
+        }
+        visitor.idempotency(&settings).map_err(refused(window.offset()))?;
     }
-    leave_out(window, visitor, &LeftOut::OfStream("what is known of idempotent producers"))
-}
-
-fn leave_out<R: Read>(
-    window: &Window<R>,
-    visitor: &mut dyn Visitor,
-    what: &LeftOut<'_>,
-) -> Result<(), LoadError> {
-    let answer = visitor.left_out(what);
-    answer.map_err(|reason| LoadError::Refused { offset: window.offset(), reason })
+    visitor.idempotency_end(added, duplicates).map_err(refused(window.offset()))
 }

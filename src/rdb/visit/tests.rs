@@ -1,7 +1,8 @@
 //! Reading in pieces against reading whole: the twin is [`load`](crate::rdb::load).
 
 use super::{
-    ConsumerHead, GroupHead, LeftOut, PendingEntry, StreamEnd, Visitor, Want, file, payload,
+    ConsumerHead, GroupHead, IdempotencyHead, LeftOut, Message, PendingEntry, ReleasedEntry,
+    StreamEnd, Visitor, Want, file, payload,
 };
 use crate::keyspace::value::Type;
 use crate::rdb::stream::{Id, Pair, Stream};
@@ -68,6 +69,22 @@ fn stream_lines(stream: &Stream<'_>) -> Vec<String> {
             let own = group.pending.iter().filter(|pending| pending.consumer == index);
             all.extend(own.map(|one| format!("{:?} {} {}", one.id, one.time_ms, one.count)));
         }
+        for id in &group.released {
+            let found = group.pending.iter().find(|pending| pending.id == *id);
+            all.push(format!("released {id:?} {}", found.expect("it is pending").count));
+        }
+    }
+    if let Some(known) = &stream.idempotency {
+        all.push(format!("known {} {}", known.duration_s(), known.max_size()));
+        let mut messages = Vec::new();
+        for producer in known.producers() {
+            let pid = producer.pid().escape_ascii();
+            messages.extend(
+                producer.ids().map(|(iid, id)| format!("{pid} {} {id:?}", iid.escape_ascii())),
+            );
+        }
+        all.append(&mut messages);
+        all.push(format!("{} recorded, {} again", known.added(), known.duplicates()));
     }
     all
 }
@@ -161,6 +178,22 @@ impl Visitor for Told {
         self.say(format!("{:?} {} {}", one.id, one.time_ms, one.count))
     }
 
+    fn released(&mut self, one: &ReleasedEntry) -> Result<(), Refused> {
+        self.say(format!("released {:?} {}", one.id, one.count))
+    }
+
+    fn idempotency(&mut self, known: &IdempotencyHead) -> Result<(), Refused> {
+        self.say(format!("known {} {}", known.duration_s, known.max_size))
+    }
+
+    fn message(&mut self, one: &Message<'_>) -> Result<(), Refused> {
+        self.say(format!("{} {} {:?}", one.pid.escape_ascii(), one.iid.escape_ascii(), one.id))
+    }
+
+    fn idempotency_end(&mut self, added: u64, duplicates: u64) -> Result<(), Refused> {
+        self.say(format!("{added} recorded, {duplicates} again"))
+    }
+
     fn end(&mut self, _bytes: u64) -> Result<(), Refused> {
         let (_, lines) = self.rows.last_mut().expect("a key has begun");
         if matches!(self.value_type, Some(Type::Set | Type::Hash | Type::Zset)) {
@@ -174,10 +207,7 @@ impl Visitor for Told {
     }
 
     fn left_out(&mut self, what: &LeftOut<'_>) -> Result<(), Refused> {
-        self.left_out.push(match what {
-            LeftOut::Key(entry, name) => format!("{} {name}", entry.key.escape_ascii()),
-            LeftOut::OfStream(what) => (*what).to_owned(),
-        });
+        self.left_out.push(format!("{} {}", what.entry.key.escape_ascii(), what.what));
         Ok(())
     }
 }
@@ -331,17 +361,66 @@ fn streams_of_newer_servers() {
     let row = told.raw.iter().position(|(number, _)| *number == 21).expect("a stream");
     let (_, stream) = &told.raw[row];
     // No producers; then one with one id.
-    for (tail, left_out) in [
-        (&b"\x10\x20\x00\x05\x00"[..], 0),
-        (&b"\x10\x20\x01\x02p1\x01\x02i1\x05\x00\x05\x00"[..], 1),
+    for (tail, lines) in [
+        (&b"\x10\x20\x00\x05\x00"[..], &["known 16 32", "5 recorded, 0 again"][..]),
+        (
+            b"\x10\x20\x01\x02p1\x01\x02i1\x05\x00\x05\x02",
+            &["known 16 32", "p1 i1 StreamId { ms: 5, seq: 0 }", "5 recorded, 2 again"],
+        ),
+        // As in a new stream.
+        (b"\x40\x64\x40\x64\x00\x00\x00", &[]),
     ] {
-        let mut bytes = b"REDIS0013\x1a\x01k".to_vec();
-        bytes.extend_from_slice(stream);
-        bytes.extend_from_slice(tail);
-        bytes.extend_from_slice(b"\xff\0\0\0\0\0\0\0\0");
+        let bytes = stream_file(b"REDIS0013\x1a", stream, tail);
+        check(&bytes);
         let (read, told) = pieces(&bytes[..]);
         read.unwrap();
-        assert_eq!(told.rows[0].1, whole.rows[row].1);
-        assert_eq!(told.left_out.len(), left_out);
+        let (before, more) = told.rows[0].1.split_at(whole.rows[row].1.len());
+        assert_eq!(before, whole.rows[row].1);
+        assert_eq!(more, lines);
     }
+    for bad in [
+        &b"\x00\x20\x00\x05\x00"[..],
+        b"\x10\x00\x00\x05\x00",
+        b"\x10\x20\x01\x02p1\x00\x05\x00",
+        b"\x10\x20\x00\x81\xff\xff\xff\xff\xff\xff\xff\xff\x00",
+    ] {
+        let bytes = stream_file(b"REDIS0013\x1a", stream, bad);
+        check(&bytes);
+        assert!(pieces(&bytes[..]).0.is_err(), "{}", bad.escape_ascii());
+    }
+}
+
+/// A file with one stream, whose type's number `head` ends with.
+fn stream_file(head: &[u8], stream: &[u8], tail: &[u8]) -> Vec<u8> {
+    [head, b"\x01k", stream, tail, b"\xff\0\0\0\0\0\0\0\0"].concat()
+}
+
+/// What loading refuses of a stream, or changes.
+#[test]
+fn what_a_stream_cannot_be() {
+    let huge = b"\x81\x80\0\0\0\0\0\0\0";
+    for (numbers, good) in [
+        // Entries, last, first, deleted, ever added; no groups.
+        (&b"\x00\x05\x00\x00\x00\x05\x00\x02\x00"[..], true),
+        (b"\x00\x05\x00\x00\x00\x05\x01\x02\x00", false),
+        (&[b"\x00\x05\x00\x00\x00\x00\x00", &huge[..], b"\x00"].concat(), false),
+        // A group that has read so many; nobody, nothing pending.
+        (&[b"\x00\x05\0\0\0\0\0\x02\x01\x01g\0\0", &huge[..], b"\0\0"].concat(), false),
+        (b"\x00\x05\0\0\0\0\0\x02\x01\x01g\0\0\x81\xff\xff\xff\xff\xff\xff\xff\xff\0\0", true),
+    ] {
+        let bytes = stream_file(b"REDIS0011\x15", b"\x00", numbers);
+        check(&bytes);
+        assert_eq!(pieces(&bytes[..]).0.is_ok(), good, "{}", numbers.escape_ascii());
+    }
+    // Delivered more often than can be counted: 1-0, to a consumer that was never active.
+    let mut stream = b"\x00\x00\x05\0\0\0\0\0\x02\x01\x01g\0\0\0\x01".to_vec();
+    let id = b"\0\0\0\0\0\0\0\x01\0\0\0\0\0\0\0\0";
+    stream
+        .extend_from_slice(&[&id[..], &[0; 8], huge, b"\x01\x01c", &[0; 16], b"\x01", id].concat());
+    let bytes = stream_file(b"REDIS0011\x15", &stream, b"");
+    check(&bytes);
+    let (read, told) = pieces(&bytes[..]);
+    read.unwrap();
+    let counted = format!(" {}", i64::MAX);
+    assert!(told.rows[0].1.iter().any(|line| line.ends_with(&counted)), "{told:?}");
 }
