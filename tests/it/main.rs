@@ -22,4 +22,5 @@ mod persistence;
 mod protocol;
 mod streams;
 mod tools;
+mod tools_load;
 mod values;

@@ -136,6 +136,9 @@ fn into_folder(options: &Options, dir: &Path, existing: Existing) -> Result<Load
     // `DIR/` and `.` have names too, and what is made beside them is not in them.
     let whole = std::path::absolute(dir).map_err(about())?;
     let dir = whole.components().as_path();
+    // Both are asked for while the current folder is there: it may be the one to be replaced.
+    let databases = Config::default().databases();
+    let current = std::env::current_dir().is_ok_and(|current| current == dir);
     if dir.file_name().is_none() {
         return Err(Failure::new(format!("{}: a folder has to have a name", dir.display())));
     }
@@ -171,8 +174,11 @@ fn into_folder(options: &Options, dir: &Path, existing: Existing) -> Result<Load
         });
     }
     drop(lock);
+    if current {
+        tool::say("the current folder is another now: enter it again (cd .)");
+    }
     let needed = offline.databases_used();
-    if needed > Config::default().databases() {
+    if needed > databases {
         tool::say(&format!(
             "database {} has keys: start the server with --databases {needed}, or more",
             needed - 1
@@ -214,4 +220,24 @@ fn put_in_place(new: &Path, dir: &Path, taken: bool) -> Result<(), Failure> {
         tool::say(&format!("what was in {} is in {}", dir.display(), old.display()));
     }
     disk.sync_dir(&crate::base::disk::folder_of(dir)).map_err(about())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_put_in_place_leaves_what_was_there() {
+        let base = tempfile::tempdir().unwrap();
+        let (dir, new) = (base.path().join("data"), base.path().join("data.loading"));
+        std::fs::create_dir(&dir).unwrap();
+        std::fs::write(dir.join("file"), "old").unwrap();
+        assert!(put_in_place(&new, &dir, true).is_err());
+        assert_eq!(std::fs::read(dir.join("file")).unwrap(), b"old");
+        assert!(!replaced(&dir).exists());
+        std::fs::create_dir(&new).unwrap();
+        put_in_place(&new, &dir, true).unwrap();
+        assert!(dir.exists() && !new.exists() && !dir.join("file").exists());
+        assert_eq!(std::fs::read(replaced(&dir).join("file")).unwrap(), b"old");
+    }
 }

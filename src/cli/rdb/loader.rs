@@ -398,10 +398,12 @@ impl<'t> Loader<'t> {
     fn sent(&mut self, answer: Option<Answer>, key: &[u8]) -> Result<(), Failure> {
         let Some(Answer::Error(text)) = &answer else { return good(answer, || named(key)) };
         let Some(what) = dispensable(text) else { return good(answer, || named(key)) };
-        let text = format!("{}: {what}: {text}", named(key));
-        if text != self.last_left {
-            self.left.add(text.clone());
-            self.last_left = text;
+        let about = format!("{}: {what}", named(key));
+        if about != self.last_left {
+            // Of an unknown command the words behind its name are told too: they say nothing.
+            let error = text.split_once(',').map_or(text.as_str(), |(error, _)| error);
+            self.left.add(format!("{about}: {error}"));
+            self.last_left = about;
         }
         Ok(())
     }

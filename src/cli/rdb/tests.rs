@@ -59,6 +59,56 @@ ZADD z 1.5 m inf n
     assert!(resp.contains("*2\r\n$6\r\nSELECT\r\n$1\r\n3\r\n*3\r\n$3\r\nSET\r\n$1\r\ns\r\n"));
 }
 
+/// A stream as Redis 8.8 writes it: no entries; 1-0 and 3-0 given back in other order, 2-0 pending;
+/// a producer's message.
+fn newer_stream() -> Vec<u8> {
+    let id = |ms: u8| [[0; 7].as_slice(), &[ms], &[0; 8]].concat();
+    let mut bytes = b"REDIS0014\x1b\x01s\0\0\x05\0\0\0\0\0\x02\x01\x01g\x05\0\x02\x03".to_vec();
+    for (ms, count) in [(1, 7), (2, 1), (3, 2)] {
+        bytes.extend([id(ms), vec![0; 8], vec![count]].concat());
+    }
+    bytes.extend([b"\x01\x01c".to_vec(), vec![0; 16], vec![1], id(2)].concat());
+    bytes.extend([vec![2], id(3), id(1)].concat());
+    bytes.extend_from_slice(b"\x0a\x40\x64\x01\x01p\x01\x01i\x02\0\x04\x03");
+    bytes.extend_from_slice(b"\xff\0\0\0\0\0\0\0\0");
+    bytes
+}
+
+#[test]
+fn streams_of_redis_8() {
+    let file = newer_stream();
+    let line = r#"{"db":0,"key":"s","type":"stream","value":{"entries":[],"last_id":"5-0","#
+        .to_owned()
+        + r#""max_deleted_id":"0-0","entries_added":2,"groups":[{"name":"g","last_id":"5-0","#
+        + r#""entries_read":2,"consumers":[{"name":"c","seen_ms":0,"active_ms":0,"#
+        + r#""pending":[["2-0",0,1]]}],"released":[["3-0",2],["1-0",7]]}],"#
+        + r#""idempotency":{"duration_s":10,"max_size":100,"messages":[["p","i","2-0"]],"#
+        + "\"added\":4,\"duplicates\":3}}}\n";
+    assert_eq!(printed(&file, Format::Jsonl), line);
+    assert_eq!(String::from_utf8(again(line.as_bytes()).unwrap()).unwrap(), line);
+    let commands = "SELECT 0\nXADD s MAXLEN 0 5-0 x y\n\
+        XSETID s 5-0 ENTRIESADDED 2 MAXDELETEDID 0-0\nXGROUP CREATE s g 5-0 ENTRIESREAD 2\n\
+        XGROUP CREATECONSUMER s g c\nXCLAIM s g c 0 2-0 TIME 0 RETRYCOUNT 1 FORCE JUSTID\n\
+        XNACK s g FAIL IDS 1 3-0 RETRYCOUNT 2 FORCE\nXNACK s g FAIL IDS 1 1-0 RETRYCOUNT 7 FORCE\n\
+        XCFGSET s IDMP-DURATION 10 IDMP-MAXSIZE 100\nXIDMPRECORD s p i 2-0\n";
+    assert_eq!(printed(&file, Format::Commands), commands);
+    for (from, to, says) in [
+        ("\"groups\"", "\"others\"", "\"groups\" before"),
+        ("\"consumers\"", "\"others\"", "\"consumers\" before"),
+        ("\"duration_s\":10", "\"duration_s\":0", "0 seconds and 100 ids"),
+        ("\"messages\"", "\"others\"", "then \"messages\""),
+    ] {
+        let error = again(line.replace(from, to).as_bytes()).expect_err(from);
+        assert!(error.contains(says), "{from}: {error}");
+    }
+    for at in 0..file.len() {
+        let mut damaged = file.clone();
+        damaged[at] ^= 0x41;
+        fuzz(&damaged);
+        fuzz(&file[..at]);
+    }
+}
+
 fn again(json: &[u8]) -> Result<Vec<u8>, String> {
     let mut out = Vec::new();
     let mut sink = Sink::new(&mut out);
