@@ -27,7 +27,8 @@ and the folder appears complete. A folder that exists is not touched; with --rep
 DIR.replaced.
 
 Exit codes: 0 all was loaded (or skipped, with --skip); 1 something was left out that cannot be
-decoded, or that the server has no command for; 2 the load ended early: a key exists, a file is damaged, the server refuses.
+decoded, or that the server has no command for; 2 the load ended early: a key exists, a file is
+damaged, the server refuses.
 
 Examples:
   coolcache rdb-load dump.rdb --into 127.0.0.1:6379

@@ -3,9 +3,8 @@
 //! They go in batches, each in two rounds. The first tries RESTORE with the value's bytes as they
 //! lie in the file, which needs no decoding here, and asks whether the other keys exist. The second
 //! sends as commands what is left: values that were read from JSON, and those whose payload is not
-//! taken (RESTORE says that a key exists before it looks at the payload). A target that has no
-//! RESTORE gets the first round again, and is asked about every key. A value that is too large for
-//! one payload goes by itself, as commands.
+//! taken, or that the target has no RESTORE for: about these it is asked first. A value that is too
+//! large for one payload goes by itself, as commands.
 
 use super::commands::{Command, Commands, Form, Take};
 use super::select::Omitted;
@@ -260,17 +259,15 @@ impl<'t> Loader<'t> {
     fn try_restore(&mut self, batch: Vec<Item>) -> Result<Vec<Item>, Failure> {
         let (mut rest, unasked) = self.ask(batch)?;
         if !unasked.is_empty() {
-            // Whether they exist is not known: RESTORE itself was not.
-            let (more, none) = self.ask(unasked)?;
-            debug_assert!(none.is_empty(), "without payloads there is no RESTORE");
-            rest.extend(more);
+            // Without payloads now: none is refused again.
+            rest.extend(self.ask(unasked)?.0);
         }
         Ok(rest)
     }
 
     /// Tries RESTORE where there is a payload, and asks whether the other keys exist. Gives back
-    /// what must go as commands, and may; and the keys that the target did not look at, since it
-    /// has no RESTORE.
+    /// what must go as commands, and may; and the keys whose payload is not taken: of them it is
+    /// not known whether they exist.
     fn ask(&mut self, mut batch: Vec<Item>) -> Result<(Vec<Item>, Vec<Item>), Failure> {
         let mut requests = Requests::new();
         let mut selects = Vec::with_capacity(batch.len());
@@ -297,18 +294,13 @@ impl<'t> Loader<'t> {
             match answers.next() {
                 Some(Answer::Error(text)) if text.contains("BUSYKEY") => self.exists(&item.key)?,
                 Some(Answer::Number(1)) if !replace => self.exists(&item.key)?,
-                Some(Answer::Error(text))
-                    if item.payload.is_some() && text.contains("unknown command") =>
-                {
-                    self.no_restore = true;
-                    unasked.push(item);
-                }
                 Some(Answer::Error(text)) if item.payload.is_some() && is_not_taken(&text) => {
                     if text.contains("version or checksum") {
                         self.refused.extend(item.payload.as_deref().map(footer));
                     }
+                    self.no_restore |= text.contains(NO_COMMAND);
                     item.decode()?;
-                    rest.push(item);
+                    unasked.push(item);
                 }
                 Some(Answer::Error(text)) => {
                     return Err(Failure::new(format!("{}: {text}", named(&item.key))));
@@ -469,9 +461,12 @@ fn footer(payload: &[u8]) -> u16 {
     version.and_then(|bytes| bytes.try_into().ok()).map_or(0, u16::from_le_bytes)
 }
 
-/// Whether RESTORE's error says that the payload is not known there.
+/// In the error that a command is not known.
+const NO_COMMAND: &str = "unknown command";
+
+/// Whether RESTORE's error says that the payload, or the command itself, is not known there.
 fn is_not_taken(text: &str) -> bool {
-    ["version or checksum", "Bad data format"].iter().any(|part| text.contains(part))
+    ["version or checksum", "Bad data format", NO_COMMAND].iter().any(|part| text.contains(part))
 }
 
 /// What the target lacks by this error, if the key can do without it.
@@ -480,7 +475,7 @@ fn dispensable(text: &str) -> Option<&'static str> {
     if text.contains("No such message in stream") {
         return Some(PRODUCERS);
     }
-    let (_, behind) = text.split_once("unknown command")?;
+    let (_, behind) = text.split_once(NO_COMMAND)?;
     match behind.split(['\'', '`', '"']).nth(1)? {
         "XCFGSET" | "XIDMPRECORD" => Some(PRODUCERS),
         "XNACK" => Some("entries that consumers gave back"),

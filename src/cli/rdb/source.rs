@@ -121,8 +121,8 @@ fn scan(server: &mut Server, cursor: &[u8]) -> Result<(Vec<u8>, Vec<Vec<u8>>), F
     Ok((next, keys.collect()))
 }
 
-/// Reads the values and expiries of keys, all asked for at once: give few. Those that are gone are passed
-/// over.
+/// Reads the values and expiries of keys, all asked for at once: give few. Those that are
+/// gone are passed over.
 fn read_keys(
     server: &mut Server,
     db: u64,
