@@ -5,6 +5,7 @@
 //! for HPEXPIREAT (a hash's field that expires: Redis 7.4, Valkey 9); older servers take those of
 //! strings, lists, sets, hashes and sorted sets. What Redis 8.6 and 8.8 have added to streams goes
 //! as XCFGSET, XIDMPRECORD and XNACK; how many messages producers have sent in all has no command.
+//! Nor can a server be told of a pending entry that was deleted from its stream.
 
 use super::words::cli;
 use crate::base::double;

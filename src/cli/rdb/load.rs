@@ -20,7 +20,8 @@ Existing keys end the load, unless --replace or --skip says what becomes of them
 before stays. With --dir the same holds for a key that is in two FILEs.
 
 --into takes any server that speaks RESP. Values go as RESTORE with the bytes of the file where the
-server takes that payload, else as plain commands.
+server takes that payload, else as plain commands: these cannot make pending entries that were
+deleted from their stream.
 
 --dir makes a new folder that `coolcache --dir DIR` starts from. All is gathered in memory first,
 and the folder appears complete. A folder that exists is not touched; with --replace it is moved to
