@@ -468,10 +468,8 @@ mod tests {
             let mut local = Local::default();
             let deadline = BEGINNING.plus_ms(50);
             let wanted = Wanted { pattern: Some(pattern.into()) };
-            let read =
-                LogRead { from: 0, count: 10, wait: Some(Some(deadline)), wanted, id: None };
-            let ticket =
-                Arc::new(Ticket { next: 0.into(), end: 0.into(), id: log.ids().current });
+            let read = LogRead { from: 0, count: 10, wait: Some(Some(deadline)), wanted, id: None };
+            let ticket = Arc::new(Ticket { next: 0.into(), end: 0.into(), id: log.ids().current });
             let watched = Arc::downgrade(&ticket);
             let number = local.engine.await_log(local.client, command, Some(deadline), ticket);
             let (log, protocol) = (log.clone(), Protocol::Resp2);

@@ -91,9 +91,8 @@ impl Shared {
             };
             let stop = rest.iter().position(full);
             let (run, after) = rest.split_at(stop.map_or(rest.len(), |index| index + 1));
-            let now = self.write_run(current, &mut writer.headers, run)?;
+            self.write_run(current, &mut writer.headers, run)?;
             let mut tail = self.tail.lock();
-            tail.date(run.len(), now);
             tail.wrote(run.len(), self.settings.backlog_bytes);
             drop(tail);
             if self.fsync() == Fsync::Always || self.progress.owes_sync() {
@@ -115,7 +114,7 @@ impl Shared {
         current: &mut Current,
         headers: &mut Vec<u8>,
         run: &[Chunk],
-    ) -> Result<u64, Trouble> {
+    ) -> Result<(), Trouble> {
         let now = (self.clock)();
         let mut durable = self.progress.get().synced;
         if planted(Bug::ClaimsTooMuch) {
@@ -141,7 +140,7 @@ impl Shared {
             offset += (end - start + chunk.bytes.len()) as u64;
             start = *end;
         }
-        let Some((_, newest)) = ends.last() else { return Ok(now) };
+        let Some((_, newest)) = ends.last() else { return Ok(()) };
         self.reserve(current, offset);
         let work = DiskWork::Write { while_syncing: self.syncing.is_locked() };
         let written = self.observed(work, || current.file.write_all_vectored(&parts));
@@ -159,8 +158,10 @@ impl Shared {
             segment.closed = now;
         }
         drop(catalog);
+        // Whoever sees them written must find their date.
+        self.tail.lock().date(run.len(), now);
         self.progress.write(newest.last());
-        Ok(now)
+        Ok(())
     }
 
     /// Does `operation`, and tells the observer how long it took.

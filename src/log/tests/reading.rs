@@ -1,8 +1,8 @@
 //! Reading records of a running log and of a folder, restoring, and cutting.
 
 use super::*;
-use crate::base::disk::testing::{ENOSPC, Failure};
 use crate::base::disk::Disk;
+use crate::base::disk::testing::{ENOSPC, Failure};
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
@@ -387,10 +387,29 @@ fn restore_from_a_base_behind_the_end_is_refused() {
     let base = Base { path: Some(ahead.to_path_buf()), lsn, seconds: None };
     for target in [Target::End, Target::Time(u64::MAX), Target::Lsn(lsn)] {
         let outcome = restored(&disk, &base, target).map(|(done, ..)| done);
-        let is_outside =
-            matches!(outcome, Err(RestoreError::Archive(ArchiveError::Window { .. })));
+        let is_outside = matches!(outcome, Err(RestoreError::Archive(ArchiveError::Window { .. })));
         assert!(is_outside, "{target:?}: {outcome:?}");
     }
+}
+
+/// A log of 25 groups that has failed at the next two, on a disk that works again; where its good
+/// part ends, and the snapshot to heal it with.
+fn failed(disk: &SimDisk) -> (Log, Lsn, (PathBuf, Lsn)) {
+    let log = begin(disk, &small_settings(), 1);
+    (0..25).for_each(|n| commit(&log, n));
+    let good = log.positions().synced;
+    disk.fail(0, Failure::Error(ENOSPC), true);
+    (25..27).for_each(|n| commit(&log, n));
+    assert!(log.failure().is_some());
+    disk.repair();
+    let snapshot = snapshot_of_27(disk, &log);
+    (log, good, snapshot)
+}
+
+fn snapshot_of_27(disk: &SimDisk, log: &Log) -> (PathBuf, Lsn) {
+    let (path, at) = (log.snapshot_path("heal"), log.roll());
+    disk.create(&path).unwrap().write_all(&snapshot(stream(27))).unwrap();
+    (path, at)
 }
 
 /// What a failed write has lost between two segments is in the base only: the window begins behind
@@ -398,16 +417,7 @@ fn restore_from_a_base_behind_the_end_is_refused() {
 #[test]
 fn a_healed_log_is_read_from_behind_the_hole() {
     let disk = SimDisk::new(&dir());
-    let log = begin(&disk, &small_settings(), 1);
-    (0..25).for_each(|n| commit(&log, n));
-    let good = log.positions().synced;
-    disk.fail(0, Failure::Error(ENOSPC), true);
-    (25..27).for_each(|n| commit(&log, n));
-    assert!(log.failure().is_some());
-    disk.repair();
-    let at = log.roll();
-    let path = log.snapshot_path("heal");
-    disk.create(&path).unwrap().write_all(&snapshot(stream(27))).unwrap();
+    let (log, good, (path, at)) = failed(&disk);
     log.heal(&path, at).unwrap();
     (27..40).for_each(|n| commit(&log, n));
     let archive = || archive(&disk);
@@ -422,6 +432,65 @@ fn a_healed_log_is_read_from_behind_the_hole() {
     assert!(matches!(follow(archive(), Some(0)), Err(ArchiveError::Window { .. })));
     let base = Base { path: archive().base().map(Path::to_path_buf), lsn: at, seconds: None };
     assert_eq!(restored(&disk, &base, Target::End).unwrap().0.lsn.0, stream(40).len() as u64);
+}
+
+/// A failed segment that cannot be read is not kept, and the log heals all the same; where another
+/// operation fails the next attempt heals it.
+#[test]
+fn any_operation_of_a_heal_may_fail() {
+    let mut given_up = 0;
+    for nth in 0.. {
+        let disk = SimDisk::new(&dir());
+        let (log, good, (path, at)) = failed(&disk);
+        disk.fail(nth, Failure::Error(ENOSPC), false);
+        let begun = disk.operations();
+        let healed = log.heal(&path, at);
+        let operations = disk.operations() - begun;
+        disk.repair();
+        let at = match &healed {
+            Ok(()) => at,
+            Err(_) => {
+                let (path, at) = snapshot_of_27(&disk, &log);
+                log.heal(&path, at).unwrap();
+                at
+            }
+        };
+        (27..40).for_each(|n| commit(&log, n));
+        let last = archive(&disk).pieces().iter().rfind(|piece| piece.retained).unwrap().last;
+        given_up += usize::from(healed.is_ok() && last < Some(good));
+        assert!(last <= Some(good), "{nth}");
+        assert_eq!(archive(&disk).window_start(), Some(at), "{nth}");
+        let (read, state) = follow(archive(&disk), None).unwrap();
+        assert_eq!((read, state), (expected(40)[expected(27).len()..].to_vec(), State::End));
+        drop(log);
+        assert_eq!(recovered(&disk, &small_settings()).unwrap().1.stream, stream(40), "{nth}");
+        if healed.is_ok() && nth >= operations {
+            break;
+        }
+    }
+    assert!(given_up > 2, "{given_up} failed reads");
+}
+
+/// Whoever is told that records are written finds their date.
+#[test]
+fn what_is_told_to_be_written_is_dated() {
+    let disk = SimDisk::new(&dir());
+    let log = Arc::new(begin(&disk, &Settings { fsync: Fsync::No, ..small_settings() }, 1));
+    let dates = Arc::new(Mutex::new(Vec::new()));
+    let (told, reader) = (dates.clone(), Arc::downgrade(&log));
+    log.subscribe(Arc::new(move |positions, _news| {
+        let Some(log) = reader.upgrade().filter(|_| positions.written > Lsn(0)) else { return };
+        let mut records = log.records(Lsn(0)).unwrap();
+        records
+            .visit(log.readable(), |record| {
+                told.lock().push(record.seconds);
+                ControlFlow::Continue(())
+            })
+            .unwrap();
+    }));
+    commit(&log, 1);
+    let dates = dates.lock();
+    assert!(!dates.is_empty() && dates.iter().all(Option::is_some), "{dates:?}");
 }
 
 /// What an earlier cut has kept is not written over.
