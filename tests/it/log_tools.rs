@@ -433,8 +433,8 @@ fn copy_log(from: &Path, to: &Path) {
     }
 }
 
-/// A power loss takes the end of the log, but not the dump.rdb that was saved on it; the server goes
-/// on from before it, under another id. The dump is of a branch that is no more.
+/// A power loss takes the end of the log, but not the dump.rdb that was saved on it; the server
+/// goes on from before it, under another id. The dump is of a branch that is no more.
 #[test]
 fn restore_leaves_the_dump_of_an_abandoned_branch() {
     let (dir, mut server) = coolcache(SMALL);
