@@ -207,12 +207,13 @@ impl Server {
         Ok(())
     }
 
-    /// Waits until its memory has stopped moving: 2 seconds within 0.1 %, or a minute.
+    /// Waits until its memory has stopped moving: 10 seconds within 0.1 %, or a minute. Allocators
+    /// give pages back after about as long (jemalloc's decay, our page heap's).
     pub fn settle(&self) -> Result<u64> {
+        const STILL: Duration = Duration::from_secs(10);
         let begun = Instant::now();
         let (mut reference, mut since) = (process::resident_bytes(self.pid())?, Instant::now());
-        while since.elapsed() < Duration::from_secs(2) && begun.elapsed() < Duration::from_secs(60)
-        {
+        while since.elapsed() < STILL && begun.elapsed() < Duration::from_secs(60) {
             std::thread::sleep(Duration::from_millis(100));
             let now = process::resident_bytes(self.pid())?;
             if now.abs_diff(reference) > reference / 1000 {

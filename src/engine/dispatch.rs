@@ -432,7 +432,7 @@ impl Engine {
     /// Removes what reads have found expired, by records.
     #[cold]
     pub(super) fn remove_noticed(&mut self, db: Db) {
-        if self.pause.is_on() {
+        if self.pause.is_on() || self.refuses_removals() {
             // The data stands still: they are noticed again by who reads them later.
             drop(self.keyspace.take_noticed());
             return;

@@ -60,12 +60,18 @@ pub(super) struct Step {
 }
 
 impl Engine {
+    /// Whether expired keys and fields stay, since the log takes no records now: it has failed, the
+    /// disk is full, or the tail is.
+    pub(super) fn refuses_removals(&self) -> bool {
+        self.journal.refusal().is_some() || !self.journal.has_room()
+    }
+
     /// One step, under the lock.
     pub(super) fn expire_step(&mut self, now: UnixMs) -> Step {
         // DEBUG SET-ACTIVE-EXPIRE 0 turns the cycle off; reads still hide, and remove what they
         // find.
         let stopped = !self.admin.active_expire || self.pause.is_on();
-        if stopped || self.journal.failure().is_some() || !self.journal.has_room() {
+        if stopped || self.refuses_removals() {
             return Step { removed: 0, done: true };
         }
         self.set_now(now);

@@ -240,6 +240,49 @@ impl Sink for Search {
     }
 }
 
+/// Keeps what a fact in an RDB file says of where the file comes from.
+fn note(info: &mut BaseInfo, name: &[u8], value: &[u8]) {
+    if name == b"repl-id" {
+        info.replication_id = String::from_utf8(value.to_vec()).ok();
+    } else if name == AUX_LSN.as_bytes() {
+        let lsn = number::parse_i64(value).and_then(|lsn| u64::try_from(lsn).ok());
+        info.lsn = lsn.map(Lsn);
+    }
+}
+
+/// What an RDB file says of where it comes from; its data is not read. Nothing, if it cannot be
+/// read that far.
+pub(super) fn origin(bytes: &[u8]) -> BaseInfo {
+    /// Refuses whatever comes behind the facts.
+    #[derive(Default)]
+    struct Facts(BaseInfo);
+    impl Facts {
+        fn enough() -> Result<(), rdb::Refused> {
+            Err(rdb::Refused("all facts have been read".to_owned()))
+        }
+    }
+    impl Sink for Facts {
+        fn aux(&mut self, name: &[u8], value: &[u8]) -> Result<(), rdb::Refused> {
+            note(&mut self.0, name, value);
+            Ok(())
+        }
+        fn database(&mut self, _: u64) -> Result<(), rdb::Refused> {
+            Facts::enough()
+        }
+        fn string(&mut self, _: &rdb::Entry<'_>, _: StringValue<'_>) -> Result<(), rdb::Refused> {
+            Facts::enough()
+        }
+        fn function(&mut self, _: &[u8]) -> Result<(), rdb::Refused> {
+            Facts::enough()
+        }
+    }
+    let options = LoadOptions { verify_checksum: false, ..LoadOptions::default() };
+    let mut facts = Facts::default();
+    // It ends at the first key, or at what is wrong before it.
+    let _refused = rdb::load(bytes, &options, &mut facts);
+    facts.0
+}
+
 /// Gathers an RDB file's entries into batches for the thread that puts them.
 struct Gatherer {
     databases: usize,
@@ -309,12 +352,7 @@ impl Gatherer {
 
 impl Sink for Gatherer {
     fn aux(&mut self, name: &[u8], value: &[u8]) -> Result<(), rdb::Refused> {
-        if name == b"repl-id" {
-            self.info.replication_id = String::from_utf8(value.to_vec()).ok();
-        } else if name == AUX_LSN.as_bytes() {
-            let lsn = number::parse_i64(value).and_then(|lsn| u64::try_from(lsn).ok());
-            self.info.lsn = lsn.map(Lsn);
-        }
+        note(&mut self.info, name, value);
         Ok(())
     }
 

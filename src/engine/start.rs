@@ -58,7 +58,7 @@ pub(super) fn open_on(config: Config, disk: Arc<dyn Disk>) -> Result<Arc<Shared>
     let seconds = clock::monotonic().since(begun).as_secs_f64();
     report(&recovered, engine.total_keys(), seconds);
     if let Some(dump) = &recovered.newer_dump {
-        keep_foreign(&*engine.disk, dump)?;
+        keep_unknown(&*engine.disk, dump, &recovered.ids)?;
     }
     let log = recovered.start(Start {
         replication_id: rng::hex40(),
@@ -144,19 +144,22 @@ fn report(recovered: &log::Recovered, keys: usize, seconds: f64) {
     }
 }
 
-/// A newer RDB file that another server wrote loses to the log, but the next save must not be the
-/// end of it: it gets a second name. Our own saves say of which LSN they are, and are in the log.
-fn keep_foreign(disk: &dyn Disk, dump: &Path) -> io::Result<()> {
+/// A newer RDB file loses to the log, but the next save must not be the end of it: unless all it
+/// holds is in the log, it gets a second name. It is in the log if it was saved under one of the
+/// log's ids at an LSN that the log has under that id: not if another server wrote it, nor if it
+/// was saved while there was no log on disk, or beyond where a crash has cut the log.
+fn keep_unknown(disk: &dyn Disk, dump: &Path, ids: &[(String, Lsn)]) -> io::Result<()> {
     let file = disk.map(dump)?;
-    /// Where the facts about a file stand, with room to spare.
-    const HEAD_BYTES: usize = 1024;
-    let head = file.get(..HEAD_BYTES.min(file.len())).unwrap_or_default();
-    if memchr::memmem::find(head, replay::AUX_LSN.as_bytes()).is_some() {
+    let origin = replay::origin(&file);
+    let is_in_the_log = |(id, last): &(String, Lsn)| {
+        origin.replication_id.as_ref() == Some(id) && origin.lsn.is_some_and(|lsn| lsn <= *last)
+    };
+    if ids.iter().any(is_in_the_log) {
         return Ok(());
     }
     let written = disk.modified(dump)?;
     let kept = keep(disk, dump, &format!(".{written}.kept"))?;
-    tracing::warn!(kept = %kept.display(), "another server wrote it: kept, whatever is saved");
+    tracing::warn!(kept = %kept.display(), "the log does not have all that is in it: kept, whatever is saved");
     Ok(())
 }
 

@@ -187,7 +187,8 @@ impl<'a> Entry<'a> {
     }
 
     /// Whether the value is the very one of another entry, as far as that is told without looking
-    /// through it; none: it may be or not.
+    /// through it. A large one is not if it was copied to be changed, whatever became of it. None:
+    /// small ones, which may be equal or not.
     pub fn is_value_of(&self, other: &Entry<'_>) -> Option<bool> {
         use Object::{Hash, List, Packed, Set, Stream, String, Zset};
         let is_same = match (&self.0.value, &other.0.value) {
@@ -197,8 +198,9 @@ impl<'a> Entry<'a> {
                 Value::Bytes { kind: other_kind, bytes: other_bytes },
             ) => return Some(kind == other_kind && bytes == other_bytes),
             (Value::Object(one), Value::Object(other)) => match (one, other) {
+                // Small: whoever asks may compare them.
+                (Packed(one), Packed(other)) => return Arc::ptr_eq(one, other).then_some(true),
                 (String(one), String(other)) => Arc::ptr_eq(one, other),
-                (Packed(one), Packed(other)) => Arc::ptr_eq(one, other),
                 (List(one), List(other)) => Arc::ptr_eq(one, other),
                 (Set(one), Set(other)) => Arc::ptr_eq(one, other),
                 (Hash(one), Hash(other)) => Arc::ptr_eq(one, other),
@@ -206,9 +208,13 @@ impl<'a> Entry<'a> {
                 (Stream(one), Stream(other)) => Arc::ptr_eq(one, other),
                 _ => false,
             },
+            (Value::Int(_) | Value::Bytes { .. }, Value::Int(_) | Value::Bytes { .. }) => {
+                return None;
+            }
+            // One is large, the other is not.
             _ => false,
         };
-        is_same.then_some(true)
+        Some(is_same)
     }
 
     /// The Redis type.

@@ -508,7 +508,10 @@ impl Log {
 
     fn stop_and_seal(&self) -> Result<(), LogError> {
         self.shared.stop();
-        for thread in self.threads.lock().drain(..) {
+        // Not under their lock: a rewrite that waits for a boundary asks for it, with the catalog
+        // locked that the writer needs to end.
+        let threads = std::mem::take(&mut *self.threads.lock());
+        for thread in threads {
             if thread.join().is_err() {
                 tracing::error!("a log thread had panicked");
             }

@@ -92,9 +92,7 @@ impl Shared {
             let stop = rest.iter().position(full);
             let (run, after) = rest.split_at(stop.map_or(rest.len(), |index| index + 1));
             self.write_run(current, &mut writer.headers, run)?;
-            let mut tail = self.tail.lock();
-            tail.wrote(run.len(), self.settings.backlog_bytes);
-            drop(tail);
+            self.tail.lock().wrote(run.len(), self.settings.backlog_bytes);
             if self.fsync() == Fsync::Always || self.progress.owes_sync() {
                 self.sync()?;
             }
@@ -107,8 +105,7 @@ impl Shared {
         Ok(())
     }
 
-    /// Writes chunks as batches, with one vectored write; returns the time it dated them with, in
-    /// Unix seconds.
+    /// Writes chunks as batches, with one vectored write, and dates them.
     fn write_run(
         &self,
         current: &mut Current,
@@ -158,7 +155,7 @@ impl Shared {
             segment.closed = now;
         }
         drop(catalog);
-        // Whoever sees them written must find their date.
+        // Before anybody is told that there is something to read.
         self.tail.lock().date(run.len(), now);
         self.progress.write(newest.last());
         Ok(())

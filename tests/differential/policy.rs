@@ -124,6 +124,7 @@ pub fn compare_words(name: &str, compare: Compare, words: &[Vec<u8>]) -> Compare
     let has = |token: &str| words.iter().any(|word| word.eq_ignore_ascii_case(token.as_bytes()));
     match name {
         // Equal weights leave the order open, and what LIMIT then cuts.
+        "sort" | "sort_ro" if has("BY") && has("LIMIT") && has("GET") => Compare::Kind,
         "sort" | "sort_ro" if has("BY") && has("LIMIT") => Compare::Sized,
         "sort" | "sort_ro" if has("BY") => Compare::Unordered,
         // Without an order they come as they are found, ties in any order.

@@ -231,10 +231,45 @@ fn a_newer_file_of_another_server_is_kept() {
     assert_eq!(ours.connect().call("GET from"), "$3\r\nlog\r\n");
     assert_eq!(ours.connect().call("SAVE"), "+OK\r\n");
     assert_ne!(std::fs::read(&dump).unwrap(), foreign);
-    let names = std::fs::read_dir(second.path()).unwrap().map(|entry| entry.unwrap().path());
-    let kept: Vec<_> = names.filter(|path| path.extension().is_some_and(|e| e == "kept")).collect();
+    let kept = kept(second.path());
     assert_eq!(kept.len(), 1);
     assert_eq!(std::fs::read(&kept[0]).unwrap(), foreign);
+}
+
+/// The copies of RDB files that a start has kept.
+fn kept(dir: &std::path::Path) -> Vec<std::path::PathBuf> {
+    let names = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
+    names.filter(|path| path.extension().is_some_and(|e| e == "kept")).collect()
+}
+
+/// A newer RDB file of our own is kept if it was saved while there was no log on disk: it holds
+/// what the log does not have. One that was saved beside the log is not.
+#[test]
+fn a_newer_save_is_kept_if_the_log_lacks_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut ours = Server::start(Kind::CoolCache, dir.path(), OURS);
+    let ahead = |seconds| {
+        let time = std::time::SystemTime::now() + std::time::Duration::from_secs(seconds);
+        let dump = std::fs::File::options().write(true).open(dir.path().join("dump.rdb")).unwrap();
+        dump.set_modified(time).unwrap();
+    };
+    for command in ["SET old 1", "SAVE"] {
+        assert_eq!(ours.connect().call(command), "+OK\r\n");
+    }
+    assert_eq!(ours.connect().call("WAITAOF 1 0 0"), "*2\r\n:1\r\n:0\r\n");
+    ahead(60);
+    ours.kill_and_restart();
+    assert_eq!(kept(dir.path()).len(), 0);
+    for command in ["CONFIG SET appendonly no", "SET days 1", "SAVE"] {
+        assert_eq!(ours.connect().call(command), "+OK\r\n");
+    }
+    ahead(120);
+    let saved = std::fs::read(dir.path().join("dump.rdb")).unwrap();
+    ours.kill_and_restart();
+    assert_eq!(ours.connect().call("EXISTS old days"), ":1\r\n");
+    let kept = kept(dir.path());
+    assert_eq!(kept.len(), 1);
+    assert_eq!(std::fs::read(&kept[0]).unwrap(), saved);
 }
 
 /// The append-only file of Redis before 7: one file in the data folder.

@@ -279,12 +279,16 @@ fn by_text<'v>(
     weighed.into_iter().map(|(_, element)| element).collect()
 }
 
-/// An element's or value's weight as a number: a decimal one only, unlike other commands.
+/// An element's or value's weight as a number: a decimal one only, unlike other commands, and as
+/// far as a NUL, since Redis reads it as a C string.
 fn weight(element: Element<'_>) -> Result<f64> {
     const NO_NUMBER: Error = Error::text("ERR One or more scores can't be converted into double");
     match element {
         Element::Int(number) => Ok(number as f64),
-        Element::Bytes(text) => score(text).ok_or(NO_NUMBER),
+        Element::Bytes(text) => {
+            let end = memchr::memchr(0, text).filter(|end| *end > 0);
+            score(&text[..end.unwrap_or(text.len())]).ok_or(NO_NUMBER)
+        }
     }
 }
 
