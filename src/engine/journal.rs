@@ -252,7 +252,7 @@ impl Unsynced {
 
     fn note(&mut self, touched: TouchedKey, lsn: Lsn) {
         match touched {
-            TouchedKey::Key(db, hash) => {
+            TouchedKey::Key(db, hash) | TouchedKey::Quiet(db, hash) => {
                 self.keys.insert((db, hash), lsn);
                 self.databases.insert(db, lsn);
             }
@@ -270,7 +270,7 @@ impl Unsynced {
             && lsn <= synced
         {
             self.order.pop_front();
-            if let TouchedKey::Key(db, hash) = touched
+            if let TouchedKey::Key(db, hash) | TouchedKey::Quiet(db, hash) = touched
                 && self.keys.get(&(db, hash)) == Some(&lsn)
             {
                 self.keys.remove(&(db, hash));

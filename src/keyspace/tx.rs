@@ -44,6 +44,8 @@ pub struct Batch {
 pub enum TouchedKey {
     /// One key of one database, by its hash.
     Key(Db, u64),
+    /// One key too, but calls that wait for it need not be run again.
+    Quiet(Db, u64),
     /// All of one database.
     Database(Db),
     /// Everything.
@@ -270,15 +272,15 @@ impl<'a> Tx<'a> {
         let touched = &mut self.batch.touched;
         let events = &mut self.batch.events;
         change.touched(self.keyspace, db, &mut |seen| {
+            if let Touched::Key { key, event, .. } | Touched::Quiet { key, event, .. } = seen
+                && let Some(events) = events
+                && !event.is_empty()
+            {
+                events.push((event, key.bytes.to_vec()));
+            }
             touched.push(match seen {
-                Touched::Key { db, key, event } => {
-                    if let Some(events) = events
-                        && !event.is_empty()
-                    {
-                        events.push((event, key.bytes.to_vec()));
-                    }
-                    TouchedKey::Key(db, key.hash)
-                }
+                Touched::Key { db, key, .. } => TouchedKey::Key(db, key.hash),
+                Touched::Quiet { db, key, .. } => TouchedKey::Quiet(db, key.hash),
                 Touched::Database(db) => TouchedKey::Database(db),
                 Touched::All => TouchedKey::All,
             });

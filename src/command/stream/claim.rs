@@ -98,7 +98,8 @@ fn xclaim<'a>(tx: &mut Tx<'_>, call: &Call<'a>) -> Result<Reply<'a>> {
     if !gone.is_empty() {
         tx.emit(Acknowledge { key, group: name, ids: &gone });
     }
-    claim(tx, key, name, consumer, time, &claimed);
+    let wakes = options.force || options.time.is_some();
+    claim(tx, key, name, consumer, time, &claimed, wakes);
     if moved_on {
         let last_id = options.last_id;
         tx.emit(SetGroupId { key, group: name, last_id, entries_read, event: "" });
@@ -217,7 +218,7 @@ fn xautoclaim<'a>(tx: &mut Tx<'_>, call: &Call<'a>) -> Result<Reply<'a>> {
     if !gone.is_empty() {
         tx.emit(Acknowledge { key, group: name, ids: &gone });
     }
-    claim(tx, key, name, consumer, now, &claimed);
+    claim(tx, key, name, consumer, now, &claimed, false);
     let gone = gone.into_iter().map(id_reply).collect();
     Ok(Reply::Array(vec![id_reply(next), Reply::Array(replies), Reply::Array(gone)]))
 }

@@ -1,7 +1,9 @@
 //! Delivery to a consumer of a group: what XREADGROUP does with one stream.
 
 use super::{add_pairs, entries_reply, entry_reply, id_reply};
-use crate::keyspace::record::{Claim, CreateConsumer, IndexTimes, SeeConsumer, SetGroupId};
+use crate::keyspace::record::{
+    Acknowledge, Claim, CreateConsumer, IndexTimes, SeeConsumer, SetGroupId,
+};
 use crate::keyspace::{Key, Tx};
 use crate::resp::{NestedBuilder, Reply};
 use crate::types::stream::{Entry, Group, Stream, StreamId};
@@ -30,6 +32,8 @@ pub(super) struct New {
 #[derive(Default)]
 struct Idle {
     claimed: Vec<(StreamId, u64)>,
+    /// Entries that were deleted: there is nothing to deliver.
+    gone: Vec<StreamId>,
     replies: Vec<Reply<'static>>,
 }
 
@@ -58,7 +62,7 @@ impl<'k> Delivery<'_, '_, 'k> {
 
     fn claim(&mut self, entries: &[(StreamId, u64)]) {
         let (key, group, consumer, now) = (self.key, self.group, self.consumer, self.now());
-        claim(self.tx, key, group, consumer, now, entries);
+        claim(self.tx, key, group, consumer, now, entries, false);
     }
 
     /// Delivers entries that the group has not had, and before them those that are to be claimed;
@@ -72,11 +76,15 @@ impl<'k> Delivery<'_, '_, 'k> {
             return Some(reply);
         };
         self.index_times();
-        let Idle { claimed, mut replies } = self.idle(min_idle, new.count).unwrap_or_default();
+        let Idle { claimed, gone, mut replies } =
+            self.idle(min_idle, new.count).unwrap_or_default();
         let unread = self.unread(new.count - claimed.len(), |entries| {
             entries.map(|entry| delivered_reply(&entry, 0, 0)).collect::<Vec<_>>()
         });
         self.see();
+        if !gone.is_empty() {
+            self.tx.emit(Acknowledge { key: self.key, group: self.group, ids: &gone });
+        }
         self.claim(&claimed);
         if let Some((unread, more)) = unread {
             self.deliver(&unread, new.no_ack);
@@ -112,7 +120,8 @@ impl<'k> Delivery<'_, '_, 'k> {
         let Unread { ids, entries_read } = unread;
         if !no_ack {
             let asked = Some(time);
-            self.tx.emit(Claim { key, group, consumer, ids, time, count: 1, asked });
+            let wakes = false;
+            self.tx.emit(Claim { key, group, consumer, ids, time, count: 1, asked, wakes });
         }
         if let Some(last_id) = ids.last().copied() {
             let entries_read = *entries_read;
@@ -127,18 +136,34 @@ impl<'k> Delivery<'_, '_, 'k> {
         }
     }
 
-    /// Pending entries that have been idle for `min_idle` ms, the longest first. Of entries that
-    /// were deleted there is nothing to deliver: they stay pending.
+    /// When what has been idle for `min_idle` ms was delivered at the latest, unix ms.
+    fn idle_latest(&self, min_idle: i64) -> Option<i64> {
+        self.now().checked_sub(min_idle).filter(|latest| *latest >= 0)
+    }
+
+    /// Pending entries that have been idle for `min_idle` ms, the longest first. Those that were
+    /// deleted are to be acknowledged, as by XAUTOCLAIM, so that they are met once; after many of
+    /// them the rest is left to the next call.
     fn idle(&self, min_idle: i64, count: usize) -> Option<Idle> {
+        /// Deleted entries met for each that is asked for.
+        const GONE: usize = 10;
+        /// The fewest and the most of them in one call.
+        const GONE_MAX: (usize, usize) = (100, 10_000);
         let (stream, group) = self.found()?;
         let now = self.now();
-        let there = group.idle_since(now.checked_sub(min_idle).filter(|latest| *latest >= 0)?);
-        let there = there.filter_map(|pending| Some((pending, stream.get(pending.id)?)));
+        let gone_max = count.saturating_mul(GONE).clamp(GONE_MAX.0, GONE_MAX.1);
         let mut idle = Idle::default();
-        for (pending, entry) in there.take(count) {
-            idle.claimed.push((pending.id, pending.count.saturating_add(1)));
-            let since = now.saturating_sub(pending.time());
-            idle.replies.push(delivered_reply(&entry, since, pending.count));
+        for pending in group.idle_since(self.idle_latest(min_idle)?) {
+            if let Some(entry) = stream.get(pending.id) {
+                idle.claimed.push((pending.id, pending.count.saturating_add(1)));
+                let since = now.saturating_sub(pending.time());
+                idle.replies.push(delivered_reply(&entry, since, pending.count));
+            } else {
+                idle.gone.push(pending.id);
+            }
+            if idle.claimed.len() == count || idle.gone.len() == gone_max {
+                break;
+            }
         }
         Some(idle)
     }
@@ -147,6 +172,11 @@ impl<'k> Delivery<'_, '_, 'k> {
     /// [`Self::new_entries`] has found nothing.
     pub fn next_idle(&self, min_idle: i64) -> Option<i64> {
         let (_, group) = self.found()?;
+        let latest = self.idle_latest(min_idle);
+        if latest.is_some_and(|latest| group.idle_since(latest).next().is_some()) {
+            // There were too many deleted ones before it: on with them, but not at once.
+            return self.now().checked_add(1);
+        }
         let next = group.delivered_after(self.now().saturating_sub(min_idle))?;
         next.checked_add(min_idle)
     }
@@ -173,7 +203,8 @@ impl<'k> Delivery<'_, '_, 'k> {
         self.see();
         let (key, group, consumer, time) = (self.key, self.group, self.consumer, self.now());
         for (ids, count) in runs(&delivered) {
-            self.tx.emit(Claim { key, group, consumer, ids: &ids, time, count, asked: None });
+            let (ids, asked, wakes) = (ids.as_slice(), None, false);
+            self.tx.emit(Claim { key, group, consumer, ids, time, count, asked, wakes });
         }
         Reply::Array(replies)
     }
@@ -207,7 +238,7 @@ pub(super) fn see_consumer(tx: &mut Tx<'_>, key: Key<'_>, group: &[u8], consumer
 }
 
 /// Gives entries to a consumer that asked for them, each with its count of deliveries: one record
-/// for each run of equal counts.
+/// for each run of equal counts. `wakes`: see [`Claim::wakes`].
 pub(super) fn claim(
     tx: &mut Tx<'_>,
     key: Key<'_>,
@@ -215,10 +246,11 @@ pub(super) fn claim(
     consumer: &[u8],
     time: i64,
     entries: &[(StreamId, u64)],
+    wakes: bool,
 ) {
     let asked = Some(tx.now().0.cast_signed());
     for (ids, count) in runs(entries) {
-        tx.emit(Claim { key, group, consumer, ids: &ids, time, count, asked });
+        tx.emit(Claim { key, group, consumer, ids: &ids, time, count, asked, wakes });
     }
 }
 

@@ -35,6 +35,12 @@ impl References {
         let needs = |group: &Group| group.last_id < id || group.pending(id).is_some();
         self == References::Acknowledged && stream.groups().any(needs)
     }
+
+    /// The last id that may go: all behind it must stay, since a group has not had them yet.
+    pub(super) fn last_free(self, stream: &Stream) -> StreamId {
+        let groups = stream.groups().filter(|_| self == References::Acknowledged);
+        groups.map(|group| group.last_id).min().unwrap_or(StreamId::MAX)
+    }
 }
 
 /// Takes entries out of what is pending in any group.

@@ -146,8 +146,8 @@ fn parse(call: &Call<'_>, from: usize) -> Result<(References, Vec<StreamId>)> {
     Ok((references, ids.ok_or(Error::Syntax)?))
 }
 
-/// Deletes the entries whose codes say so, and with DELREF takes all of `ids` out of what is
-/// pending in any group. Returns the codes.
+/// Deletes the entries whose codes say so. With DELREF takes them out of what is pending in any
+/// group, and those that are in the stream no more. Returns the codes.
 fn delete(
     tx: &mut Tx<'_>,
     key: Key<'_>,
@@ -156,7 +156,12 @@ fn delete(
     codes: Vec<Code>,
 ) -> Reply<'static> {
     if references == References::Delete {
-        forget_pending(tx, key, ids);
+        let stream = tx.view().stream(key).ok().flatten();
+        let is_there = |id: StreamId| stream.is_some_and(|stream| stream.get(id).is_some());
+        let goes = |(id, code): &(&StreamId, &Code)| **code == Code::Deleted || !is_there(**id);
+        let gone = ids.iter().zip(&codes).filter(goes);
+        let gone: Vec<StreamId> = gone.map(|(id, _)| *id).collect();
+        forget_pending(tx, key, &gone);
     }
     let deleted = ids.iter().zip(&codes).filter(|(_, code)| **code == Code::Deleted);
     let deleted: Vec<StreamId> = deleted.map(|(id, _)| *id).collect();

@@ -216,9 +216,11 @@ pub(super) fn trim(
 
 impl TrimOption {
     /// What goes of a stream with DELREF and ACKED. As in Redis, `~` then only bounds how many
-    /// chunks are looked at.
+    /// chunks are looked at; the limit counts entries that stay too.
     fn doomed(&self, stream: &Stream, references: References) -> Vec<StreamId> {
         let (mut doomed, mut left) = (Vec::new(), stream.len());
+        let mut looked_at = 0;
+        let last_free = references.last_free(stream);
         let limit = self.approximate.filter(|limit| *limit > 0).unwrap_or(usize::MAX);
         let most = |most: u64| usize::try_from(most).unwrap_or(usize::MAX);
         for chunk in stream.chunks() {
@@ -226,19 +228,21 @@ impl TrimOption {
                 Trim::Length(length) => left <= most(length),
                 Trim::Id(_) => false,
             };
-            if is_enough || doomed.len() + chunk.len() > limit {
+            looked_at += chunk.len();
+            if is_enough || looked_at > limit {
                 break;
             }
-            let is_whole = match self.trim {
+            let fits = match self.trim {
                 Trim::Length(length) => left - chunk.len() >= most(length),
                 Trim::Id(id) => chunk.last() < id,
             };
+            let is_whole = fits && chunk.last() <= last_free;
             for entry in chunk.entries() {
-                let stays = match self.trim {
+                let is_bound = match self.trim {
                     Trim::Length(length) => left <= most(length),
                     Trim::Id(id) => entry.id >= id,
                 };
-                if stays {
+                if is_bound || entry.id > last_free {
                     break;
                 }
                 if !references.hold(stream, entry.id) {

@@ -134,6 +134,7 @@ impl Blocked {
     pub fn touch(&mut self, touched: TouchedKey) {
         match touched {
             TouchedKey::Key(db, hash) => self.make_ready((db, hash)),
+            TouchedKey::Quiet(..) => {}
             TouchedKey::Database(db) => self.make_all_ready(|place| place.0 == db),
             TouchedKey::All => self.make_all_ready(|_| true),
         }

@@ -387,3 +387,31 @@ fn a_pause_stops_writes_or_everything() {
     bench.send(1, &["CLIENT PAUSE 1000 ALL"]);
     assert_eq!(bench.send(2, &["CLIENT UNPAUSE", "PING"]), "+OK +PONG");
 }
+
+#[test]
+fn deleted_entries_are_met_once_and_some_at_a_time() {
+    let mut bench = Bench::new();
+    let adds: Vec<String> = (1..=250).map(|n| format!("XADD s {n}-0 a 1")).collect();
+    let adds: Vec<&str> = adds.iter().map(String::as_str).collect();
+    bench.send(1, &adds);
+    bench.send(1, &["XGROUP CREATE s g 0", "XREADGROUP GROUP g alice COUNT 249 STREAMS s >"]);
+    bench.send(1, &["XTRIM s MAXLEN 1"]);
+    let left = |bench: &mut Bench| {
+        let pending = bench.send(1, &["XPENDING s g"]);
+        pending.split(' ').nth(1).map(str::to_owned)
+    };
+    bench.at(10);
+    assert!(
+        bench.send(2, &["XREADGROUP GROUP g bob COUNT 1 CLAIM 5 STREAMS s >"]).contains("250-0")
+    );
+    assert_eq!(left(&mut bench).as_deref(), Some(":150"), "100 are gone, and one is new");
+    // Who waits goes on with them as time does, and then waits for what there is.
+    bench.send(2, &["XREADGROUP GROUP g bob COUNT 1 BLOCK 0 CLAIM 5 STREAMS s >"]);
+    assert_eq!(left(&mut bench).as_deref(), Some(":50"));
+    bench.at(11);
+    assert_eq!(left(&mut bench).as_deref(), Some(":1"));
+    assert_eq!(bench.0.engine.blocked.next_deadline(), Some(UnixMs(BEGINNING.0 + 15)));
+    bench.at(15);
+    assert_eq!(bench.received().len(), 1);
+    assert_eq!(bench.counts(), [0; 4]);
+}

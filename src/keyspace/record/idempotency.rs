@@ -3,8 +3,9 @@
 
 use super::stream::{edit, id_argument};
 use super::{Change, Effect, Record, Touched};
-use crate::keyspace::{Db, Key, Keyspace};
-use crate::types::stream::StreamId;
+use crate::keyspace::{Db, Key, Keyspace, Object};
+use crate::types::stream::{Stream, StreamId};
+use std::sync::Arc;
 
 /// Records which entry a producer's message has become. What is over by that entry's time is
 /// forgotten.
@@ -60,10 +61,16 @@ impl Change for SetIdempotency<'_> {
 
     fn apply(&self, keyspace: &mut Keyspace, db: Db) -> Effect<()> {
         keyspace.note_stream_extras();
-        let changes = edit(keyspace, db, self.key, |stream| {
+        let before = edit(keyspace, db, self.key, |stream| {
             stream.edit_idempotency(|known| known.configure(self.duration_s, self.max_size))
         });
-        Effect::of(u64::from(changes), ())
+        let changes = u64::from(before.is_some());
+        if let Some(before) = before {
+            let mut remains = Stream::new();
+            remains.edit_idempotency(|known| *known = before);
+            keyspace.reclaimer.object(Object::Stream(Arc::new(remains)));
+        }
+        Effect::of(changes, ())
     }
 
     fn touched(&self, _after: &Keyspace, db: Db, see: &mut dyn FnMut(Touched<'_>)) {

@@ -110,6 +110,16 @@ pub enum Touched<'a> {
         /// The event's name, as Redis publishes it; empty: none is.
         event: &'static str,
     },
+    /// One key, and there is nothing for calls that wait for it: what was there for them has only
+    /// become less, or is another consumer's.
+    Quiet {
+        /// Its database.
+        db: Db,
+        /// The key.
+        key: Key<'a>,
+        /// As with [`Touched::Key`].
+        event: &'static str,
+    },
     /// Every key of a database.
     Database(Db),
     /// Every key of every database.

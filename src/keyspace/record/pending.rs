@@ -27,6 +27,9 @@ pub struct Claim<'a> {
     pub count: u64,
     /// When the consumer asked for them, unix ms: a hint, not in the record.
     pub asked: Option<i64>,
+    /// Whether an entry may be idle for longer than it was before, or was not pending: who waits
+    /// for idle ones must know. Not in the record.
+    pub wakes: bool,
 }
 
 impl Claim<'_> {
@@ -50,7 +53,12 @@ impl Change for Claim<'_> {
     }
 
     fn touched(&self, _after: &Keyspace, db: Db, see: &mut dyn FnMut(Touched<'_>)) {
-        see(Touched::Key { db, key: self.key, event: "" });
+        let (key, event) = (self.key, "");
+        see(if self.wakes {
+            Touched::Key { db, key, event }
+        } else {
+            Touched::Quiet { db, key, event }
+        });
     }
 
     fn write(&self, bytes: &mut Vec<u8>) {
@@ -101,7 +109,7 @@ impl Change for Acknowledge<'_> {
     }
 
     fn touched(&self, _after: &Keyspace, db: Db, see: &mut dyn FnMut(Touched<'_>)) {
-        see(Touched::Key { db, key: self.key, event: "" });
+        see(Touched::Quiet { db, key: self.key, event: "" });
     }
 
     fn write(&self, bytes: &mut Vec<u8>) {

@@ -245,7 +245,14 @@ impl Change for SetGroupId<'_> {
     }
 
     fn touched(&self, _after: &Keyspace, db: Db, see: &mut dyn FnMut(Touched<'_>)) {
-        see(Touched::Key { db, key: self.key, event: self.event });
+        let (key, event) = (self.key, self.event);
+        // Who reads on takes; XGROUP SETID may go back, and entries are new again.
+        let is_read_on = event.is_empty();
+        see(if is_read_on {
+            Touched::Quiet { db, key, event }
+        } else {
+            Touched::Key { db, key, event }
+        });
     }
 
     fn write(&self, bytes: &mut Vec<u8>) {
@@ -314,7 +321,7 @@ impl Change for CreateConsumer<'_> {
     }
 
     fn touched(&self, _after: &Keyspace, db: Db, see: &mut dyn FnMut(Touched<'_>)) {
-        see(Touched::Key { db, key: self.key, event: "xgroup-createconsumer" });
+        see(Touched::Quiet { db, key: self.key, event: "xgroup-createconsumer" });
     }
 
     fn write(&self, bytes: &mut Vec<u8>) {

@@ -9,8 +9,9 @@
 //!
 //! As in Redis, an entry's id says when it was added: an idempotent id is known until `duration_s`
 //! seconds after that, and each producer has at most `max_size`. What is over is hidden by the
-//! instant of the one who asks, and removed when the next id is recorded, by *its* entry's time: so
-//! it depends on the records alone, and replaying them removes the same.
+//! instant of the one who asks, and removed when further ids are recorded, a bounded number with
+//! each, by *its* entry's time: so it depends on the records alone, and replaying them removes the
+//! same.
 
 use super::StreamId;
 use super::sorted::{Item, Sorted};
@@ -139,19 +140,21 @@ impl Idempotency {
         live.fold((0, 0), |(producers, ids), known| (producers + 1, ids + known))
     }
 
-    /// Sets both limits; if one changes, all ids are forgotten. Returns whether one did.
-    pub fn configure(&mut self, duration_s: u64, max_size: usize) -> bool {
-        let changes = (self.duration_s, self.max_size) != (duration_s, max_size);
-        if changes {
-            let (added, duplicates) = (self.added, self.duplicates);
-            *self =
-                Idempotency { duration_s, max_size, added, duplicates, ..Idempotency::default() };
+    /// Sets both limits; if one changes, all ids are forgotten. Returns what was known before if
+    /// one did, since that may take a while to free.
+    pub fn configure(&mut self, duration_s: u64, max_size: usize) -> Option<Self> {
+        if (self.duration_s, self.max_size) == (duration_s, max_size) {
+            return None;
         }
-        changes
+        let (added, duplicates) = (self.added, self.duplicates);
+        let changed =
+            Idempotency { duration_s, max_size, added, duplicates, ..Idempotency::default() };
+        Some(std::mem::replace(self, changed))
     }
 
     /// Records that a message has become the entry `id`, in the place of what it was known as.
-    /// Forgets what was over at that entry's time, and the producer's first if it has too many.
+    /// Forgets some of what was over at that entry's time, and the producer's first if it has too
+    /// many.
     pub fn record(&mut self, pid: &[u8], iid: &[u8], id: StreamId) {
         self.forget_over(id.ms);
         self.push(pid, iid, id);
@@ -202,10 +205,16 @@ impl Idempotency {
         id.ms.saturating_add(self.duration_s * 1000) <= now
     }
 
+    /// Forgets what was over first, some of it at a time: thousands of producers that have fallen
+    /// silent together are not to hold up one message.
     fn forget_over(&mut self, now: u64) {
-        while let Some(Oldest((id, pid))) = self.oldest.first().cloned()
-            && self.is_over(id, now)
-        {
+        /// More than one, so what is over becomes less with every record.
+        const AT_A_TIME: usize = 64;
+        for _ in 0..AT_A_TIME {
+            let Some(Oldest((id, pid))) = self.oldest.first().cloned() else { return };
+            if !self.is_over(id, now) {
+                return;
+            }
             self.pop_first(&pid);
         }
     }
@@ -352,6 +361,34 @@ mod tests {
             self.producers.retain(|(_, ids)| !ids.is_empty());
             self.producers.sort_by_key(|(pid, _)| *pid);
         }
+    }
+
+    #[test]
+    fn what_is_over_goes_some_at_a_time_and_is_hidden_until_then() {
+        let mut known = Idempotency::default();
+        known.configure(1, 5);
+        for producer in 0..1000u64 {
+            known.record(&producer.to_be_bytes(), b"one", StreamId::new(1, producer));
+        }
+        for more in 0..16 {
+            known.record(b"late", b"two", StreamId::new(2000, more));
+            assert_eq!(
+                known.producers_len(),
+                1 + 1000usize.saturating_sub(64 * (more as usize + 1))
+            );
+            assert_eq!(known.counts(2000), (1, 1));
+            assert_eq!(known.find(&999u64.to_be_bytes(), b"one", 2000), None);
+        }
+        assert_eq!((known.len(), known.producers_len(), known.oldest.len()), (1, 1, 1));
+    }
+
+    #[test]
+    fn other_limits_hand_back_what_was_known() {
+        let mut known = Idempotency::default();
+        known.record(b"p", b"i", StreamId::new(1, 0));
+        assert!(known.configure(Idempotency::DURATION_S, Idempotency::SIZE).is_none());
+        let before = known.configure(1, 5).unwrap();
+        assert_eq!((before.len(), known.len(), known.added()), (1, 0, 1));
     }
 
     proptest! {
