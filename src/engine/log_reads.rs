@@ -65,7 +65,8 @@ enum Ask {
 /// waits.
 #[derive(Debug)]
 pub(super) struct Ticket {
-    /// The LSN to ask for next.
+    /// Up to there it was looked through, and nothing found: the LSN to ask for next if nothing
+    /// comes. A reply with records does not move it, since the wait may end before that is sent.
     next: AtomicU64,
     /// Up to where the log can be read.
     end: AtomicU64,
@@ -74,12 +75,15 @@ pub(super) struct Ticket {
 }
 
 impl Ticket {
-    /// The reply with these records.
-    pub fn reply(&self, records: Vec<Reply<'static>>) -> Reply<'static> {
-        let lsn = |lsn: &AtomicU64| Reply::Int(signed(lsn.load(SeqCst)));
+    /// The reply if nothing has come.
+    pub fn nothing(&self) -> Reply<'static> {
+        self.reply(Lsn(self.next.load(SeqCst)), Lsn(self.end.load(SeqCst)), Vec::new())
+    }
+
+    fn reply(&self, next: Lsn, end: Lsn, records: Vec<Reply<'static>>) -> Reply<'static> {
         Reply::Map(vec![
-            (Reply::Bulk(b"next"), lsn(&self.next)),
-            (Reply::Bulk(b"end"), lsn(&self.end)),
+            (Reply::Bulk(b"next"), Reply::Int(signed(next.0))),
+            (Reply::Bulk(b"end"), Reply::Int(signed(end.0))),
             (Reply::Bulk(b"id"), Reply::Owned(self.id.clone().into_bytes())),
             (Reply::Bulk(b"records"), Reply::Array(records)),
         ])
@@ -253,14 +257,13 @@ impl Job {
                 }
             })?;
         }
-        ticket.next.store(place.at().0, SeqCst);
-        ticket.end.store(readable.0.max(place.at().0), SeqCst);
-        let is_at_end = place.at() >= readable;
-        Ok(match self.read.wait {
-            Some(_) if records.is_empty() && is_at_end => Slice::AtEnd,
-            Some(_) if records.is_empty() => Slice::Again,
-            _ => Slice::Reply(ticket.reply(records)),
-        })
+        let (next, end) = (place.at(), readable.max(place.at()));
+        if self.read.wait.is_none() || !records.is_empty() {
+            return Ok(Slice::Reply(ticket.reply(next, end, records)));
+        }
+        ticket.next.store(next.0, SeqCst);
+        ticket.end.store(end.0, SeqCst);
+        Ok(if next >= readable { Slice::AtEnd } else { Slice::Again })
     }
 
     /// The error if the LSN was learnt under a history that does not lead here.
@@ -403,4 +406,88 @@ fn segment_shown(segment: SegmentInfo) -> Reply<'static> {
         (Reply::Bulk(b"written-at"), int(closed)),
         (Reply::Bulk(b"retained"), Reply::Bool(retained)),
     ])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::disk::testing::SimDisk;
+    use crate::command::logged::Wanted;
+    use crate::engine::check::{BEGINNING, Local};
+    use crate::log::{BaseInfo, Recovered, Replay, ReplayError, Settings, Start, recover};
+    use crate::resp::{Decoded, OwnedReply, decode};
+    use std::path::Path;
+
+    /// Nothing is there.
+    struct Nothing;
+
+    impl Replay for Nothing {
+        fn base(&mut self, path: &Path) -> Result<BaseInfo, ReplayError> {
+            panic!("{}", path.display())
+        }
+
+        fn rdb_preamble(&mut self, _bytes: &[u8]) -> Result<usize, ReplayError> {
+            panic!("there is no file")
+        }
+
+        fn record(&mut self, args: &[&[u8]]) -> Result<(), ReplayError> {
+            panic!("{args:?}")
+        }
+    }
+
+    fn log_in_memory() -> Arc<Log> {
+        let dir = Path::new("/data");
+        let disk = Arc::new(SimDisk::new(dir));
+        let settings = Settings { appendonly: false, ..Settings::new(dir.into()) };
+        let recovered: Recovered = recover(disk, &settings, &mut Nothing).unwrap();
+        let clock = Arc::new(|| 1_700_000_000);
+        let start = Start { replication_id: "a".repeat(40), salt: 1, clock };
+        Arc::new(recovered.start_stepped(start).unwrap())
+    }
+
+    /// `next` of the one reply that the connection has received since.
+    fn next_received(local: &mut Local) -> i64 {
+        let received = local.received();
+        let [(1, bytes)] = received.as_slice() else { panic!("{received:?}") };
+        let Decoded::Value { value: OwnedReply::Array(all), .. } = decode(bytes, 8) else {
+            panic!("{}", bytes.escape_ascii());
+        };
+        assert_eq!(all[7], OwnedReply::Array(Vec::new()), "no records");
+        let OwnedReply::Int(next) = all[1] else { panic!("{all:?}") };
+        next
+    }
+
+    /// Whoever gives up before the records found could be sent is told to ask again from before
+    /// them; what was looked through without a find is not looked through again.
+    #[test]
+    fn records_that_come_too_late_come_again() {
+        let log = log_in_memory();
+        let end = log.append(b"*3\r\n$3\r\nSET\r\n$1\r\na\r\n$1\r\n1\r\n", 0);
+        let command = table::by_full_name(b"log|read").unwrap();
+        for (pattern, at_deadline) in [("*", true), ("*", false), ("b", true), ("b", false)] {
+            let mut local = Local::default();
+            let deadline = BEGINNING.plus_ms(50);
+            let wanted = Wanted { pattern: Some(pattern.into()) };
+            let read = LogRead { from: 0, count: 10, wait: Some(Some(deadline)), wanted, id: None };
+            let ticket = Arc::new(Ticket { next: 0.into(), end: 0.into(), id: log.ids().current });
+            let watched = Arc::downgrade(&ticket);
+            let number = local.engine.await_log(local.client, command, Some(deadline), ticket);
+            let (log, protocol) = (log.clone(), Protocol::Resp2);
+            let mut job = Job { log, read, protocol, number, ticket: watched, place: None };
+            let slice = job.slice(&mut VecDeque::new());
+            let found = matches!(slice, Some(Slice::Reply(_)));
+            assert!(found || matches!(slice, Some(Slice::AtEnd)), "{pattern}");
+            assert_eq!(found, pattern == "*");
+            // The thread has the reply and waits for the engine, which ends the wait first.
+            if at_deadline {
+                local.advance_to(deadline);
+            } else {
+                assert!(local.engine.unblock(local.client, false));
+            }
+            let expected = if found { 0 } else { signed(end.0) };
+            assert_eq!(next_received(&mut local), expected, "{pattern} {at_deadline}");
+            local.engine.end_log_read(number, Box::default());
+            assert!(local.received().is_empty(), "it has its reply");
+        }
+    }
 }

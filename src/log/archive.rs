@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::catalog::Folder;
 use super::cursor::{Cursor, Opened, Step};
 use super::error::{Corrupt, LogError};
-use super::manifest::Manifest;
+use super::manifest::{Manifest, Retained};
 use super::reader::ReadError;
 use super::scan::{Record, Scan, Walked};
 use super::segment;
@@ -119,6 +119,8 @@ pub struct Piece {
     pub path: PathBuf,
     /// The LSN at its beginning; `None`: plain commands, which have no checksums and no LSNs.
     pub first: Option<Lsn>,
+    /// The LSN at its end as the manifest has it: of those older than the base only.
+    pub last: Option<Lsn>,
     /// The running replication id of its records and those before.
     pub ids: Option<Ids>,
     /// The database that its records assume selected.
@@ -173,17 +175,17 @@ impl Archive {
         };
         let base = manifest.base.as_ref().map(|base| open(&base.name)).transpose()?;
         let mut pieces = Vec::new();
-        for entry in manifest.retained.iter().map(|retained| &retained.entry) {
+        for Retained { entry, last, .. } in &manifest.retained {
             // A retained one may be gone: it only ends the window.
             match open(&entry.name) {
-                Ok((path, file)) => pieces.push(piece(&entry.name, path, file, true)?),
+                Ok((path, file)) => pieces.push(piece(&entry.name, path, file, Some(*last))?),
                 Err(ArchiveError::Read(error)) if error.is_missing_file() => pieces.clear(),
                 Err(error) => return Err(error),
             }
         }
         for entry in &manifest.segments {
             let (path, file) = open(&entry.name)?;
-            pieces.push(piece(&entry.name, path, file, false)?);
+            pieces.push(piece(&entry.name, path, file, None)?);
         }
         Ok(Archive { disk, place: place.clone(), folder, base, pieces })
     }
@@ -214,10 +216,55 @@ impl Archive {
     }
 
     /// The lowest LSN from which everything up to the last segment of ours can be read, as far as
-    /// the segments' beginnings tell.
+    /// the segments' beginnings tell, and the ends that the manifest has: after a failed write the
+    /// log begins anew behind a hole.
     pub fn window_start(&self) -> Option<Lsn> {
-        let ours = self.pieces.iter().rev().skip_while(|piece| piece.first.is_none());
-        ours.map_while(|piece| piece.first).last()
+        let mut start = None;
+        for piece in self.pieces.iter().rev().skip_while(|piece| piece.first.is_none()) {
+            let is_before_hole = piece.last.zip(start).is_some_and(|(last, next)| last != next);
+            let Some(first) = piece.first.filter(|_| !is_before_hole) else { break };
+            start = Some(first);
+        }
+        start
+    }
+
+    /// The running replication id of the newest segment of ours, and those before: the history
+    /// that the log as a whole is of.
+    pub fn ids(&self) -> Option<&Ids> {
+        self.pieces.iter().rev().find_map(|piece| piece.ids.as_ref())
+    }
+
+    /// The LSN behind the last batch of the newest segment of ours, which is read for it.
+    pub fn end(&self) -> Result<Lsn, ArchiveError> {
+        let Some(index) = self.pieces.iter().rposition(|piece| piece.first.is_some()) else {
+            return Ok(Lsn(0));
+        };
+        let Some(mut cursor) = self.cursor(index)? else { return Ok(Lsn(0)) };
+        let is_last = index + 1 == self.pieces.len();
+        while let Step::Batch(..) = if is_last { cursor.step_last() } else { cursor.step() }? {}
+        Ok(cursor.next)
+    }
+
+    /// What comes behind segment `index`, which ended at `at` as `end` says: `More` if the next one
+    /// goes on from there, an error if it does not.
+    pub(super) fn behind(&self, index: usize, at: Lsn, end: State) -> Result<State, ArchiveError> {
+        let Some(next) = self.pieces.get(index + 1) else { return Ok(end) };
+        match (next.first, &next.damage) {
+            // A damaged seal is no matter if the next segment goes on from here.
+            (Some(first), _) if first == at => Ok(State::More),
+            (Some(first), _) => Err(match end {
+                State::Cut(place) => ReadError::from(place).into(),
+                _ => ArchiveError::Folder {
+                    file: self.pieces.get(index).map(|it| it.path.clone()).unwrap_or_default(),
+                    problem: format!("it ends at LSN {at}, and the next segment begins at {first}"),
+                },
+            }),
+            (None, Some((place, true))) if index + 2 == self.pieces.len() => {
+                Ok(State::Cut(place.clone()))
+            }
+            (None, Some((place, _))) => Err(ReadError::from(place.clone()).into()),
+            (None, None) => Ok(State::Foreign),
+        }
     }
 
     /// Whether another server wrote all of it: then there are no LSNs.
@@ -282,7 +329,7 @@ fn piece(
     name: &str,
     path: PathBuf,
     file: Arc<dyn File>,
-    retained: bool,
+    last: Option<Lsn>,
 ) -> Result<Piece, ArchiveError> {
     let (opener, damage) = match Cursor::open(file.clone(), &path) {
         Ok(Opened::Ours(cursor)) => (Some(cursor.opener), None),
@@ -295,7 +342,8 @@ fn piece(
     let database = opener.as_ref().map_or(0, |opener| opener.database);
     let first = opener.as_ref().map(|opener| opener.first);
     let ids = opener.map(|opener| opener.ids);
-    Ok(Piece { name: name.to_owned(), path, first, ids, database, retained, damage, file })
+    let (name, retained) = (name.to_owned(), last.is_some());
+    Ok(Piece { name, path, first, last, ids, database, retained, damage, file })
 }
 
 /// Where a [`Follower`] is.
@@ -409,33 +457,14 @@ impl Follower {
     /// At the end of a segment: enters the next one, if it goes on from here.
     fn advance(&mut self, end: State) -> Result<(), ArchiveError> {
         let at = self.cursor.as_ref().map_or(self.from, |cursor| cursor.next);
-        let Some(next) = self.archive.pieces.get(self.index + 1) else {
-            self.state = end;
-            if at < self.from && self.state == State::End {
+        self.state = self.archive.behind(self.index, at, end)?;
+        match self.state {
+            State::More => self.enter(self.index + 1),
+            State::End if at < self.from => {
                 let start = self.archive.window_start().unwrap_or_default();
-                return Err(ArchiveError::Window { at: self.from, start, end: Some(at) });
+                Err(ArchiveError::Window { at: self.from, start, end: Some(at) })
             }
-            return Ok(());
-        };
-        match (next.first, &next.damage) {
-            // A damaged seal is no matter if the next segment goes on from here.
-            (Some(first), _) if first == at => self.enter(self.index + 1),
-            (Some(first), _) => Err(match end {
-                State::Cut(place) => ReadError::from(place).into(),
-                _ => ArchiveError::Folder {
-                    file: self.piece().map(|piece| piece.path.clone()).unwrap_or_default(),
-                    problem: format!("it ends at LSN {at}, and the next segment begins at {first}"),
-                },
-            }),
-            (None, Some((place, true))) if self.index + 2 == self.archive.pieces.len() => {
-                self.state = State::Cut(place.clone());
-                Ok(())
-            }
-            (None, Some((place, _))) => Err(ReadError::from(place.clone()).into()),
-            (None, None) => {
-                self.state = State::Foreign;
-                Ok(())
-            }
+            State::End | State::Cut(_) | State::Foreign => Ok(()),
         }
     }
 

@@ -7,9 +7,10 @@ use std::path::Path;
 use std::sync::atomic::Ordering;
 
 use super::catalog::Catalog;
+use super::cursor::{Cursor, Step};
 use super::error::LogError;
 use super::planted::{Bug, planted};
-use super::segment::{self, Head, Next};
+use super::reader::ReadError;
 use super::tail::Tail;
 use super::writer::{Trouble, Writer, trouble};
 use super::{Ids, Lsn, News, Shared, retention};
@@ -219,30 +220,43 @@ impl Shared {
     fn cut_failed_segment(&self, catalog: &mut Catalog, good: Lsn) -> Result<(), LogError> {
         let Some(last) = catalog.segments.last_mut() else { return Ok(()) };
         let path = self.folder.file(&last.entry.name);
-        let bytes = self.disk.map(&path).map_err(LogError::io(&path))?;
-        let mut end = 0;
-        let mut position = last.first;
-        if let Head::Ours(opener, at) = segment::read_head(&bytes) {
-            end = at;
-            while position < good
-                && let Next::Batch(batch) = segment::next(&bytes, end, opener.salt, position)
-                && batch.last <= good
-            {
-                (end, position) = (batch.payload.end, batch.last);
+        let cut = self.good_end(&path, good).and_then(|end| {
+            match self.rewrite(&path, end) {
+                Ok(()) => Ok(Ok(end)),
+                // Whether it was the copy that failed, or what is copied, a second look tells.
+                Err(error) => self.good_end(&path, good).map(|_| Err(error)),
+            }
+        });
+        match cut {
+            Ok(rewritten) => {
+                let end = rewritten.map_err(LogError::io(&path))?;
+                last.bytes = end;
+                last.last = good.max(last.first);
+                last.index.retain(|(_, offset)| *offset < end);
+            }
+            Err(error) => {
+                tracing::warn!("{} is not kept: {error}", path.display());
+                let lost = catalog.segments.pop();
+                let floor = lost.map_or(0, |segment| segment.entry.seq.saturating_add(1));
+                self.segment_seq_floor.fetch_max(floor, Ordering::AcqRel);
             }
         }
-        drop(bytes);
-        if position < good || end == 0 {
-            let lost = catalog.segments.pop();
-            let floor = lost.map_or(0, |segment| segment.entry.seq.saturating_add(1));
-            self.segment_seq_floor.fetch_max(floor, Ordering::AcqRel);
-            return Ok(());
-        }
-        self.rewrite(&path, end as u64).map_err(LogError::io(&path))?;
-        last.bytes = end as u64;
-        last.last = position;
-        last.index.retain(|(_, offset)| *offset < end as u64);
         Ok(())
+    }
+
+    /// Where in a segment's file the batch ends that ends at `good`. It is read piece by piece, not
+    /// mapped: a page that a failing disk does not give would end the process.
+    fn good_end(&self, path: &Path, good: Lsn) -> Result<u64, ReadError> {
+        let mut cursor = Cursor::open_ours(&*self.disk, path)?;
+        let good = good.max(cursor.opener.first);
+        while cursor.next < good {
+            match cursor.step()? {
+                Step::Batch(..) => {}
+                Step::Cut(place) => return Err(place.into()),
+                Step::End | Step::Foreign => return Err(ReadError::Gone(good)),
+            }
+        }
+        if cursor.next == good { Ok(cursor.offset) } else { Err(ReadError::Gone(good)) }
     }
 
     /// See [`super::Log::to_disk`].

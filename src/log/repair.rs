@@ -157,7 +157,9 @@ fn cut_at(disk: &dyn Disk, path: &Path, good: u64) -> Result<Kept, RepairError> 
         name.push(ending);
         PathBuf::from(name)
     };
-    let (kept, temporary) = (with(format!(".cut-{good}")), with(".cutting".to_owned()));
+    let io = failed(path);
+    let kept = free_name(disk, &with(format!(".cut-{good}"))).map_err(io)?;
+    let temporary = with(".cutting".to_owned());
     let length = disk.open_read(path).and_then(|file| file.len()).map_err(failed(path))?;
     let bytes = length.saturating_sub(good);
     let replace = || {
@@ -170,9 +172,24 @@ fn cut_at(disk: &dyn Disk, path: &Path, good: u64) -> Result<Kept, RepairError> 
     Ok(Kept { from: path.to_path_buf(), good, bytes, kept })
 }
 
+/// A path that no file has yet, with a number behind it if need be: what an earlier cut has kept
+/// stays.
+fn free_name(disk: &dyn Disk, path: &Path) -> io::Result<PathBuf> {
+    let mut free = path.to_path_buf();
+    let mut number = 1;
+    while disk.exists(&free)? {
+        number += 1;
+        let mut name = path.as_os_str().to_owned();
+        name.push(format!(".{number}"));
+        free = PathBuf::from(name);
+    }
+    Ok(free)
+}
+
 /// Gives a whole file another name, under which no log looks for it.
 fn set_aside(disk: &dyn Disk, folder: &Folder, name: &str) -> Result<Kept, RepairError> {
-    let (from, kept) = (folder.file(name), folder.file(&format!("{name}.cut-0")));
+    let from = folder.file(name);
+    let kept = free_name(disk, &folder.file(&format!("{name}.cut-0"))).map_err(failed(&from))?;
     let bytes = disk.open_read(&from).and_then(|file| file.len()).map_err(failed(&from))?;
     disk.rename(&from, &kept).map_err(failed(&from))?;
     disk.sync_dir(&folder.path).map_err(failed(&folder.path))?;

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::archive::{Archive, ArchiveError, Place};
+use super::archive::{Archive, ArchiveError, Place, State};
 use super::catalog::Folder;
 use super::cursor::{Cursor, Step};
 use super::error::{Corrupt, LogError};
@@ -161,15 +161,22 @@ impl Restore<'_> {
             let start = self.archive.window_start().unwrap_or_default();
             return Err(ArchiveError::Window { at, start, end: None }.into());
         };
-        let mut at = None;
         for index in index..pieces.len() {
             let Some(cursor) = self.archive.cursor(index)? else { break };
-            if at.is_some_and(|at| at != cursor.next) {
-                break;
-            }
-            let reached_end = self.segment(cursor, index + 1 == pieces.len(), &mut at)?;
-            if reached_end {
+            let Some((at, end)) = self.segment(cursor, index + 1 == pieces.len())? else {
                 return self.finish();
+            };
+            match self.archive.behind(index, at, end)? {
+                State::More => {}
+                State::Foreign if !matches!(self.target, Target::Lsn(_)) => {
+                    return Err(self.foreign(index).into());
+                }
+                State::End | State::Cut(_) | State::Foreign if at < start => {
+                    let first = self.archive.window_start().unwrap_or_default();
+                    let outside = ArchiveError::Window { at: start, start: first, end: Some(at) };
+                    return Err(outside.into());
+                }
+                State::End | State::Cut(_) | State::Foreign => break,
             }
         }
         let end = self.done.lsn;
@@ -179,14 +186,24 @@ impl Restore<'_> {
         }
     }
 
-    /// Copies what belongs into the copy of one segment. Returns whether the target is reached;
-    /// `at` becomes where the next segment must begin.
+    /// Not all there is can be restored: commands of another server stand behind a segment.
+    fn foreign(&self, index: usize) -> ArchiveError {
+        let file = self.archive.pieces().get(index).map(|piece| piece.path.clone());
+        let problem = format!(
+            "behind LSN {} stand commands that another server wrote, without LSNs; a start of \
+             CoolCache takes them over",
+            self.done.lsn
+        );
+        ArchiveError::Folder { file: file.unwrap_or_default(), problem }
+    }
+
+    /// Copies what belongs into the copy of one segment. Returns where and how it ends; nothing if
+    /// the target is reached before.
     fn segment(
         &mut self,
         mut cursor: Cursor,
         is_last: bool,
-        at: &mut Option<Lsn>,
-    ) -> Result<bool, RestoreError> {
+    ) -> Result<Option<(Lsn, State)>, RestoreError> {
         let mut scan = Scan::at(cursor.opener.database);
         let mut seconds = None;
         loop {
@@ -195,22 +212,21 @@ impl Restore<'_> {
                 self.copy.enter(&cursor, cursor.next, scan.database)?;
             }
             if self.target == Target::Lsn(cursor.next) && cursor.next >= self.base.lsn {
-                return Ok(true);
+                return Ok(None);
             }
             let step = if is_last { cursor.step_last() } else { cursor.step() };
             let (batch, bytes) = match step? {
                 Step::Batch(batch, bytes) => (batch, bytes),
-                Step::End | Step::Cut(_) | Step::Foreign => {
-                    *at = Some(cursor.next);
-                    return Ok(false);
-                }
+                Step::End => return Ok(Some((cursor.next, State::End))),
+                Step::Cut(place) => return Ok(Some((cursor.next, State::Cut(place)))),
+                Step::Foreign => return Ok(Some((cursor.next, State::Foreign))),
             };
             seconds = batch.seconds.or(seconds);
             if let (Target::Time(until), Some(seconds)) = (self.target, seconds)
                 && seconds > until
                 && batch.last > self.base.lsn
             {
-                return Ok(true);
+                return Ok(None);
             }
             let payload = bytes.slice(batch.payload.clone());
             let skip = self.skip(&mut scan, &cursor, &payload, batch.first)?;
@@ -223,7 +239,7 @@ impl Restore<'_> {
                 self.copy.enter(&cursor, first, scan.database)?;
             }
             if self.target == Target::Lsn(first) {
-                return Ok(true);
+                return Ok(None);
             }
             let fit = self.fit(&mut scan, &cursor, &rest, first)?;
             let (Fit::Goes(end) | Fit::Ends(end)) = fit;
@@ -232,7 +248,7 @@ impl Restore<'_> {
             self.done.seconds = seconds;
             (self.progress)(self.done.lsn.since(self.base.lsn));
             if matches!(fit, Fit::Ends(_)) {
-                return Ok(true);
+                return Ok(None);
             }
         }
     }

@@ -101,6 +101,22 @@ impl Writers {
             let number: u64 = number.unwrap_or_default().parse().unwrap_or_default();
             assert!(number >= promised, "client {client}: {promised} acknowledged, {number} there");
         }
+        tools_find_nothing_wrong(server);
+    }
+}
+
+/// What has been healed is intact: `check` says so, and `log cat` comes to the end.
+fn tools_find_nothing_wrong(server: &mut Server) {
+    // Nothing is being written.
+    server.kill();
+    for words in [&["check"][..], &["log", "cat", "--from", "start"]] {
+        let mut tool = Command::new(env!("CARGO_BIN_EXE_coolcache"));
+        let output = tool.args(words).arg(server.dir()).stdout(Stdio::piped()).output().unwrap();
+        let [said, found] = [&output.stderr, &output.stdout].map(|text| {
+            let text = String::from_utf8_lossy(text);
+            text.chars().take(2000).collect::<String>()
+        });
+        assert!(output.status.success(), "{words:?}: {said}{found}");
     }
 }
 

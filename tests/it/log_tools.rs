@@ -423,3 +423,56 @@ fn restore_to_each_lsn_has_its_digest() {
         check_with_stock(&to);
     }
 }
+
+/// The folder's log as it is now, in another one.
+fn copy_log(from: &Path, to: &Path) {
+    std::fs::create_dir(to).unwrap();
+    for entry in std::fs::read_dir(from.join("appendonlydir")).unwrap() {
+        let path = entry.unwrap().path();
+        std::fs::copy(&path, to.join(path.file_name().unwrap())).unwrap();
+    }
+}
+
+/// A power loss takes the end of the log, but not the dump.rdb that was saved on it; the server
+/// goes on from before it, under another id. The dump is of a branch that is no more.
+#[test]
+fn restore_leaves_the_dump_of_an_abandoned_branch() {
+    let (dir, mut server) = coolcache(SMALL);
+    let mut connection = server.connect();
+    write_some(&mut connection, 1);
+    end(&mut connection);
+    let early = tempfile::tempdir().unwrap();
+    copy_log(dir.path(), &early.path().join("log"));
+    assert_eq!(connection.call("SET branch abandoned"), "+OK\r\n");
+    assert_eq!(connection.call("SAVE"), "+OK\r\n");
+    let abandoned = end(&mut connection);
+    server.kill();
+    let log = dir.path().join("appendonlydir");
+    std::fs::remove_dir_all(&log).unwrap();
+    std::fs::rename(early.path().join("log"), &log).unwrap();
+    // Before the next start the log only ends before the dump, after it another id has its LSN.
+    let out = tempfile::tempdir().unwrap();
+    let restored = |name: &str| {
+        let to = out.path().join(name);
+        let target = ["--to-end", "--out", path(&to)];
+        let output = tool(&[&["restore", "--dir", path(dir.path())][..], &target].concat());
+        assert_code(&output, 0);
+        assert!(!text(&output).contains("dump.rdb"), "{}", text(&output));
+        let restored = Server::start(Kind::CoolCache, &to, &["--save", ""]);
+        let mut connection = restored.connect();
+        (connection.call("GET branch"), field(&ask(&mut connection, "LOG DIGEST"), "digest"))
+    };
+    assert_eq!(restored("before").0, "$-1\r\n");
+    server.restart();
+    let mut connection = server.connect();
+    while end(&mut connection) <= abandoned {
+        write_some(&mut connection, 2);
+    }
+    let digest = field(&ask(&mut connection, "LOG DIGEST"), "digest");
+    assert_eq!(restored("after"), ("$-1\r\n".to_owned(), digest));
+    let to = out.path().join("given");
+    let dump = dir.path().join("dump.rdb");
+    let more = ["--base", path(&dump), "--to-lsn", &abandoned.to_string(), "--out", path(&to)];
+    let output = tool(&[&["restore", "--dir", path(dir.path())][..], &more].concat());
+    assert!(!text(&output).contains("dump.rdb (LSN"), "{}", text(&output));
+}

@@ -119,6 +119,11 @@ impl Server {
         Connection::to(self.port).expect("a running server accepts")
     }
 
+    /// Its data folder.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
     /// Its log so far.
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.dir.join("server.log")).unwrap_or_default()

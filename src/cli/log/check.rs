@@ -30,8 +30,8 @@ The outcome is one of
   damaged  something that was written is gone or changed. The server does not start. --fix
            --cut-corruption cuts the log there: the data is then that of the LSN named as valid,
            and later changes are lost
-What is cut is kept beside the log, in files that end in .cut-OFFSET. Damage of the manifest or \
-the base cannot be cut away.
+What is cut is kept beside the log, in files that end in .cut-OFFSET, or .cut-OFFSET.2 and so on \
+if there is one. Damage of the manifest or the base cannot be cut away.
 
 A server may run on the folder, but for --fix. What it is writing just then may look torn.
 
@@ -311,7 +311,7 @@ fn add_dump(settings: &Settings, report: &mut Report) {
     }
 }
 
-/// Reads the segments from before the base.
+/// Reads the segments from before the base, as far back as they lead to it without a hole.
 fn read_retained(archive: Archive) -> Result<(), ArchiveError> {
     let Some(base) = archive.base_lsn() else { return Ok(()) };
     if archive.pieces().iter().any(|piece| piece.retained && piece.first.is_none()) {

@@ -160,8 +160,9 @@ fn choose(archive: &Archive, options: &Options) -> Result<Base, Failure> {
 fn candidate(archive: &Archive, path: PathBuf, facts: &Snapshot) -> Option<Candidate> {
     let lsn = facts.lsn?;
     let id = facts.id.as_deref().unwrap_or_default();
-    let ids = archive.pieces().iter().filter_map(|piece| piece.ids.as_ref());
-    let is_of_history = ids.clone().any(|ids| {
+    // What an older segment says of its time does not count: a power loss may have taken the end
+    // of its history, on which the snapshot stands, and another one has gone on from before it.
+    let is_of_history = archive.ids().is_some_and(|ids| {
         ids.current == id || ids.before.iter().any(|(before, last)| before == id && lsn <= *last)
     });
     let start = archive.window_start().unwrap_or_default();
@@ -170,10 +171,23 @@ fn candidate(archive: &Archive, path: PathBuf, facts: &Snapshot) -> Option<Candi
     } else if lsn < start {
         Some(format!("the log is kept from LSN {start} only"))
     } else {
-        None
+        ahead(archive, lsn)
     };
     let base = Base { path: Some(path), lsn, seconds: facts.seconds };
     Some(Candidate { base, unfit })
+}
+
+/// Why the log cannot go on from an LSN: it ends before.
+fn ahead(archive: &Archive, lsn: Lsn) -> Option<String> {
+    let newest = archive.pieces().iter().rev().find_map(|piece| piece.first);
+    if newest.is_some_and(|first| lsn <= first) {
+        return None;
+    }
+    match archive.end() {
+        Ok(end) if lsn <= end => None,
+        Ok(end) => Some(format!("the log ends before it, at LSN {end}")),
+        Err(error) => Some(format!("whether the log reaches it cannot be read: {error}")),
+    }
 }
 
 fn no_base(archive: &Archive, candidates: &[Candidate]) -> String {

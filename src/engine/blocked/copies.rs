@@ -71,7 +71,7 @@ impl Engine {
             let reply = match null {
                 Null::Reply(reply) => reply,
                 Null::Copies(written) => self.copies(written),
-                Null::LogRead(ticket) => ticket.reply(Vec::new()),
+                Null::LogRead(ticket) => ticket.nothing(),
             };
             return self.reply(client, &reply, out);
         }

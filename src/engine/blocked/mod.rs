@@ -481,7 +481,7 @@ impl Engine {
                 let null = match &parked.null {
                     Null::Reply(reply) => reply.clone(),
                     Null::Copies(written) => self.copies(*written),
-                    Null::LogRead(ticket) => ticket.reply(Vec::new()),
+                    Null::LogRead(ticket) => ticket.nothing(),
                 };
                 self.reply(parked.client, &null, &mut out);
             }

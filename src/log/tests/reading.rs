@@ -1,6 +1,8 @@
 //! Reading records of a running log and of a folder, restoring, and cutting.
 
 use super::*;
+use crate::base::disk::Disk;
+use crate::base::disk::testing::{ENOSPC, Failure};
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
@@ -206,8 +208,6 @@ fn with_base() -> (SimDisk, u64) {
     (disk, at.0)
 }
 
-use crate::base::disk::Disk;
-
 fn restored(
     disk: &SimDisk,
     base: &Base,
@@ -329,4 +329,198 @@ fn cutting_damage_leaves_a_prefix() {
     let retained = pieces.iter().find(|piece| piece.retained).unwrap();
     cut(&disk, &place(DIR), &retained.path, 0).unwrap();
     assert_eq!(recovered(&disk, &small_settings()).unwrap().1.stream, stream(70));
+}
+
+/// A segment that is not the last and ends too soon is no end: nothing is restored behind it, and
+/// what lies before it is only where somebody names it.
+#[test]
+fn restore_does_not_stop_at_a_hole() {
+    let (disk, at) = with_base();
+    let own = archive(&disk).base().unwrap().to_path_buf();
+    let base = Base { path: Some(own), lsn: Lsn(at), seconds: None };
+    let pieces: Vec<_> = archive(&disk).pieces().to_vec();
+    let index = pieces.iter().position(|piece| !piece.retained).unwrap() + 1;
+    let (broken, next) = (&pieces[index], pieces[index + 1].first.unwrap());
+    let mut ends = Vec::new();
+    let content = disk.content(&broken.path).unwrap();
+    let file = disk.open_read(&broken.path).unwrap();
+    let cursor::Opened::Ours(mut cursor) = cursor::Cursor::open(file, &broken.path).unwrap() else {
+        panic!("not ours");
+    };
+    while let cursor::Step::Batch(..) = cursor.step().unwrap() {
+        ends.push((cursor.offset as usize, cursor.next));
+    }
+    let (offset, lsn) = ends[ends.len() / 3];
+    assert!(lsn < next);
+    // Between two batches, inside one, and followed by what another server has written.
+    let foreign = [&content[..offset], &command(&["SELECT", "0"])].concat();
+    for cut in [content[..offset].to_vec(), content[..offset + 9].to_vec(), foreign] {
+        let disk = changed(&disk, &broken.path, &cut);
+        for target in [Target::End, Target::Time(u64::MAX), Target::Lsn(next)] {
+            let outcome = restored(&disk, &base, target);
+            let outcome = outcome.map(|(done, ..)| done);
+            assert!(matches!(outcome, Err(RestoreError::Archive(_))), "{target:?}: {outcome:?}");
+        }
+        assert!(follow(archive(&disk), None).is_err());
+        let (done, ..) = restored(&disk, &base, Target::Lsn(lsn)).unwrap();
+        assert_eq!(done.lsn, lsn);
+    }
+    // At the end of the last one they are no end either.
+    begin(&disk, &small_settings(), 3).seal_and_close().unwrap();
+    let last = archive(&disk).pieces().last().unwrap().clone();
+    let content = disk.content(&last.path).unwrap();
+    let with_foreign = changed(&disk, &last.path, &[content, command(&["SELECT", "0"])].concat());
+    let outcome = restored(&with_foreign, &base, Target::End).map(|(done, ..)| done);
+    let is_told = matches!(outcome, Err(RestoreError::Archive(ArchiveError::Folder { .. })));
+    assert!(is_told, "{outcome:?}");
+}
+
+/// A snapshot that is ahead of the log is not the log's end.
+#[test]
+fn restore_from_a_base_behind_the_end_is_refused() {
+    let (disk, _) = with_base();
+    assert_eq!(archive(&disk).end().unwrap().0, stream(70).len() as u64);
+    assert_eq!(archive(&disk).ids().unwrap().current, id(2));
+    let ahead = Path::new("/data/ahead.rdb");
+    let disk = changed(&disk, ahead, &snapshot(stream(71)));
+    let lsn = Lsn(stream(71).len() as u64);
+    let base = Base { path: Some(ahead.to_path_buf()), lsn, seconds: None };
+    for target in [Target::End, Target::Time(u64::MAX), Target::Lsn(lsn)] {
+        let outcome = restored(&disk, &base, target).map(|(done, ..)| done);
+        let is_outside = matches!(outcome, Err(RestoreError::Archive(ArchiveError::Window { .. })));
+        assert!(is_outside, "{target:?}: {outcome:?}");
+    }
+}
+
+/// A log of 25 groups that has failed at the next two, on a disk that works again; where its good
+/// part ends, and the snapshot to heal it with.
+fn failed(disk: &SimDisk) -> (Log, Lsn, (PathBuf, Lsn)) {
+    let log = begin(disk, &small_settings(), 1);
+    (0..25).for_each(|n| commit(&log, n));
+    let good = log.positions().synced;
+    disk.fail(0, Failure::Error(ENOSPC), true);
+    (25..27).for_each(|n| commit(&log, n));
+    assert!(log.failure().is_some());
+    disk.repair();
+    let snapshot = snapshot_of_27(disk, &log);
+    (log, good, snapshot)
+}
+
+fn snapshot_of_27(disk: &SimDisk, log: &Log) -> (PathBuf, Lsn) {
+    let (path, at) = (log.snapshot_path("heal"), log.roll());
+    disk.create(&path).unwrap().write_all(&snapshot(stream(27))).unwrap();
+    (path, at)
+}
+
+/// What a failed write has lost between two segments is in the base only: the window begins behind
+/// it, for the server and for the tools.
+#[test]
+fn a_healed_log_is_read_from_behind_the_hole() {
+    let disk = SimDisk::new(&dir());
+    let (log, good, (path, at)) = failed(&disk);
+    log.heal(&path, at).unwrap();
+    (27..40).for_each(|n| commit(&log, n));
+    let archive = || archive(&disk);
+    let pieces = archive().pieces().to_vec();
+    let hole = pieces.iter().rposition(|piece| piece.retained).unwrap();
+    assert_eq!(pieces[hole].last, Some(good));
+    assert!(pieces[hole + 1].first == Some(at) && good < at);
+    assert_eq!(archive().window_start(), Some(at));
+    assert_eq!(log.shared.catalog.lock().window_start(), Some(at));
+    let (read, state) = follow(archive(), None).unwrap();
+    assert_eq!((read, state), (expected(40)[expected(27).len()..].to_vec(), State::End));
+    assert!(matches!(follow(archive(), Some(0)), Err(ArchiveError::Window { .. })));
+    let base = Base { path: archive().base().map(Path::to_path_buf), lsn: at, seconds: None };
+    assert_eq!(restored(&disk, &base, Target::End).unwrap().0.lsn.0, stream(40).len() as u64);
+}
+
+/// A failed segment that cannot be read is not kept, and the log heals all the same; where another
+/// operation fails the next attempt heals it.
+#[test]
+fn any_operation_of_a_heal_may_fail() {
+    let mut given_up = 0;
+    for nth in 0.. {
+        let disk = SimDisk::new(&dir());
+        let (log, good, (path, at)) = failed(&disk);
+        disk.fail(nth, Failure::Error(ENOSPC), false);
+        let begun = disk.operations();
+        let healed = log.heal(&path, at);
+        let operations = disk.operations() - begun;
+        disk.repair();
+        let at = match &healed {
+            Ok(()) => at,
+            Err(_) => {
+                let (path, at) = snapshot_of_27(&disk, &log);
+                log.heal(&path, at).unwrap();
+                at
+            }
+        };
+        (27..40).for_each(|n| commit(&log, n));
+        let last = archive(&disk).pieces().iter().rfind(|piece| piece.retained).unwrap().last;
+        given_up += usize::from(healed.is_ok() && last < Some(good));
+        assert!(last <= Some(good), "{nth}");
+        assert_eq!(archive(&disk).window_start(), Some(at), "{nth}");
+        let (read, state) = follow(archive(&disk), None).unwrap();
+        assert_eq!((read, state), (expected(40)[expected(27).len()..].to_vec(), State::End));
+        drop(log);
+        assert_eq!(recovered(&disk, &small_settings()).unwrap().1.stream, stream(40), "{nth}");
+        if healed.is_ok() && nth >= operations {
+            break;
+        }
+    }
+    assert!(given_up > 2, "{given_up} failed reads");
+}
+
+/// Whoever is told that records are written finds their date.
+#[test]
+fn what_is_told_to_be_written_is_dated() {
+    let disk = SimDisk::new(&dir());
+    let log = Arc::new(begin(&disk, &Settings { fsync: Fsync::No, ..small_settings() }, 1));
+    let dates = Arc::new(Mutex::new(Vec::new()));
+    let (told, reader) = (dates.clone(), Arc::downgrade(&log));
+    log.subscribe(Arc::new(move |positions, _news| {
+        let Some(log) = reader.upgrade().filter(|_| positions.written > Lsn(0)) else { return };
+        let mut records = log.records(Lsn(0)).unwrap();
+        records
+            .visit(log.readable(), |record| {
+                told.lock().push(record.seconds);
+                ControlFlow::Continue(())
+            })
+            .unwrap();
+    }));
+    commit(&log, 1);
+    let dates = dates.lock();
+    assert!(!dates.is_empty() && dates.iter().all(Option::is_some), "{dates:?}");
+}
+
+/// What an earlier cut has kept is not written over.
+#[test]
+fn a_second_cut_keeps_beside_the_first() {
+    let (mut disk, _) = with_base();
+    let last = archive(&disk).pieces().last().unwrap().path.clone();
+    let whole = disk.content(&last).unwrap();
+    let mut kept = Vec::new();
+    for tail in ["#CC:1", "#CC:22", "#CC:333"] {
+        disk = changed(&disk, &last, &[&whole, tail.as_bytes()].concat());
+        let cut = cut(&disk, &place(DIR), &last, whole.len() as u64).unwrap().remove(0);
+        assert_eq!(disk.content(&last).unwrap(), whole);
+        kept.push((cut.kept, tail));
+    }
+    let retained: Vec<_> =
+        archive(&disk).pieces().iter().filter(|piece| piece.retained).cloned().collect();
+    let oldest = &retained[0].path;
+    let taken = set_aside_as(oldest);
+    let disk = changed(&disk, &taken, b"of an earlier cut");
+    let aside = cut(&disk, &place(DIR), oldest, 0).unwrap().remove(0);
+    assert_ne!(aside.kept, taken);
+    assert_eq!(disk.content(&taken).unwrap(), b"of an earlier cut");
+    assert!(disk.content(&aside.kept).is_some());
+    for (path, tail) in kept {
+        assert_eq!(disk.content(&path).unwrap(), tail.as_bytes(), "{}", path.display());
+    }
+}
+
+/// Where a segment goes as a whole.
+fn set_aside_as(path: &Path) -> PathBuf {
+    PathBuf::from(format!("{}.cut-0", path.display()))
 }
