@@ -35,7 +35,8 @@ impl Resolved {
                     (at + 1, counted(arguments, at, step)? + 1, step, access)
                 }
                 Keys::Keyword(word, from, Follow::One, access) => {
-                    let found = behind(word, arguments, from, &[]).last();
+                    // GEORADIUS: the peers look from the unit's place on, whatever the spec says.
+                    let found = behind(word, arguments, from.min(5), &[]).last();
                     if found > destination.map(|(at, _)| at) {
                         destination = found.map(|at| (at, access));
                     }
@@ -43,6 +44,9 @@ impl Resolved {
                 }
                 Keys::Keyword(word, from, Follow::Half, access) => {
                     let first = behind(word, arguments, from, &[]).next()?;
+                    if arguments.len() - first < 2 {
+                        return None;
+                    }
                     (first, first + (arguments.len() - first) / 2, 1, access)
                 }
                 Keys::Keyword(word, _, Follow::All, access) => {
@@ -158,6 +162,7 @@ mod tests {
         assert_eq!(positions(read, "x COUNT 2 STREAMS a b 0"), Some(vec![4]));
         assert_eq!(positions(read, "x STREAMS streams 0"), Some(vec![2]));
         assert_eq!(positions(read, "x COUNT 2 STREAMS"), None);
+        assert_eq!(positions(read, "x COUNT 2 STREAMS a"), None);
         assert_eq!(positions(read, "x COUNT 2 a 0"), None);
         let group: &[Keys] = &[Keys::Keyword("STREAMS", 4, Follow::Half, READ)];
         assert_eq!(positions(group, "x GROUP STREAMS c STREAMS a 0"), Some(vec![5]));
