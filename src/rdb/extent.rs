@@ -109,9 +109,11 @@ struct Loop {
 
 impl Extent {
     /// The extent of the step that `bytes` begin with, if it is a key and its value. None too if
-    /// its type is not known, or the key itself has not arrived: then decoding is tried as before.
+    /// its type is not known or not decoded, or the key itself has not arrived: then decoding is
+    /// tried as before.
     pub(super) fn of(bytes: &[u8], flavor: Flavor) -> Option<Extent> {
-        let (number, rest) = bytes.split_first()?;
+        let (number, rest) =
+            bytes.split_first().filter(|(number, _)| **number != op::TYPE_ARRAY)?;
         let parts = parts(*number, flavor)?;
         let mut cursor = Cursor::new(rest, 0);
         Encoded::read(&mut cursor).ok()?;
