@@ -14,7 +14,7 @@
 use super::elsewhere::Reader;
 use super::outbox::Address;
 use super::pace::Pace;
-use super::round::{Group, Outcome, Replies, Request, Round};
+use super::round::{Group, Outcome, ParkedFor, Replies, Request, Round};
 use super::{Engine, actions};
 use crate::admin::ClientId;
 use crate::base::clock::{self, UnixMs};
@@ -41,9 +41,8 @@ pub(super) enum Flow {
     Wait,
     /// As [`Self::Wait`], but the reply is dropped when it comes (CLIENT REPLY OFF and SKIP).
     WaitSilently,
-    /// The log has no room, or a pause stops the request: try this very request again when it has
-    /// moved on or is over.
-    Park,
+    /// The request cannot run now: try this very request again when what it waits for is there.
+    Park(ParkedFor),
     /// The connection closes after its replies.
     Close,
 }
@@ -120,7 +119,7 @@ impl Engine {
                 if !self.blocked.is_empty() {
                     self.serve_blocked();
                 }
-                if flow == Flow::Park {
+                if matches!(flow, Flow::Park(_)) {
                     break;
                 }
                 ran += 1;
@@ -136,7 +135,7 @@ impl Engine {
         let session = self.admin.clients.session(group.client);
         session.bytes_out += sent;
         session.closing |= flow == Flow::Close;
-        session.postponed = flow == Flow::Park && self.pause.is_on();
+        session.postponed = flow == Flow::Park(ParkedFor::Log) && self.pause.is_on();
         Outcome {
             end,
             ran,
@@ -144,7 +143,7 @@ impl Engine {
             hold,
             waiting: matches!(flow, Flow::Wait | Flow::WaitSilently),
             silent: flow == Flow::WaitSilently,
-            parked: flow == Flow::Park,
+            parked: if let Flow::Park(parked) = flow { Some(parked) } else { None },
             ends_with_peer: session.is_blocked(),
             close: session.closing,
             authenticated: session.authenticated,
@@ -176,12 +175,19 @@ impl Engine {
             }
         };
         if command.handler.writes() && !self.journal.has_room() || self.is_paused(command) {
-            return Done::now(Flow::Park);
+            return Done::now(Flow::Park(ParkedFor::Log));
+        }
+        let session = self.admin.clients.session(client);
+        let db = session.db;
+        if command.cost.is_some() && self.pool.queue().is_full() {
+            let call = Call::hashed(command, arguments, command.first_key, hash);
+            if self.is_slow(db, &call) {
+                return Done::now(Flow::Park(ParkedFor::Pool));
+            }
         }
         let session = self.admin.clients.session(client);
         session.commands += 1;
         session.last_command = command.full_name;
-        let db = session.db;
         let is_quick = command.is_quick && arguments.len() <= QUICK_ARGUMENTS;
         if self.pace.looks_before(is_quick) {
             self.look();
@@ -193,9 +199,9 @@ impl Engine {
             .with_seed(self.seed ^ self.admin.stats.commands_processed);
         let mut done = match command.handler {
             Handler::Read(read) => self.run_read(client, db, &call, read, out),
-            Handler::BlockingRead(read) if self.is_slow(db, &call) => self
-                .read_elsewhere(client, db, &call, Reader::Blocking(read), out)
-                .unwrap_or_else(|| self.run_blocking(client, db, &call, out)),
+            Handler::BlockingRead(read) if self.is_slow(db, &call) => {
+                self.read_elsewhere(client, db, &call, Reader::Blocking(read), out)
+            }
             Handler::Write(write) => self.run_write(client, db, &call, write, out),
             Handler::Blocking(_) | Handler::BlockingRead(_) => {
                 self.run_blocking(client, db, &call, out)
@@ -289,10 +295,8 @@ impl Engine {
         read: ReadFn,
         out: &mut Out,
     ) -> Done {
-        if self.is_slow(db, call)
-            && let Some(done) = self.read_elsewhere(client, db, call, Reader::Plain(read), out)
-        {
-            return done;
+        if self.is_slow(db, call) {
+            return self.read_elsewhere(client, db, call, Reader::Plain(read), out);
         }
         let session = self.admin.clients.session(client);
         let (protocol, touches) = (session.protocol, !session.no_touch);
@@ -314,7 +318,7 @@ impl Engine {
         Done { flow: Flow::Next, hold: self.journal.hold_of_read(call, db) }
     }
 
-    /// Runs `work` on the read pool while the connection waits; on the spot if the pool is full.
+    /// Runs `work` on the read pool while the connection waits; on the spot if there is none.
     pub(super) fn later(
         &mut self,
         client: ClientId,

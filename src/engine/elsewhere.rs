@@ -8,7 +8,6 @@ use crate::base::clock;
 use crate::command::{BlockingReadFn, Call, Error, ReadFn, Served};
 use crate::keyspace::{Db, View};
 use crate::resp::{Out, Reply, encode};
-use crate::session::Replies as Wanted;
 
 /// A read for the pool.
 pub(super) enum Reader {
@@ -38,7 +37,7 @@ impl Engine {
         call.command.cost.is_some_and(|cost| cost(view, call) > slow)
     }
 
-    /// Gives an expensive read to the pool, with the keyspace as it is now. None: it must run here.
+    /// Gives an expensive read to the pool, with the keyspace as it is now.
     #[cold]
     pub(super) fn read_elsewhere(
         &mut self,
@@ -47,11 +46,8 @@ impl Engine {
         call: &Call<'_>,
         read: Reader,
         out: &mut Out,
-    ) -> Option<Done> {
+    ) -> Done {
         let session = self.admin.clients.session(client);
-        if session.replies != Wanted::On {
-            return None;
-        }
         let (protocol, now, command) = (session.protocol, self.now, call.command);
         if !session.no_touch {
             // Before the keyspace is frozen, so that no page is copied for it.
@@ -86,6 +82,6 @@ impl Engine {
         let hold = self.journal.hold_of_read(call, db);
         let done = self.later(client, work, hold, out);
         self.take_tails();
-        Some(done)
+        done
     }
 }

@@ -5,6 +5,8 @@
 //! are kept as a small map of hashes ([`Unsynced`]). A read without keys depends on the newest
 //! unsynced LSN of its database.
 
+use super::pool::Queue;
+use super::round::ParkedFor;
 use crate::command::{Call, Keys};
 use crate::keyspace::tx::TouchedKey;
 use crate::keyspace::{Batch, Db, Key};
@@ -78,9 +80,10 @@ impl Journal {
         }
     }
 
-    /// What I/O workers look at without the engine's lock; `paused` says whether a pause is on.
-    pub(super) fn watch(&self, paused: Arc<AtomicBool>) -> Watch {
-        Watch { log: self.log().cloned(), paused }
+    /// What I/O workers look at without the engine's lock; `paused` says whether a pause is on,
+    /// `queue` is the read pool's.
+    pub(super) fn watch(&self, paused: Arc<AtomicBool>, queue: Queue) -> Watch {
+        Watch { log: self.log().cloned(), paused, queue }
     }
 
     /// Follows `appendfsync`, in the midst of a turn whose batch is `batch_len` bytes long by now.
@@ -201,11 +204,13 @@ impl Journal {
     }
 }
 
-/// What an I/O worker needs to know of the log, without the engine's lock.
+/// What an I/O worker needs to know of the log and of whatever else its connections wait for,
+/// without the engine's lock.
 #[derive(Clone)]
 pub struct Watch {
     log: Option<Arc<Log>>,
     paused: Arc<AtomicBool>,
+    queue: Queue,
 }
 
 impl Watch {
@@ -214,9 +219,12 @@ impl Watch {
         self.log.as_ref().map_or(Lsn(u64::MAX), |log| log.positions().synced)
     }
 
-    /// Whether a parked request should be tried again: no pause is on, and the log has room for it,
-    /// or it will be refused with the log's failure.
-    pub fn goes_on(&self) -> bool {
+    /// Whether a parked request should be tried again: the pool has room, or no pause is on and the
+    /// log has room for it, or will refuse it with its failure.
+    pub fn goes_on(&self, parked: ParkedFor) -> bool {
+        if parked == ParkedFor::Pool {
+            return self.queue.has_room();
+        }
         let takes = |log: &Arc<Log>| log.has_room(0) || log.disk_full() || log.failure().is_some();
         !self.paused.load(SeqCst) && self.log.as_ref().is_none_or(takes)
     }

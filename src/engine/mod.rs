@@ -64,7 +64,7 @@ pub use journal::Watch;
 pub use migrate::{Migration, Sendable, Sender};
 pub use outbox::{Address, Inbox, Message, Outbox};
 pub use replay::{AUX_LSN, command_of};
-pub use round::{Group, Outcome, Replies, Request, Round, WorkerSettings};
+pub use round::{Group, Outcome, ParkedFor, Replies, Request, Round, WorkerSettings};
 
 use crate::admin::{Admin, ClientId};
 use crate::base::clock::{self, UnixMs};
@@ -205,13 +205,14 @@ impl Engine {
     pub fn in_memory(admin: Admin, seed: u64, disk: Arc<dyn Disk>) -> Engine {
         let databases = admin.config.databases();
         let keyspace = Keyspace::new(databases, crate::keyspace::Reclaimer::inline());
-        Engine::assemble(admin, keyspace, Journal::memory(), Pool::inline(), seed, disk)
+        let outboxes = Outboxes::default();
+        Engine::assemble(admin, keyspace, outboxes, Pool::inline(), seed, disk)
     }
 
     fn assemble(
         mut admin: Admin,
         mut keyspace: Keyspace,
-        journal: Journal,
+        outboxes: Outboxes,
         pool: Pool,
         seed: u64,
         disk: Arc<dyn Disk>,
@@ -223,7 +224,7 @@ impl Engine {
             keyspace,
             admin,
             batch: Batch::default(),
-            journal,
+            journal: Journal::memory(),
             snapshots: snapshot::Snapshots::default(),
             expiry: expire::Cycle::default(),
             blocked: blocked::Blocked::default(),
@@ -232,7 +233,7 @@ impl Engine {
             pool,
             tails,
             log_reads: log_reads::LogReads::default(),
-            outboxes: Outboxes::default(),
+            outboxes,
             arriving: 0,
             rng: Rng::from_seed(seed),
             seed: 0,
@@ -292,7 +293,7 @@ impl Engine {
 
     /// What workers look at without the lock, to know when to go on with what waits.
     pub fn watch(&self) -> Watch {
-        self.journal.watch(self.pause.flag())
+        self.journal.watch(self.pause.flag(), self.pool.queue().clone())
     }
 
     /// The log.

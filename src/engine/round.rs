@@ -121,6 +121,15 @@ pub struct Replies {
     pub outcomes: Vec<Outcome>,
 }
 
+/// What a request waits for that could not run, and is to be tried again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ParkedFor {
+    /// Room in the log's tail, or the end of a pause.
+    Log,
+    /// Room in the read pool's queue.
+    Pool,
+}
+
 /// What became of a group.
 #[derive(Debug, Clone, Copy)]
 pub struct Outcome {
@@ -138,9 +147,9 @@ pub struct Outcome {
     pub waiting: bool,
     /// What it waits for is not to be sent when it comes.
     pub silent: bool,
-    /// The request after the last that ran could not run, since the log has no room or a pause is
-    /// on: try again when that is over.
-    pub parked: bool,
+    /// The request after the last that ran could not run: try again when what it waits for is
+    /// there.
+    pub parked: Option<ParkedFor>,
     /// It waits for keys or for the end of a pause, which may take long: the wait ends when its
     /// peer sends nothing more.
     pub ends_with_peer: bool,

@@ -2,7 +2,7 @@
 
 use super::journal::Journal;
 use super::pool::Pool;
-use super::{Engine, Shared, ShutdownRequest, replay, snapshot};
+use super::{Engine, Outboxes, Shared, ShutdownRequest, replay, snapshot};
 use crate::admin::{Admin, Config, config};
 use crate::base::clock;
 use crate::base::disk::{Disk, RealDisk};
@@ -49,9 +49,10 @@ pub(super) fn open_on(config: Config, disk: Arc<dyn Disk>) -> Result<Arc<Shared>
     let settings = settings(&config);
     let on_disk = config.appendonly();
     let keyspace = Keyspace::new(config.databases(), Reclaimer::start()?);
-    let (journal, pool) = (Journal::memory(), Pool::start(READERS)?);
-    let admin = Admin::new(config);
-    let mut engine = Engine::assemble(admin, keyspace, journal, pool, rng::os_u64(), disk.clone());
+    let outboxes = Outboxes::default();
+    let (admin, pool) = (Admin::new(config), Pool::start(READERS, &outboxes)?);
+    let seed = rng::os_u64();
+    let mut engine = Engine::assemble(admin, keyspace, outboxes, pool, seed, disk.clone());
     engine.begin_round(clock::now());
     let begun = clock::monotonic();
     let recovered = log::recover(disk, &settings, &mut replay::Recovering { engine: &mut engine })?;

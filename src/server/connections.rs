@@ -138,14 +138,15 @@ impl Worker {
             return;
         }
         let (synced, failure) = (self.watch.synced(), self.watch.failure());
-        let may_go_on = self.watch.goes_on();
         let reached = if failure.is_some() { Lsn(u64::MAX) } else { synced };
         let mut waiting = std::mem::take(&mut self.holding);
         for Waiting { token, .. } in waiting.extract_if(.., |waiting| waiting.until <= reached) {
             let Some(socket) = self.sockets[token].as_deref_mut() else { continue };
             socket.listed = false;
-            let goes_on = socket.parked && may_go_on;
-            socket.parked &= !goes_on;
+            let goes_on = socket.parked.is_some_and(|parked| self.watch.goes_on(parked));
+            if goes_on {
+                socket.parked = None;
+            }
             let sent = match &failure {
                 None => socket.release(synced).map(|_| ()),
                 Some(error) => socket.release_failed(synced, error),
@@ -164,7 +165,7 @@ impl Worker {
 /// A connection that waits for the log.
 #[derive(Clone, Copy)]
 pub(super) struct Waiting {
-    /// What its oldest held reply waits for; 0: a request is parked, and any progress may do.
+    /// What its oldest held reply waits for; 0: a request is parked, and any progress may do (the log's, or the read pool's).
     pub until: Lsn,
     /// Its place in [`Worker::sockets`].
     pub token: usize,

@@ -9,6 +9,7 @@
 use crate::admin::ClientId;
 use crate::admin::config::BufferLimit;
 use crate::base::clock::{self, Monotonic};
+use crate::engine::ParkedFor;
 use crate::log::Lsn;
 use crate::resp::{Limits, Mark, Out, ProtocolError, Resume};
 use mio::net::TcpStream;
@@ -47,9 +48,8 @@ pub struct Socket {
     pub waiting: bool,
     /// That reply is dropped when it comes.
     pub silent: bool,
-    /// The log had no room for the next request, or a pause stops it: it runs again when that is
-    /// over.
-    pub parked: bool,
+    /// The next request could not run: it runs again when what it waits for is there.
+    pub parked: Option<ParkedFor>,
     /// What it waits for may take long: it is closed as soon as its peer sends nothing more.
     pub ends_with_peer: bool,
     /// It stands in its worker's list of those that wait for the log.
@@ -103,7 +103,7 @@ impl Socket {
             unsent: 0,
             waiting: false,
             silent: false,
-            parked: false,
+            parked: None,
             ends_with_peer: false,
             listed: false,
             unread: false,
@@ -123,12 +123,12 @@ impl Socket {
 
     /// Whether its requests must stay where they are for now.
     pub fn is_blocked(&self) -> bool {
-        self.waiting || self.parked || self.closing
+        self.waiting || self.parked.is_some() || self.closing
     }
 
     /// Whether it waits for something that its peer, which sends nothing more, gives up with that.
     pub fn leaves(&self) -> bool {
-        self.ends_with_peer && self.ended && (self.waiting || self.parked)
+        self.ends_with_peer && self.ended && (self.waiting || self.parked.is_some())
     }
 
     /// Receives once into `buffer`.

@@ -344,7 +344,7 @@ impl Worker {
             } else if parcel.error.is_some() {
                 ready.done = socket.is_blocked();
             }
-            if outcome.waiting || outcome.parked || socket.closing {
+            if outcome.waiting || outcome.parked.is_some() || socket.closing {
                 ready.done = true;
                 socket.unread = true;
             }
@@ -371,9 +371,10 @@ impl Worker {
         if socket.finished {
             self.finished.push(token);
         }
-        if (socket.is_holding() || socket.parked) && !socket.listed {
+        if (socket.is_holding() || socket.parked.is_some()) && !socket.listed {
             socket.listed = true;
-            let until = if socket.parked { Lsn::default() } else { socket.held_until() };
+            let is_parked = socket.parked.is_some();
+            let until = if is_parked { Lsn::default() } else { socket.held_until() };
             self.holding.push(Waiting { until, token });
         }
     }

@@ -25,6 +25,49 @@ fn a_thousand_connections() {
     wait_until("the others are forgotten", || last.info("connected_clients") == "1");
 }
 
+/// More expensive reads than the read pool's queue holds: each is answered, in order for its
+/// connection, and none runs under the lock.
+#[test]
+fn a_crowd_of_expensive_reads() {
+    const READERS: usize = 400;
+    let (_dir, server) = coolcache(&["--appendonly", "no", "--slow-read-elements", "1000"]);
+    let mut first = server.connect();
+    let keys: Vec<String> = (0..20_000).map(|n| format!("key:{n}")).collect();
+    let pairs = keys.iter().flat_map(|key| [key.as_bytes(), b"x"]);
+    let mset: Vec<&[u8]> = std::iter::once(&b"MSET"[..]).chain(pairs).collect();
+    assert_eq!(first.try_call(&mset).unwrap(), b"+OK\r\n");
+    let mut crowd: Vec<Connection> = (0..READERS).map(|_| server.connect()).collect();
+    for (n, connection) in crowd.iter_mut().enumerate() {
+        connection.request(&[b"KEYS", b"key:1999*"]).unwrap();
+        connection.request(&[b"ECHO", format!("{n}").as_bytes()]).unwrap();
+    }
+    for (n, connection) in crowd.iter_mut().enumerate() {
+        let found = connection.try_receive().unwrap();
+        // 1999 and 19990 to 19999.
+        assert!(found.starts_with(b"*11\r\n"), "{}", found.escape_ascii());
+        let echo = String::from_utf8(connection.try_receive().unwrap()).unwrap();
+        assert!(echo.ends_with(&format!("\r\n{n}\r\n")), "{echo}");
+    }
+    assert_eq!(first.info("slow_reads_processed"), READERS.to_string());
+}
+
+/// An expensive read whose reply nobody wants runs on the pool as well.
+#[test]
+fn expensive_reads_without_replies() {
+    let (_dir, server) = coolcache(&["--appendonly", "no", "--slow-read-elements", "0"]);
+    let mut connection = server.connect();
+    assert_eq!(connection.call("SET key x"), "+OK\r\n");
+    connection.request(&[b"CLIENT", b"REPLY", b"SKIP"]).unwrap();
+    connection.request(&[b"KEYS", b"*"]).unwrap();
+    assert_eq!(connection.call("PING"), "+PONG\r\n");
+    connection.request(&[b"CLIENT", b"REPLY", b"OFF"]).unwrap();
+    connection.request(&[b"KEYS", b"*"]).unwrap();
+    connection.request(&[b"KEYS", b"*"]).unwrap();
+    assert_eq!(connection.call("CLIENT REPLY ON"), "+OK\r\n");
+    assert_eq!(connection.call("KEYS *"), "*1\r\n$3\r\nkey\r\n");
+    assert_eq!(connection.info("slow_reads_processed"), "4");
+}
+
 #[test]
 fn one_more_than_maxclients_is_told_so() {
     let (_dir, server) = coolcache(&["--appendonly", "no", "--maxclients", "3"]);

@@ -6,7 +6,7 @@ use crate::command::table::{self, Found, Resolved};
 use crate::command::{Access, Flag};
 use crate::command::{Call, Command, DEFAULT, Error, Handler, Keys, Result, Served, Wait};
 use crate::engine::check::{BEGINNING, Local};
-use crate::engine::round::{Group, Outcome, Replies, Request, Round};
+use crate::engine::round::{Group, Outcome, ParkedFor, Replies, Request, Round};
 use crate::keyspace::record::{Cause, Delete, Rename};
 use crate::keyspace::{Tx, View};
 use crate::resp::{Mark, Reply};
@@ -127,7 +127,7 @@ impl Bench {
     fn send(&mut self, number: usize, lines: &[&str]) -> String {
         let (mut reply, outcome) = self.round(number, lines);
         let ran = outcome.ran as usize;
-        if ran < lines.len() && !outcome.waiting && !outcome.parked {
+        if ran < lines.len() && !outcome.waiting && outcome.parked.is_none() {
             let rest = self.send(number, &lines[ran..]);
             reply.push(' ');
             reply.push_str(&rest);
@@ -362,7 +362,7 @@ fn nothing_is_served_while_writes_are_refused() {
 #[test]
 fn a_pause_stops_writes_or_everything() {
     let mut bench = Bench::new();
-    let paused = |bench: &Bench| bench.0.engine.watch().goes_on();
+    let paused = |bench: &Bench| bench.0.engine.watch().goes_on(ParkedFor::Log);
     assert_eq!(bench.send(1, &["SET a 1 PX 10", "CLIENT PAUSE 100 WRITE"]), "+OK +OK");
     assert!(!paused(&bench));
     assert_eq!(bench.send(2, &["GET a", "SET a 2"]), "$1 1");
