@@ -102,7 +102,7 @@ impl Domain {
             (_, "min" | "max") => self.score_bound(name == "max"),
             (_, "start" | "stop") => self.index(),
             // None that makes -0 of a score.
-            (_, "weight") if self.plain_scores => self.text(&["1", "1", "2", "inf", "x"]),
+            (_, "weight") if self.is_old => self.text(&["1", "1", "2", "inf", "x"]),
             (_, "weight") => self.text(&["1", "2", "0.5", "3.7", "1e3", "+inf", "x"]),
             (_, "score" | "increment") => self.score(),
             (_, "member") => self.member(),
@@ -267,7 +267,7 @@ impl Domain {
     pub fn score(&mut self) -> Vec<u8> {
         match self.rng.below(40) {
             // Redis 7.0 prints 17 digits, which nobody else does, and reads more.
-            33.. if self.plain_scores => self.text(&["3", "1000000", "nan", "x", ""]),
+            33.. if self.is_old => self.text(&["3", "1000000", "nan", "x", ""]),
             0..10 => b"0".to_vec(),
             10..24 => (self.rng.below(25) as i64 - 5).to_string().into_bytes(),
             24..31 => (self.rng.below(80) as f64 / 4.0 - 5.0).to_string().into_bytes(),

@@ -15,12 +15,11 @@ pub struct Domain {
     pub rng: Rng,
     /// DUMP payloads that were answered.
     pub payloads: Vec<Vec<u8>>,
-    /// Whether a value may be set with an expiry that is past. Redis 7.0 keeps such a key until it
-    /// looks at it, and counts it in DBSIZE and DEBUG DIGEST until then; Valkey, except for
-    /// MSETEX, and we do not store it.
-    pub sets_past: bool,
-    /// Whether scores are only such as all servers print alike.
-    pub plain_scores: bool,
+    /// Whether the peer is Redis 7.0. It keeps what is set with an expiry that is past until it
+    /// looks at it, and counts it in DBSIZE and DEBUG DIGEST until then: Valkey, except for MSETEX,
+    /// and we do not store it. It prints some scores with 17 digits, as nobody else does. And its
+    /// XSETID goes below what was deleted, from where XADD goes on.
+    pub is_old: bool,
     /// The pool of the request in hand.
     pub pool: Pool,
     /// The key that was drawn last.
@@ -38,8 +37,7 @@ impl Domain {
         Domain {
             rng,
             payloads: Vec::new(),
-            sets_past: true,
-            plain_scores: false,
+            is_old: false,
             pool: Pool::String,
             last_key: Vec::new(),
             collections: Collections::default(),
@@ -126,7 +124,7 @@ impl Domain {
                 let units = if name.ends_with("milliseconds") { 1000 } else { 1 };
                 let time = self.time(units, true);
                 let is_past = matches!(time.as_slice(), b"1" | b"1000");
-                let keeps = command == "msetex" || !command.contains("expire") && !self.sets_past;
+                let keeps = command == "msetex" || !command.contains("expire") && self.is_old;
                 if is_past && keeps { b"0".to_vec() } else { time }
             }
             (_, "serialized-value") => self.payload(),
@@ -308,7 +306,7 @@ impl Domain {
     /// What is in no domain, for spoiling a request. Never a time in the near future, nor one that
     /// overflows.
     pub fn junk(&mut self) -> Vec<u8> {
-        if !self.plain_scores && self.percent(10) {
+        if !self.is_old && self.percent(10) {
             return b"9223372036854775808".to_vec();
         }
         self.text(&["x", "", "NX", "-1", "1.5", "\u{fffd}\r\n", "EX", "GET"])

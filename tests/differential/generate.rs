@@ -144,13 +144,9 @@ impl<'g> Generator<'g> {
                 self.drawn_of("zrange", &[b"0", b"-1", b"WITHSCORES"], request, requests)
             }
             // The peers turn a sorted set that they sort into a large one, in SORT_RO too.
-            "sort" | "sort_ro" if request.words.len() > 1 => {
-                let source = request.words[1].clone();
-                let copy = self.plain("copy", &[&source, THROWAWAY, b"REPLACE"], Compare::Equal);
-                let mut request = request;
-                request.words[1] = THROWAWAY.to_vec();
-                let delete = self.plain("del", &[THROWAWAY], Compare::Equal);
-                requests.extend([copy, request, delete]);
+            "sort" | "sort_ro" if request.words.len() > 1 => self.of_copy(request, requests),
+            "xsetid" if self.domain.is_old && request.words.len() > 1 => {
+                self.of_copy(request, requests);
             }
             // Only among equal scores is it said what lies between two members.
             name if needs_equal_scores(name, &request.words) => {
@@ -178,6 +174,14 @@ impl<'g> Generator<'g> {
             std::iter::once(key.as_slice()).chain(rest.iter().copied()).collect();
         let all = self.plain(all, &arguments, Compare::Skipped);
         to.extend([request, all]);
+    }
+
+    /// A request about a copy of the key, so that what it makes of it goes no further.
+    fn of_copy(&self, mut request: Request, requests: &mut Vec<Request>) {
+        let source = std::mem::replace(&mut request.words[1], THROWAWAY.to_vec());
+        let copy = self.plain("copy", &[&source, THROWAWAY, b"REPLACE"], Compare::Equal);
+        let delete = self.plain("del", &[THROWAWAY], Compare::Equal);
+        requests.extend([copy, request, delete]);
     }
 
     /// A request about members between two others, about a copy whose scores are all 0.
@@ -316,19 +320,19 @@ impl<'g> Generator<'g> {
                 store_away(words, &["STORE", "STOREDIST"])
             }
             // Sums of places need 17 digits.
-            "zunionstore" | "zinterstore" if self.domain.plain_scores && words.len() > 1 => {
+            "zunionstore" | "zinterstore" if self.domain.is_old && words.len() > 1 => {
                 words[1] = THROWAWAY.to_vec();
             }
-            "georadius" | "georadiusbymember" if self.domain.plain_scores => {
+            "georadius" | "georadiusbymember" if self.domain.is_old => {
                 store_away(words, &["STOREDIST"]);
             }
             // Redis 7.0 prints distances with 17 digits; from a polygon the last ones differ.
             "geosearchstore"
-                if (self.domain.plain_scores || has(words, "BYPOLYGON")) && words.len() > 2 =>
+                if (self.domain.is_old || has(words, "BYPOLYGON")) && words.len() > 2 =>
             {
                 words[1] = THROWAWAY.to_vec();
             }
-            "sort" if has(words, "BY") || self.domain.plain_scores => store_away(words, &["STORE"]),
+            "sort" if has(words, "BY") || self.domain.is_old => store_away(words, &["STORE"]),
             _ => {}
         }
     }

@@ -79,8 +79,7 @@ impl<'g> Run<'g> {
     /// A run that has sent nothing yet.
     pub fn new(grammar: &'g Grammar, ours: Peer, theirs: Peer, seed: u64, often: u64) -> Run<'g> {
         let mut generator = Generator::new(grammar, seed, often);
-        let is_old = theirs.kind == super::Kind::Redis;
-        (generator.domain.sets_past, generator.domain.plain_scores) = (!is_old, is_old);
+        generator.domain.is_old = theirs.kind == super::Kind::Redis;
         Run {
             grammar,
             generator,
