@@ -9,6 +9,7 @@ use std::sync::Arc;
 use super::catalog::Folder;
 use super::cursor::{Cursor, Opened, Step};
 use super::error::{Corrupt, LogError};
+use super::keep::KEPT;
 use super::manifest::{Manifest, Retained};
 use super::reader::ReadError;
 use super::scan::{Record, Scan, Walked};
@@ -58,11 +59,13 @@ pub struct Place {
 }
 
 impl Place {
-    /// Finds the log in a data folder, or in the log's folder itself. `None`: there is none.
+    /// Finds the log in a data folder, or in the log's folder itself. `None`: there is none. A kept
+    /// one is found only by its own folder.
     pub fn find(disk: &dyn Disk, path: &Path) -> Result<Option<Place>, ArchiveError> {
         let mut found = manifests(disk, path)?;
         if found.is_empty() {
-            for name in disk.list(path).map_err(LogError::io(path)).map_err(ReadError::from)? {
+            let names = disk.list(path).map_err(LogError::io(path)).map_err(ReadError::from)?;
+            for name in names.into_iter().filter(|name| !name.ends_with(KEPT)) {
                 found.extend(manifests(disk, &path.join(name))?);
             }
         }

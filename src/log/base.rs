@@ -189,7 +189,7 @@ impl Shared {
     }
 
     /// A base at an LSN, a fresh segment after it that begins in the given database, and the
-    /// manifest that lists both. Segments already in `catalog` become history. Returns the names of
+    /// manifest that lists both. A log that it replaces unread is kept. Segments already in `catalog` become history. Returns the names of
     /// files to remove.
     fn begin_files(
         &self,
@@ -198,6 +198,7 @@ impl Shared {
         temporary: &Path,
         (at, database): (Lsn, u32),
     ) -> Result<Vec<String>, LogError> {
+        self.keep_unread()?;
         let old = self.name_base(&mut catalog, temporary)?;
         for segment in &mut catalog.segments {
             segment.retained = true;

@@ -123,6 +123,13 @@ impl Manifest {
         Ok(())
     }
 
+    /// The names of all files in it.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        let retained = self.retained.iter().map(|retained| &retained.entry);
+        let listed = self.base.iter().chain(&self.segments).chain(&self.history);
+        listed.chain(retained).map(|entry| entry.name.as_str())
+    }
+
     /// A number above that of every file in the manifest.
     pub fn next_segment_seq(&self) -> u64 {
         let retained = self.retained.iter().map(|retained| retained.entry.seq);

@@ -35,6 +35,20 @@ pub struct BaseInfo {
     pub lsn: Option<Lsn>,
 }
 
+impl BaseInfo {
+    /// Without what no log can have that comes at most to `highest`. Whoever wrote the file chose these, and a log that began with
+    /// them could not be read again.
+    fn of_a_log(self, highest: Lsn) -> BaseInfo {
+        let (had_id, had_lsn) = (self.replication_id.is_some(), self.lsn.is_some());
+        let replication_id = self.replication_id.filter(|id| segment::is_id(id));
+        let lsn = self.lsn.filter(|lsn| *lsn <= highest);
+        if had_id && replication_id.is_none() || had_lsn && lsn.is_none() {
+            tracing::warn!("the RDB file's replication id or LSN is none: not taken over");
+        }
+        BaseInfo { replication_id, lsn }
+    }
+}
+
 /// Who takes what recovery finds: the engine, on an empty keyspace. Any error stops recovery.
 pub trait Replay {
     /// Loads an RDB file: the base, or a `dump.rdb` taken over.
@@ -113,6 +127,12 @@ pub struct Recovered {
     pub foreign_records: u64,
     /// A `dump.rdb` that is newer than the log and was not loaded, since the log wins.
     pub newer_dump: Option<PathBuf>,
+    /// A single-file append-only file that is newer than the log and was not loaded: a server of
+    /// Redis 6 or older has gone on with what was taken over.
+    pub newer_aof: Option<PathBuf>,
+    /// A manifest or a single-file append-only file that was not loaded since the log is to have no
+    /// files (`appendonly no`).
+    pub unread: Option<PathBuf>,
     pub(super) disk: Arc<dyn Disk>,
     pub(super) settings: Settings,
     pub(super) plan: Plan,
@@ -141,8 +161,11 @@ pub fn recover(
     let folder = Folder::of(settings);
     let mut recovery = Recovery::new(&*disk, settings, &folder, replay);
     let source = recovery.run()?;
-    let newer_dump = recovery.newer_dump(source)?;
-    Ok(recovery.recovered(disk.clone(), source, newer_dump))
+    let newer_dump = recovery.newer(source, &settings.dir.join(&settings.dbfilename))?;
+    let newer_aof = recovery.newer(source, &settings.dir.join(&settings.appendfilename))?;
+    let unread = recovery.unread()?;
+    let recovered = recovery.recovered(disk.clone(), source);
+    Ok(Recovered { newer_dump, newer_aof, unread, ..recovered })
 }
 
 struct Recovery<'a> {
@@ -186,12 +209,7 @@ impl<'a> Recovery<'a> {
         }
     }
 
-    fn recovered(
-        self,
-        disk: Arc<dyn Disk>,
-        source: Source,
-        newer_dump: Option<PathBuf>,
-    ) -> Recovered {
+    fn recovered(self, disk: Arc<dyn Disk>, source: Source) -> Recovered {
         let Recovery { settings, position, ids, torn, records, foreign, plan, .. } = self;
         Recovered {
             last_lsn: position.unwrap_or_default(),
@@ -200,7 +218,9 @@ impl<'a> Recovery<'a> {
             torn,
             records,
             foreign_records: foreign,
-            newer_dump,
+            newer_dump: None,
+            newer_aof: None,
+            unread: None,
             settings: settings.clone(),
             plan,
             disk,
@@ -302,38 +322,41 @@ impl Recovery<'_> {
         self.plan.catalog.base_bytes = self.len(&path)?;
         self.plan.catalog.base = Some(entry.clone());
         if entry.name.ends_with(".aof") {
-            self.commands_file(&path)?;
+            // It was written whole before it was listed: whatever it lacks was there.
+            self.commands_file(&path, false)?;
             return Ok(());
         }
-        self.rdb(&path)
+        self.rdb(&path, Lsn::MAX)
     }
 
-    fn rdb(&mut self, path: &Path) -> Result<(), RecoverError> {
+    fn rdb(&mut self, path: &Path, highest: Lsn) -> Result<(), RecoverError> {
         let loaded = self.replay.base(path);
         let info = loaded.map_err(|source| refused(path, 0, source))?;
-        self.position = info.lsn;
-        if let (Some(id), Some(lsn)) = (info.replication_id, info.lsn) {
+        let BaseInfo { replication_id, lsn } = info.of_a_log(highest);
+        self.position = lsn;
+        if let (Some(id), Some(lsn)) = (replication_id, lsn) {
             self.ids = vec![(id, lsn)];
         }
         Ok(())
     }
 
     fn dump(&mut self, path: &Path) -> Result<Source, RecoverError> {
-        self.rdb(path)?;
+        self.rdb(path, Lsn::BEGIN_MAX)?;
         self.position.get_or_insert(Lsn(0));
         self.plan.take_over = Some((path.to_path_buf(), self.len(path)?, "rdb"));
         Ok(Source::DumpRdb)
     }
 
     fn single_file(&mut self, path: &Path) -> Result<Source, RecoverError> {
-        let good = self.commands_file(path)?;
+        let good = self.commands_file(path, true)?;
         self.position = Some(Lsn(0));
         self.plan.take_over = Some((path.to_path_buf(), good, "aof"));
         Ok(Source::SingleFileAof)
     }
 
-    /// A file of commands, perhaps behind an RDB. Its records take no LSN: they are a base.
-    fn commands_file(&mut self, path: &Path) -> Result<u64, RecoverError> {
+    /// A file of commands, perhaps behind an RDB. Its records take no LSN: they are a base. Returns
+    /// where they end: before the file does only if it may end torn.
+    fn commands_file(&mut self, path: &Path, may_end_torn: bool) -> Result<u64, RecoverError> {
         let bytes = self.disk.map(path).map_err(RecoverError::io(path))?;
         let mut start = 0;
         if bytes.starts_with(b"REDIS") {
@@ -344,7 +367,7 @@ impl Recovery<'_> {
                 return Err(corrupt(path, found).into());
             }
         }
-        let (good, _) = self.foreign(path, &bytes, start, true)?;
+        let (good, _) = self.foreign(path, &bytes, start, may_end_torn)?;
         Ok(good as u64)
     }
 
