@@ -461,9 +461,8 @@ impl Log {
 
     /// Begins the files anew with a snapshot at `at`: after a latch (with `at` from [`Log::roll`]),
     /// or to give a log in memory files (with `at` from [`Log::to_disk`]). The failed segment is
-    /// first cut to its last good LSN, and a log in the folder that was not read is kept under
-    /// another name. On success the latch is gone and all up to `at` is durable;
-    /// on failure everything stays as it was.
+    /// first cut to its last good LSN, and a log in the folder that was not read is kept aside. On
+    /// success the latch is gone and all up to `at` is durable; on failure all stays as it was.
     pub fn heal(&self, snapshot: &Path, at: Lsn) -> Result<(), LogError> {
         self.shared.heal(snapshot, at)
     }
