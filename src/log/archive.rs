@@ -142,6 +142,8 @@ pub struct Archive {
     folder: Folder,
     /// The base's path and file.
     pub(super) base: Option<(PathBuf, Arc<dyn File>)>,
+    /// See [`Manifest::base_crc`].
+    pub(super) base_crc: Option<u32>,
     pieces: Vec<Piece>,
 }
 
@@ -190,7 +192,8 @@ impl Archive {
             let (path, file) = open(&entry.name)?;
             pieces.push(piece(&entry.name, path, file, None)?);
         }
-        Ok(Archive { disk, place: place.clone(), folder, base, pieces })
+        let base_crc = manifest.base_crc;
+        Ok(Archive { disk, place: place.clone(), folder, base, base_crc, pieces })
     }
 
     /// Where it is.

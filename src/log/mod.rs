@@ -31,8 +31,8 @@
 //!
 //! A log is had from [`recover`] only, by [`Recovered::start`]. Reading order: `lsn`, `record`,
 //! `segment`, `manifest`, `catalog`, `tail`, `positions`, `writer`, `gather`, `threads`,
-//! `recovery`, `start`, `base`, `keep`, `retention`; then who reads: `cursor` and `scan`, `reader` and
-//! `records` of a running log, `archive` of a folder from outside, `restore`, `repair`.
+//! `recovery`, `start`, `base`, `keep`, `retention`; then who reads: `cursor` and `scan`, `reader`
+//! and `records` of a running log, `archive` of a folder from outside, `restore`, `repair`.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

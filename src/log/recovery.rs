@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use super::catalog::{Catalog, Folder, Segment};
 use super::error::{Corrupt, RecoverError, ReplayError};
-use super::manifest::{Entry, Manifest};
+use super::manifest::{self, Entry, Manifest};
 use super::planted::{Bug, planted};
 use super::record::{self, Frame, Places};
 use super::segment::{self, Damage, Head, Next};
@@ -241,7 +241,7 @@ impl Recovery<'_> {
             }
         }
         if let Some(base) = &manifest.base {
-            self.base(base)?;
+            self.base(base, manifest.base_crc)?;
         }
         for (index, entry) in manifest.segments.iter().enumerate() {
             let after = manifest.segments.get(index + 1);
@@ -260,8 +260,18 @@ impl Recovery<'_> {
         file.len().map_err(RecoverError::io(path))
     }
 
-    fn base(&mut self, entry: &Entry) -> Result<(), RecoverError> {
+    fn base(&mut self, entry: &Entry, crc: Option<u32>) -> Result<(), RecoverError> {
         let path = self.folder.file(&entry.name);
+        if let Some(crc) = crc {
+            let bytes = self.disk.map(&path).map_err(RecoverError::io(&path))?;
+            let found = manifest::checksum(&bytes);
+            if found != crc {
+                let expected = format!("a file whose checksum is {crc:08x}");
+                let found = format!("{} bytes with {found:08x}", bytes.len());
+                return Err(corrupt(&path, Damage { offset: 0, expected, found }).into());
+            }
+        }
+        self.plan.catalog.base_crc = crc;
         self.plan.catalog.base_bytes = self.len(&path)?;
         self.plan.catalog.base = Some(entry.clone());
         if entry.name.ends_with(".aof") {

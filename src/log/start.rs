@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::catalog::Catalog;
 use super::error::RecoverError;
 use super::keep::Earlier;
+use super::manifest;
 use super::planted::{Bug, planted};
 use super::recovery::Recovered;
 use super::segment;
@@ -132,6 +133,8 @@ impl Shared {
         self.sync_folder().map_err(RecoverError::io(&self.folder.path))?;
         catalog.base = Some(entry);
         catalog.base_bytes = length;
+        let bytes = self.disk.map(&path).map_err(RecoverError::io(&path))?;
+        catalog.base_crc = Some(manifest::checksum(&bytes));
         Ok(())
     }
 

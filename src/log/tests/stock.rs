@@ -1,6 +1,7 @@
 //! The folder between us and stock servers, in both directions and back: foreign commands,
 //! taken-over files, and a real redis-server.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::process::{Child, Command, Stdio};
@@ -121,31 +122,62 @@ fn a_single_file_with_preamble_and_torn_end_becomes_the_first_base() {
     assert_eq!(again.last_lsn.0, group(8).len() as u64);
 }
 
+/// Asserts that a folder is refused on account of this file.
+fn assert_damaged(files: &BTreeMap<PathBuf, Vec<u8>>, damaged: &Path, what: &str) {
+    let disk = SimDisk::new(&dir());
+    for (path, content) in files {
+        disk.put(path, content);
+    }
+    match recovered(&disk, &small_settings()) {
+        Err(RecoverError::Corrupt(place)) => assert_eq!(place.file, damaged, "{what}"),
+        Err(other) => panic!("{what}: {other}"),
+        Ok((recovered, _)) => panic!("{what}: served up to {}", recovered.last_lsn),
+    }
+}
+
 /// A base was written whole before a manifest listed it: what is missing of it is no torn tail, and
-/// nothing is replayed on the rest.
+/// nothing is replayed on the rest. Commands and old dumps carry no checksum, the manifest has one.
+#[test]
+fn a_base_that_was_taken_over_and_lacks_anything_is_damage() {
+    let dump = snapshot(stream(8));
+    for (file, content) in [("appendonly.aof", stream(8)), ("dump.rdb", &dump)] {
+        let (disk, result) = recover_files(&[(file, content)]);
+        let log = result.unwrap().0.start_stepped(start(1)).unwrap();
+        commit(&log, 8);
+        commit(&log, 9);
+        log.seal_and_close().unwrap();
+        // It holds over a start.
+        begin(&disk, &small_settings(), 2).seal_and_close().unwrap();
+        let files = disk.all_files();
+        let is_base = |path: &&PathBuf| path.to_str().unwrap().contains(".1.base.");
+        let base = files.keys().find(is_base).unwrap();
+        for byte in 0..content.len() {
+            let mut damaged = files.clone();
+            damaged.get_mut(base).unwrap().truncate(byte);
+            assert_damaged(&damaged, base, &format!("{file} cut at {byte}"));
+            let mut damaged = files.clone();
+            damaged.get_mut(base).unwrap()[byte] ^= 1 << (byte % 8);
+            assert_damaged(&damaged, base, &format!("{file} with a flip in {byte}"));
+        }
+    }
+}
+
+/// The same where nobody has noted a checksum: a manifest of a stock server.
 #[test]
 fn a_base_of_commands_that_lacks_its_end_is_damage() {
-    let (disk, result) = recover_files(&[("appendonly.aof", stream(8))]);
-    let log = result.unwrap().0.start_stepped(start(1)).unwrap();
-    commit(&log, 8);
-    commit(&log, 9);
-    log.seal_and_close().unwrap();
-    let files = disk.all_files();
+    let manifest = b"file appendonly.aof.1.base.aof seq 1 type b\n\
+        file appendonly.aof.2.incr.aof seq 2 type i\n";
     let base = dir().join("appendonlydir/appendonly.aof.1.base.aof");
-    let boundaries = &whole().1;
+    let whole_files = BTreeMap::from([
+        (dir().join("appendonlydir/appendonly.aof.manifest"), manifest.to_vec()),
+        (dir().join("appendonlydir/appendonly.aof.2.incr.aof"), group(8)),
+        (base.clone(), stream(8).to_vec()),
+    ]);
     for cut in 1..stream(8).len() {
-        if boundaries.contains(&(cut as u64)) {
-            continue; // Commands carry no checksum: what is left is whole.
-        }
-        let disk = SimDisk::new(&dir());
-        for (path, content) in &files {
-            let length = if *path == base { cut } else { content.len() };
-            disk.put(path, &content[..length]);
-        }
-        match recovered(&disk, &small_settings()) {
-            Err(RecoverError::Corrupt(place)) => assert_eq!(place.file, base, "cut at {cut}"),
-            Err(other) => panic!("cut at {cut}: {other}"),
-            Ok((recovered, _)) => panic!("cut at {cut}: served up to {}", recovered.last_lsn),
+        if !whole().1.contains(&(cut as u64)) {
+            let mut files = whole_files.clone();
+            files.get_mut(&base).unwrap().truncate(cut);
+            assert_damaged(&files, &base, &format!("cut at {cut}"));
         }
     }
 }
