@@ -129,14 +129,14 @@ fn apply(
 /// Loads an RDB file's bytes. Keys whose expiry has passed are loaded too: the log decides when
 /// they go. One thread decodes and hashes, this one puts; each waits when it is far ahead of the
 /// other. What goes into an empty database is put when all has come, on all cores.
-pub(super) fn rdb(engine: &mut Engine, bytes: &[u8]) -> Result<(BaseInfo, usize), ReplayError> {
+pub(super) fn rdb(
+    engine: &mut Engine,
+    bytes: &[u8],
+    verify_checksum: bool,
+) -> Result<(BaseInfo, usize), ReplayError> {
     /// Batches under way: enough that neither thread waits for every batch of the other.
     const BATCHES: usize = 8;
-    let options = LoadOptions {
-        verify_checksum: engine.admin.config.rdbchecksum(),
-        rest: rdb::Rest::Allow,
-        ..LoadOptions::default()
-    };
+    let options = LoadOptions { verify_checksum, rest: rdb::Rest::Allow, ..LoadOptions::default() };
     let (full, to_put) = crossbeam_channel::bounded::<Gathered>(BATCHES);
     let (empty, to_fill) = crossbeam_channel::bounded::<Gathered>(BATCHES);
     let databases = engine.keyspace.databases();
@@ -414,10 +414,20 @@ pub(super) struct Recovering<'a> {
     pub engine: &'a mut Engine,
 }
 
+impl Recovering<'_> {
+    /// Whether checksums are compared. The log's base is always verified, and a `dump.rdb` that
+    /// becomes it as the next start will; `rdbchecksum` is about files that are only loaded.
+    fn verify_checksum(&self) -> bool {
+        let config = &self.engine.admin.config;
+        config.appendonly() || config.rdbchecksum()
+    }
+}
+
 impl Replay for Recovering<'_> {
     fn base(&mut self, path: &Path) -> Result<BaseInfo, ReplayError> {
         let file = self.engine.disk.map(path)?;
-        let (info, consumed) = rdb(self.engine, &file)?;
+        let verify_checksum = self.verify_checksum();
+        let (info, consumed) = rdb(self.engine, &file, verify_checksum)?;
         if consumed != file.len() {
             return Err(format!("{} bytes follow the end of the RDB", file.len() - consumed).into());
         }
@@ -425,7 +435,8 @@ impl Replay for Recovering<'_> {
     }
 
     fn rdb_preamble(&mut self, bytes: &[u8]) -> Result<usize, ReplayError> {
-        rdb(self.engine, bytes).map(|(_, consumed)| consumed)
+        let verify_checksum = self.verify_checksum();
+        rdb(self.engine, bytes, verify_checksum).map(|(_, consumed)| consumed)
     }
 
     fn record(&mut self, arguments: &[&[u8]]) -> Result<(), ReplayError> {
@@ -440,5 +451,6 @@ impl Replay for Recovering<'_> {
 /// Loads a file into an engine that serves: DEBUG RELOAD.
 pub(super) fn file(engine: &mut Engine, disk: &dyn Disk, path: &Path) -> Result<(), ReplayError> {
     let bytes = disk.map(path)?;
-    rdb(engine, &bytes).map(drop)
+    let verify_checksum = engine.admin.config.rdbchecksum();
+    rdb(engine, &bytes, verify_checksum).map(drop)
 }

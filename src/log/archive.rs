@@ -9,6 +9,7 @@ use std::sync::Arc;
 use super::catalog::Folder;
 use super::cursor::{Cursor, Opened, Step};
 use super::error::{Corrupt, LogError};
+use super::keep::KEPT;
 use super::manifest::{Manifest, Retained};
 use super::reader::ReadError;
 use super::scan::{Record, Scan, Walked};
@@ -58,11 +59,13 @@ pub struct Place {
 }
 
 impl Place {
-    /// Finds the log in a data folder, or in the log's folder itself. `None`: there is none.
+    /// Finds the log in a data folder, or in the log's folder itself. `None`: there is none. A kept
+    /// one is found only by its own folder.
     pub fn find(disk: &dyn Disk, path: &Path) -> Result<Option<Place>, ArchiveError> {
         let mut found = manifests(disk, path)?;
         if found.is_empty() {
-            for name in disk.list(path).map_err(LogError::io(path)).map_err(ReadError::from)? {
+            let names = disk.list(path).map_err(LogError::io(path)).map_err(ReadError::from)?;
+            for name in names.into_iter().filter(|name| !name.ends_with(KEPT)) {
                 found.extend(manifests(disk, &path.join(name))?);
             }
         }
@@ -139,6 +142,8 @@ pub struct Archive {
     folder: Folder,
     /// The base's path and file.
     pub(super) base: Option<(PathBuf, Arc<dyn File>)>,
+    /// See [`Manifest::base_crc`].
+    pub(super) base_crc: Option<u32>,
     pieces: Vec<Piece>,
 }
 
@@ -187,7 +192,8 @@ impl Archive {
             let (path, file) = open(&entry.name)?;
             pieces.push(piece(&entry.name, path, file, None)?);
         }
-        Ok(Archive { disk, place: place.clone(), folder, base, pieces })
+        let base_crc = manifest.base_crc;
+        Ok(Archive { disk, place: place.clone(), folder, base, base_crc, pieces })
     }
 
     /// Where it is.

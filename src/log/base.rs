@@ -83,6 +83,7 @@ impl Shared {
         let path = self.folder.file(&entry.name);
         self.disk.rename(temporary, &path).map_err(LogError::io(&path))?;
         self.sync_folder().map_err(LogError::io(&self.folder.path))?;
+        catalog.base_crc = None;
         Ok(catalog.base.replace(entry).map(|old| old.name))
     }
 
@@ -189,8 +190,8 @@ impl Shared {
     }
 
     /// A base at an LSN, a fresh segment after it that begins in the given database, and the
-    /// manifest that lists both. Segments already in `catalog` become history. Returns the names of
-    /// files to remove.
+    /// manifest that lists both. A log that it replaces unread is kept. Segments already in
+    /// `catalog` become history. Returns the names of files to remove.
     fn begin_files(
         &self,
         writer: &mut Writer,
@@ -198,6 +199,7 @@ impl Shared {
         temporary: &Path,
         (at, database): (Lsn, u32),
     ) -> Result<Vec<String>, LogError> {
+        self.keep_unread()?;
         let old = self.name_base(&mut catalog, temporary)?;
         for segment in &mut catalog.segments {
             segment.retained = true;

@@ -46,6 +46,8 @@ pub(super) struct Catalog {
     pub base: Option<Entry>,
     /// The base's length in bytes.
     pub base_bytes: u64,
+    /// See [`Manifest::base_crc`].
+    pub base_crc: Option<u32>,
     /// All segments, oldest first; the last is the one being written.
     pub segments: Vec<Segment>,
     /// The file being written; `None` while the log lies in memory.
@@ -58,6 +60,7 @@ impl Catalog {
         let retained = self.segments.iter().filter(|segment| segment.retained);
         Manifest {
             base: self.base.clone(),
+            base_crc: self.base_crc,
             segments: listed.map(|segment| segment.entry.clone()).collect(),
             retained: retained
                 .map(|segment| Retained {

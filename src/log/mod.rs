@@ -31,8 +31,8 @@
 //!
 //! A log is had from [`recover`] only, by [`Recovered::start`]. Reading order: `lsn`, `record`,
 //! `segment`, `manifest`, `catalog`, `tail`, `positions`, `writer`, `gather`, `threads`,
-//! `recovery`, `start`, `base`, `retention`; then who reads: `cursor` and `scan`, `reader` and
-//! `records` of a running log, `archive` of a folder from outside, `restore`, `repair`.
+//! `recovery`, `start`, `base`, `keep`, `retention`; then who reads: `cursor` and `scan`, `reader`
+//! and `records` of a running log, `archive` of a folder from outside, `restore`, `repair`.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -52,6 +52,7 @@ mod error;
 #[doc(hidden)]
 pub mod fuzzing;
 mod gather;
+mod keep;
 mod lsn;
 mod manifest;
 pub(crate) mod planted;
@@ -265,6 +266,7 @@ struct Shared {
     /// Sequence numbers below these are not given again.
     segment_seq_floor: AtomicU64,
     base_seq_floor: AtomicU64,
+    earlier: Mutex<keep::Earlier>,
 }
 
 impl Shared {
@@ -459,8 +461,8 @@ impl Log {
 
     /// Begins the files anew with a snapshot at `at`: after a latch (with `at` from [`Log::roll`]),
     /// or to give a log in memory files (with `at` from [`Log::to_disk`]). The failed segment is
-    /// first cut to its last good LSN. On success the latch is gone and all up to `at` is durable;
-    /// on failure everything stays as it was.
+    /// first cut to its last good LSN, and a log in the folder that was not read is kept aside. On
+    /// success the latch is gone and all up to `at` is durable; on failure all stays as it was.
     pub fn heal(&self, snapshot: &Path, at: Lsn) -> Result<(), LogError> {
         self.shared.heal(snapshot, at)
     }

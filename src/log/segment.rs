@@ -99,6 +99,8 @@ pub(super) enum Head {
 pub(super) fn encode_opener(opener: &Opener) -> Vec<u8> {
     let mut out = Vec::with_capacity(256);
     let Opener { first, salt, ids, database } = opener;
+    let mut all = ids.before.iter().map(|(id, _)| id).chain([&ids.current]);
+    assert!(all.all(|id| is_id(id)), "an opener that could not be read again: {ids:?}");
     let _ = write!(out, "#COOLCACHE:{VERSION}:{first}:{salt:016x}\r\n#ID:{}\r\n", ids.current);
     for (id, last) in &ids.before {
         let _ = write!(out, "#ID-BEFORE:{id}:{last}\r\n");
@@ -172,7 +174,7 @@ fn read_opener(bytes: &[u8]) -> Result<(Opener, usize), Stop> {
     if fields.next() != Some(VERSION) {
         return Err(Stop::Bad(OPENER.len(), "format version 1"));
     }
-    let first = fields.next().and_then(decimal).ok_or_else(bad(0, "the first LSN"))?;
+    let first = fields.next().and_then(lsn).ok_or_else(bad(0, "the first LSN"))?;
     let salt = fields.next().filter(|salt| salt.len() == 16);
     let salt = salt.and_then(|salt| u64::from_str_radix(salt, 16).ok());
     let salt = salt.ok_or_else(bad(0, "16 hex digits of salt"))?;
@@ -185,7 +187,7 @@ fn read_opener(bytes: &[u8]) -> Result<(Opener, usize), Stop> {
         let (text, next) = line(bytes, at)?;
         let pair = text.strip_prefix("#ID-BEFORE:").and_then(|rest| rest.split_once(':'));
         let pair = pair.filter(|(id, _)| is_id(id));
-        let pair = pair.and_then(|(id, last)| Some((id.to_owned(), Lsn(decimal(last)?))));
+        let pair = pair.and_then(|(id, last)| Some((id.to_owned(), lsn(last)?)));
         before.push(pair.ok_or_else(bad(at, "#ID-BEFORE, an id and its last LSN"))?);
         at = next;
     }
@@ -206,12 +208,12 @@ fn read_opener(bytes: &[u8]) -> Result<(Opener, usize), Stop> {
     let database = database.ok_or_else(bad(at, "SELECT and a database"))?;
     let (text, _) = line(bytes, end)?;
     let closing = parse_header(text).filter(|header| header.first == header.last);
-    if closing.is_none_or(|header| header.first != Lsn(first)) {
+    if closing.is_none_or(|header| header.first != first) {
         return Err(Stop::Bad(end, "the opener's empty batch"));
     }
     let (_, end) = read_batch(bytes, 0, end, salt)?;
     let ids = Ids { current, before };
-    Ok((Opener { first: Lsn(first), salt, ids, database }, end))
+    Ok((Opener { first, salt, ids, database }, end))
 }
 
 /// Reads what stands at `at`, where a batch should begin at `expected`.
@@ -281,8 +283,8 @@ pub(super) struct Header {
 
 fn parse_header(text: &str) -> Option<Header> {
     let mut fields = text.strip_prefix("#CC:")?.split(':');
-    let mut lsn = || fields.next().and_then(decimal).map(Lsn);
-    let (first, last, durable) = (lsn()?, lsn()?, lsn()?);
+    let mut next = || fields.next().and_then(lsn);
+    let (first, last, durable) = (next()?, next()?, next()?);
     let crc = fields.next().filter(|crc| crc.len() == CRC_DIGITS)?;
     if fields.next().is_some() || crc.bytes().any(|byte| byte.is_ascii_uppercase()) {
         return None;
@@ -362,6 +364,11 @@ fn line(bytes: &[u8], at: usize) -> Result<(&str, usize), Stop> {
 fn decimal(text: &str) -> Option<u64> {
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     digits.then(|| text.parse().ok()).flatten()
+}
+
+/// An LSN that a log can come to.
+fn lsn(text: &str) -> Option<Lsn> {
+    decimal(text).map(Lsn).filter(|lsn| *lsn <= Lsn::MAX)
 }
 
 /// Whether a text has the form of a replication id: 40 hex digits, lower case.

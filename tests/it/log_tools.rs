@@ -476,3 +476,36 @@ fn restore_leaves_the_dump_of_an_abandoned_branch() {
     let output = tool(&[&["restore", "--dir", path(dir.path())][..], &more].concat());
     assert!(!text(&output).contains("dump.rdb (LSN"), "{}", text(&output));
 }
+
+/// `appendonly no` once over a data folder with a log, and then switched on while it runs: the log
+/// is not loaded, the server says so, and it is kept for whoever looks for it.
+#[test]
+fn a_log_that_was_not_loaded_is_kept() {
+    let (dir, mut server) = coolcache(&[]);
+    for n in 0..3 {
+        assert_eq!(server.connect().call(&format!("SET old:{n} 1")), "+OK\r\n");
+    }
+    assert_eq!(server.terminate(), Some(0));
+    let server = Server::start(Kind::CoolCache, dir.path(), &["--save", "", "--appendonly", "no"]);
+    assert!(server.log().contains("a log is there and is not loaded"), "{}", server.log());
+    let mut connection = server.connect();
+    assert_eq!(connection.call("DBSIZE"), ":0\r\n");
+    assert_eq!(connection.call("CONFIG SET appendonly yes appendfsync always"), "+OK\r\n");
+    wait_until("it has files", || connection.info("aof_rewrites") == "1");
+    assert_eq!(connection.call("SET new 1"), "+OK\r\n");
+    assert_code(&tool(&["check", path(dir.path())]), 0);
+    drop(server);
+    let keys = |more: &[&str]| {
+        let all = [&["--save", ""], more].concat();
+        let server = Server::start(Kind::CoolCache, dir.path(), &all);
+        server.connect().call("KEYS *")
+    };
+    assert_eq!(keys(&[]), "*1\r\n$3\r\nnew\r\n");
+    let names = std::fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name());
+    let names = names.map(|name| name.into_string().unwrap());
+    let kept: Vec<String> = names.filter(|name| name.ends_with(".kept")).collect();
+    let [kept] = kept.as_slice() else { panic!("{kept:?}") };
+    let checked = tool(&["check", path(&dir.path().join(kept))]);
+    assert_code(&checked, 0);
+    assert!(keys(&["--appenddirname", kept]).starts_with("*3\r\n"));
+}
