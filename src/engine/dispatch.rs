@@ -375,11 +375,8 @@ impl Engine {
             self.admin.stats.commands[command.index].rejected += 1;
             return Err(Error::Arity(command.full_name.into()));
         }
-        // PING too, as in Redis: whoever looks after servers is to see it.
         if let Some(gate) = &self.gate
-            && (command.handler.writes()
-                || command.flags.contains(&Flag::Write)
-                || command.name == "ping")
+            && (command.writes() || command.flags.contains(&Flag::RefusedWithWrites))
         {
             self.admin.stats.commands[command.index].rejected += 1;
             return Err(gate.clone());
@@ -505,7 +502,7 @@ impl Engine {
             self.note_touched()
         } else {
             // It changed nothing: what it saw is what it depends on.
-            self.journal.hold_of_idle_write(call, db)
+            self.journal.hold_of_read(call, db)
         }
     }
 
