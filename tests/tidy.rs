@@ -79,7 +79,7 @@ impl Source {
         self.name.starts_with("tests/")
             || self.name.contains("/tests/")
             || file.contains("tests")
-            || file == "check.rs"
+            || self.name == "src/engine/check.rs"
             || file.starts_with("fuzzing")
     }
 }

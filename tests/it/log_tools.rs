@@ -1,7 +1,9 @@
 //! The tools around the log: `check`, `restore`, `log cat` and `log tail`.
 
 use crate::log_read::{SMALL, ask, end, field, lsn, write_some};
-use crate::support::{Connection, DEADLINE, Kind, Server, coolcache, encoded, segments, wait_until};
+use crate::support::{
+    Connection, DEADLINE, Kind, Server, coolcache, encoded, segments, wait_until,
+};
 use coolcache::resp::OwnedReply;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
