@@ -177,8 +177,7 @@ impl Engine {
         if command.handler.writes() && !self.journal.has_room() || self.is_paused(command) {
             return Done::now(Flow::Park(ParkedFor::Log));
         }
-        let session = self.admin.clients.session(client);
-        let db = session.db;
+        let db = self.admin.clients.session(client).db;
         if command.cost.is_some() && self.pool.queue().is_full() {
             let call = Call::hashed(command, arguments, command.first_key, hash);
             if self.is_slow(db, &call) {

@@ -161,8 +161,8 @@ impl Journal {
         }
     }
 
-    /// The LSN that the reply of a read, or of a write that has changed nothing, depends on: what it
-    /// saw; 0: none.
+    /// The LSN that the reply of a read, or of a write that has changed nothing, depends on: what
+    /// it saw; 0: none.
     #[inline]
     pub(super) fn hold_of_read(&mut self, call: &Call<'_>, db: Db) -> Lsn {
         if !self.holds || self.unsynced.is_empty() || planted(Bug::ReadNotHeld) {

@@ -60,8 +60,8 @@ pub struct Place {
 }
 
 impl Place {
-    /// Finds the log in a data folder, or in the log's folder itself: by its manifest. `None`: there
-    /// is none.
+    /// Finds the log in a data folder, or in the log's folder itself: by its manifest. `None`:
+    /// there is none.
     pub fn find(disk: &dyn Disk, path: &Path) -> Result<Option<Place>, ArchiveError> {
         let name_in = |file: &str| file.strip_suffix(".manifest").map(str::to_owned);
         Place::of_file(disk, path, &name_in)

@@ -1,7 +1,7 @@
 //! A whole file as one slice, by mapping it.
 //!
-//! Allows `unsafe`: a mapping is a slice over bytes that another process could change, and only what
-//! those who write such files do, stated below, makes it sound.
+//! Allows `unsafe`: a mapping is a slice over bytes that another process could change, and only
+//! what those who write such files do, stated below, makes it sound.
 #![allow(unsafe_code)]
 
 use std::fs::File;

@@ -1,6 +1,6 @@
 //! Recovery for tools that want to know whether it works: every file is read by the server's own
-//! recovery, and what is found there goes the server's way into an engine of its own; or, in bounded
-//! memory, is only held against what the server takes, and dropped.
+//! recovery, and what is found there goes the server's way into an engine of its own; or, in
+//! bounded memory, is only held against what the server takes, and dropped.
 
 use super::snapshot::{self, SnapshotError};
 use crate::base::disk::Disk;
