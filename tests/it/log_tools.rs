@@ -307,6 +307,26 @@ fn check_refuses_what_a_start_refuses() {
     assert!(starts(beside.path(), &["--save", ""]));
 }
 
+/// A damaged dump.rdb beside a log is told of, and not taken for something that can be cut.
+#[test]
+fn check_does_not_cut_a_dump() {
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
+    // With a preamble, behind which the log could be cut.
+    let preamble = std::fs::read(fixtures.join("redis-7.0-types.rdb")).unwrap();
+    let aof = [preamble.clone(), commands(&["SET a b"])].concat();
+    let beside = folder_with("appendonly.aof", &aof);
+    let mut damaged = preamble;
+    let middle = damaged.len() / 2;
+    damaged[middle] ^= 1;
+    let dump = beside.path().join("dump.rdb");
+    std::fs::write(&dump, &damaged).unwrap();
+    let output = tool(&["check", path(beside.path())]);
+    assert_code(&output, 1);
+    assert!(text(&output).contains("damaged"), "{}", text(&output));
+    assert_code(&tool(&["check", "--fix", "--cut-corruption", path(beside.path())]), 2);
+    assert_eq!(std::fs::read(&dump).unwrap(), damaged);
+}
+
 #[test]
 fn check_runs_what_a_start_runs() {
     let wrong = commands(&["SELECT 0", "SET a b", "RPUSH a c", "SET d e"]);

@@ -100,14 +100,11 @@ pub fn run(options: &Options) -> Ended {
         let mut kept: Vec<Kept> = Vec::new();
         // Behind damage among the older segments there may be a torn tail.
         while let Some(fault) = report.fault.take_if(may_cut) {
-            let hopeless = || Failure::new(format!("cannot be fixed by a cut: {}", fault.text));
-            let offset = fault.offset.ok_or_else(hopeless)?;
-            let cut = target.cut(&fault, offset, report.preamble)?;
-            if cut.iter().all(|cut| cut.bytes == 0) {
-                return Err(hopeless());
-            }
-            kept.extend(cut);
+            kept.extend(target.cut(&fault, report.preamble)?);
             report = target.look(depth)?;
+            if report.fault.as_ref().is_some_and(|still| still.text == fault.text) {
+                return Err(Failure::new(format!("cannot be fixed by a cut: {}", fault.text)));
+            }
         }
         report.kept = kept;
     }
@@ -188,7 +185,12 @@ impl Target {
     }
 
     /// Cuts a fault away.
-    fn cut(&self, fault: &Fault, offset: u64, preamble: u64) -> Result<Vec<Kept>, Failure> {
+    fn cut(&self, fault: &Fault, preamble: u64) -> Result<Vec<Kept>, Failure> {
+        let is_rdb = fault.file.extension().is_some_and(|ending| ending == "rdb");
+        if is_rdb || (fault.kind == Kind::Refused && fault.offset.is_none()) {
+            return Err(Failure::new(format!("cannot be fixed by a cut: {}", fault.text)));
+        }
+        let offset = fault.offset.unwrap_or(u64::MAX);
         let cut = match self {
             Target::Log(place) => log::cut(&*disk(), place, &fault.file, offset),
             Target::Folder(_) | Target::Commands(_) => {
