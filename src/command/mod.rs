@@ -97,6 +97,8 @@ pub struct Command {
     /// one. Of a write, whether it uses its first key even though it leaves its value as it is
     /// (EXPIRE).
     pub touches: Option<bool>,
+    /// What of the data the reply shows: under `appendfsync always` it waits until that is synced.
+    pub sees: Sees,
     /// What cannot be derived from handler, keys and group.
     pub flags: &'static [Flag],
     /// Arity, where the syntax does not give it (positive: exact; negative: at least; the name
@@ -325,6 +327,19 @@ pub enum Keys {
     Unknown(Access),
 }
 
+/// What of the data a reply shows that has changed nothing. (The reply of a call that has written
+/// waits for its own record.)
+#[derive(Debug, Clone, Copy)]
+pub enum Sees {
+    /// Of a read or a write: the keys that its specs name, or its database if there are none. Of a
+    /// control, which sees no data: nothing.
+    Keys,
+    /// More than that: perhaps keys of other databases.
+    Everything,
+    /// As [`Sees::Everything`] if this says so of the call, else as [`Sees::Keys`].
+    EverythingIf(fn(&Call<'_>) -> bool),
+}
+
 /// How many keys follow a word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Follow {
@@ -374,6 +389,9 @@ pub enum Flag {
     /// Shows what the engine knows of itself: its facts are brought up to date first. Not for
     /// COMMAND INFO.
     ShowsFacts,
+    /// Writes nothing, and is refused all the same while writes are (the log has failed). Not for
+    /// COMMAND INFO.
+    RefusedWithWrites,
 }
 
 /// What an entry leaves out.
@@ -387,6 +405,7 @@ pub const DEFAULT: Command = Command {
     group: Group::Server,
     keys: &[],
     touches: None,
+    sees: Sees::Keys,
     flags: &[],
     arity: None,
     categories: &[],

@@ -177,8 +177,7 @@ impl Engine {
         if command.handler.writes() && !self.journal.has_room() || self.is_paused(command) {
             return Done::now(Flow::Park(ParkedFor::Log));
         }
-        let session = self.admin.clients.session(client);
-        let db = session.db;
+        let db = self.admin.clients.session(client).db;
         if command.cost.is_some() && self.pool.queue().is_full() {
             let call = Call::hashed(command, arguments, command.first_key, hash);
             if self.is_slow(db, &call) {
@@ -375,11 +374,8 @@ impl Engine {
             self.admin.stats.commands[command.index].rejected += 1;
             return Err(Error::Arity(command.full_name.into()));
         }
-        // PING too, as in Redis: whoever looks after servers is to see it.
         if let Some(gate) = &self.gate
-            && (command.handler.writes()
-                || command.flags.contains(&Flag::Write)
-                || command.name == "ping")
+            && (command.writes() || command.flags.contains(&Flag::RefusedWithWrites))
         {
             self.admin.stats.commands[command.index].rejected += 1;
             return Err(gate.clone());
@@ -505,7 +501,7 @@ impl Engine {
             self.note_touched()
         } else {
             // It changed nothing: what it saw is what it depends on.
-            self.journal.hold_of_idle_write(call, db)
+            self.journal.hold_of_read(call, db)
         }
     }
 

@@ -286,6 +286,16 @@ pub(super) fn origin(bytes: &[u8]) -> BaseInfo {
     facts.0
 }
 
+/// Why a key of an RDB file cannot be loaded into a database that there is not.
+pub fn no_database(number: u64) -> rdb::Refused {
+    rdb::Refused(format!("database {number} does not exist here (see `databases`)"))
+}
+
+/// Why a function library cannot be loaded.
+pub fn no_functions() -> rdb::Refused {
+    rdb::Refused("function libraries are not supported yet".to_owned())
+}
+
 /// Gathers an RDB file's entries into batches for the thread that puts them.
 struct Gatherer {
     databases: usize,
@@ -320,9 +330,7 @@ impl Gatherer {
 
     /// The database of the next entry.
     fn db(&self) -> Result<Db, rdb::Refused> {
-        self.db.1.ok_or_else(|| {
-            rdb::Refused(format!("database {} does not exist here (see `databases`)", self.db.0))
-        })
+        self.db.1.ok_or_else(|| no_database(self.db.0))
     }
 
     /// The access clock that an entry has.
@@ -405,7 +413,7 @@ impl Sink for Gatherer {
     }
 
     fn function(&mut self, _code: &[u8]) -> Result<(), rdb::Refused> {
-        Err(rdb::Refused("function libraries are not supported yet".to_owned()))
+        Err(no_functions())
     }
 }
 

@@ -23,6 +23,9 @@ pub enum OpenError {
     /// The files do not say what they should.
     #[error("{0}")]
     Recover(#[from] log::RecoverError),
+    /// It is not to be told which of the files are the data (tools only).
+    #[error("{0}")]
+    Archive(#[from] log::ArchiveError),
     /// A folder or a thread.
     #[error("{0}")]
     Io(#[from] io::Error),

@@ -158,6 +158,13 @@ impl Folder {
         seq.parse().ok().filter(|seq| *seq < u64::MAX)
     }
 
+    /// The log's name in the name of one of its segments or bases, whatever log it is of.
+    pub fn name_in(file: &str) -> Option<&str> {
+        let mut endings = [".incr.aof", ".base.rdb", ".base.aof"].into_iter();
+        let (name, seq) = endings.find_map(|ending| file.strip_suffix(ending))?.rsplit_once('.')?;
+        seq.parse::<u64>().is_ok().then_some(name)
+    }
+
     pub fn contains(&self, path: &Path) -> bool {
         path.parent() == Some(self.path.as_path())
     }

@@ -73,7 +73,7 @@ mod tests;
 mod threads;
 mod writer;
 
-pub use archive::{Archive, ArchiveError, Follower, Piece, Place, State};
+pub use archive::{Archive, ArchiveError, Follower, Piece, Place, State, recover_in_use};
 pub use error::{Corrupt, Failed, LogError, RecoverError, ReplayError};
 pub use lsn::Lsn;
 pub use positions::{News, Positions, Waker};

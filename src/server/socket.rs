@@ -314,7 +314,6 @@ impl Socket {
     }
 }
 
-/// Bytes to send in all of `out`.
 /// Leaves the first `bytes` bytes of some slices out.
 fn skip<'a>(
     slices: impl Iterator<Item = &'a [u8]>,

@@ -3,7 +3,7 @@
 use super::{ADMIN, SERVER};
 use crate::base::{glob, number};
 use crate::command::error::c_text;
-use crate::command::{Action, Answer, Call, Command, Control, Error, Handler, Result};
+use crate::command::{Action, Answer, Call, Command, Control, Error, Handler, Result, Sees};
 use crate::keyspace::digest::{self, Digest};
 use crate::keyspace::{Entry, Key, value};
 use crate::rdb::{self, Format};
@@ -21,6 +21,9 @@ pub(super) const DEBUG: Command = Command {
     complexity: "Depends on subcommand.",
     arity: Some(-2),
     flags: ADMIN,
+    sees: Sees::EverythingIf(|call| {
+        ["DIGEST", "DIGEST-VALUE", "OBJECT"].iter().any(|word| call.is(1, word))
+    }),
     handler: Handler::Control(debug),
     ..SERVER
 };
