@@ -6,7 +6,7 @@
 //! layers.
 
 use crate::admin::{Admin, ClientId};
-use crate::base::clock::UnixMs;
+use crate::base::clock::{UnixMs, UnixUs};
 use crate::command::logged::Wanted;
 use crate::keyspace::{Db, Keyspace, View};
 use crate::resp::Reply;
@@ -192,6 +192,8 @@ impl Control<'_> {
     pub fn session(&mut self) -> &mut Session {
         self.admin.clients.session(self.client)
     }
+    /// The same instant, to the microsecond.
+    pub now_us: UnixUs,
 
     /// The calling connection's database, to look at.
     pub fn view(&mut self) -> View<'_> {

@@ -17,7 +17,7 @@ use super::pace::Pace;
 use super::round::{Group, Outcome, ParkedFor, Replies, Request, Round};
 use super::{Engine, actions};
 use crate::admin::ClientId;
-use crate::base::clock::{self, UnixMs};
+use crate::base::clock::{self, UnixUs};
 use crate::command::error::{unknown_command, unknown_subcommand};
 use crate::command::table::{self, Found, Resolved};
 use crate::command::{
@@ -49,7 +49,7 @@ pub(super) enum Flow {
 
 impl Engine {
     /// Executes a round at `now`, and gives its records to the log.
-    pub fn execute(&mut self, round: &Round<'_>, now: UnixMs, replies: &mut Replies) {
+    pub fn execute(&mut self, round: &Round<'_>, now: impl Into<UnixUs>, replies: &mut Replies) {
         self.begin_round(now);
         self.take_tails();
         self.do_due();
@@ -67,7 +67,7 @@ impl Engine {
     }
 
     /// Reads the clock into everything that needs it. A round sees one instant.
-    pub(super) fn begin_round(&mut self, now: UnixMs) {
+    pub(super) fn begin_round(&mut self, now: impl Into<UnixUs>) {
         self.set_now(now);
         self.seed = self.rng.u64();
         self.refresh_gate();
@@ -273,8 +273,9 @@ impl Engine {
             self.refresh_facts();
         }
         let hold = self.journal.hold_of_control(call);
-        let mut window =
-            Control { admin: &mut self.admin, client, keyspace: &self.keyspace, now: self.now };
+        let (now, now_us) = (self.now, self.now_us);
+        let keyspace = &self.keyspace;
+        let mut window = Control { admin: &mut self.admin, client, keyspace, now, now_us };
         match control(&mut window, call) {
             Ok(Answer::Now(reply)) => Done { hold, ..self.reply(client, &reply, out) },
             Ok(Answer::Silent) => Done::now(Flow::Next),

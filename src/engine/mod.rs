@@ -67,7 +67,7 @@ pub use replay::{AUX_LSN, command_of};
 pub use round::{Group, Outcome, ParkedFor, Replies, Request, Round, WorkerSettings};
 
 use crate::admin::{Admin, ClientId};
-use crate::base::clock::{self, UnixMs};
+use crate::base::clock::{self, UnixMs, UnixUs};
 use crate::base::disk::Disk;
 use crate::base::rng::Rng;
 use crate::command::Error;
@@ -150,6 +150,10 @@ pub struct Engine {
     now: UnixMs,
     /// Why writes are refused, if they are.
     gate: Option<Error>,
+    /// The same instant, to the microsecond.
+    now_us: UnixUs,
+    /// Of whoever speaks HTTP.
+    http_warned: http::Warned,
     /// Where the last housekeeping step stopped.
     tidy_cursor: crate::keyspace::TidyCursor,
     /// The database that replayed records have selected.
@@ -241,6 +245,8 @@ impl Engine {
             now: UnixMs::ZERO,
             gate: None,
             tidy_cursor: crate::keyspace::TidyCursor::default(),
+            now_us: UnixUs::default(),
+            http_warned: http::Warned::default(),
             replay_db: Db(0),
             shutdown: Shutdown::default(),
             sender: None,
@@ -321,11 +327,12 @@ impl Engine {
 
     /// Moves the engine's clock. It does not go back by a little: whoever read the clock before
     /// waiting for the lock comes late. A clock that was set is followed.
-    fn set_now(&mut self, now: UnixMs) {
+    fn set_now(&mut self, now: impl Into<UnixUs>) {
         const LATE_MS: u64 = 1000;
-        if now > self.now || self.now.since_ms(now) > LATE_MS {
-            self.now = now;
-            self.keyspace.set_clock(crate::keyspace::value::lru_clock(now.0));
+        let now = now.into();
+        if now > self.now_us || self.now.since_ms(now.ms()) > LATE_MS {
+            (self.now, self.now_us) = (now.ms(), now);
+            self.keyspace.set_clock(crate::keyspace::value::lru_clock(self.now.0));
         }
     }
 
