@@ -12,6 +12,7 @@
 //! ```
 
 use super::elsewhere::Reader;
+use super::http::is_http;
 use super::outbox::Address;
 use super::pace::Pace;
 use super::round::{Group, Outcome, ParkedFor, Replies, Request, Round};
@@ -171,7 +172,10 @@ impl Engine {
                 if self.pace.ran(None, true) {
                     self.look();
                 }
-                return self.refuse(client, &error, out);
+                return match found {
+                    Found::Unknown if is_http(arguments) => self.hang_up(client),
+                    _ => self.refuse(client, &error, out),
+                };
             }
         };
         if command.handler.writes() && !self.journal.has_room() || self.is_paused(command) {

@@ -23,6 +23,7 @@
 //! | `start` | from a data folder to a running engine: recovery, taking over foreign files |
 //! | `replay` | records and RDB entries into the keyspace |
 //! | `cron` | periodic work |
+//! | `http` | whoever takes this server for one of another kind |
 //! | `info` | the facts that INFO shows |
 //! | `pool`, `reads`, `outbox` | slow reads, what is left to do of any read, and messages to connections |
 //! | `check`, `fuzzing` | the test of commands by transcripts, and by a fuzzer |
@@ -45,6 +46,7 @@ mod expire;
 #[cfg(test)]
 mod expire_tests;
 mod flushing;
+mod http;
 mod info;
 mod journal;
 mod log_reads;
@@ -148,12 +150,12 @@ pub struct Engine {
     pace: pace::Pace,
     /// The instant of the current round.
     now: UnixMs,
-    /// Why writes are refused, if they are.
-    gate: Option<Error>,
     /// The same instant, to the microsecond.
     now_us: UnixUs,
     /// Of whoever speaks HTTP.
     http_warned: http::Warned,
+    /// Why writes are refused, if they are.
+    gate: Option<Error>,
     /// Where the last housekeeping step stopped.
     tidy_cursor: crate::keyspace::TidyCursor,
     /// The database that replayed records have selected.
@@ -243,10 +245,10 @@ impl Engine {
             seed: 0,
             pace: pace::Pace::default(),
             now: UnixMs::ZERO,
-            gate: None,
-            tidy_cursor: crate::keyspace::TidyCursor::default(),
             now_us: UnixUs::default(),
             http_warned: http::Warned::default(),
+            gate: None,
+            tidy_cursor: crate::keyspace::TidyCursor::default(),
             replay_db: Db(0),
             shutdown: Shutdown::default(),
             sender: None,
