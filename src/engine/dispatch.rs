@@ -283,6 +283,10 @@ impl Engine {
         match control(&mut window, call) {
             Ok(Answer::Now(reply)) => Done { hold, ..self.reply(client, &reply, out) },
             Ok(Answer::Silent) => Done::now(Flow::Next),
+            Ok(Answer::Followed { reply, push }) => {
+                self.reply(client, &reply, out);
+                Done { hold, ..self.reply(client, &push, out) }
+            }
             Ok(Answer::Do(action)) => actions::act(self, client, action, hold, out),
             Err(error) => {
                 let reply = self.failed(call.command, &error);
