@@ -148,6 +148,7 @@ impl Engine {
             ends_with_peer: session.is_blocked(),
             close: session.closing,
             authenticated: session.authenticated,
+            was_authenticated: session.was_authenticated,
         }
     }
 
@@ -282,11 +283,11 @@ impl Engine {
         let mut window = Control { admin: &mut self.admin, client, keyspace, now, now_us };
         match control(&mut window, call) {
             Ok(Answer::Now(reply)) => Done { hold, ..self.reply(client, &reply, out) },
-            Ok(Answer::Silent) => Done::now(Flow::Next),
             Ok(Answer::Followed { reply, push }) => {
                 self.reply(client, &reply, out);
                 Done { hold, ..self.reply(client, &push, out) }
             }
+            Ok(Answer::Silent) => Done::now(Flow::Next),
             Ok(Answer::Do(action)) => actions::act(self, client, action, hold, out),
             Err(error) => {
                 let reply = self.failed(call.command, &error);

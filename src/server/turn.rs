@@ -314,6 +314,7 @@ impl Worker {
                 }
             }
             socket.authenticated = outcome.authenticated;
+            socket.was_authenticated = outcome.was_authenticated;
             socket.waiting = outcome.waiting;
             socket.silent = outcome.silent;
             socket.parked = outcome.parked;
