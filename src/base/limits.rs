@@ -17,6 +17,11 @@ pub const UNAUTHENTICATED_BULK_BYTES_MAX: usize = 16 * 1024;
 /// Unparsed bytes of one connection before authentication (Valkey's `networking.c`).
 pub const UNAUTHENTICATED_QUERY_BYTES_MAX: usize = 1 << 20;
 
+/// Bytes of replies that one connection has not read before authentication (Valkey's
+/// `REPLY_BUFFER_SIZE_UNAUTHENTICATED_CLIENT`, its answer to CVE-2025-21605): refusals take memory
+/// as well.
+pub const UNAUTHENTICATED_REPLY_BYTES_MAX: usize = 1 << 10;
+
 /// Longest inline command, and longest `*<count>` or `$<length>` line, in bytes: Redis' value.
 pub const INLINE_BYTES_MAX: usize = 64 * 1024;
 

@@ -12,12 +12,13 @@
 //! ```
 
 use super::elsewhere::Reader;
+use super::http::is_http;
 use super::outbox::Address;
 use super::pace::Pace;
 use super::round::{Group, Outcome, ParkedFor, Replies, Request, Round};
 use super::{Engine, actions};
 use crate::admin::ClientId;
-use crate::base::clock::{self, UnixMs};
+use crate::base::clock::{self, UnixUs};
 use crate::command::error::{unknown_command, unknown_subcommand};
 use crate::command::table::{self, Found, Resolved};
 use crate::command::{
@@ -49,7 +50,7 @@ pub(super) enum Flow {
 
 impl Engine {
     /// Executes a round at `now`, and gives its records to the log.
-    pub fn execute(&mut self, round: &Round<'_>, now: UnixMs, replies: &mut Replies) {
+    pub fn execute(&mut self, round: &Round<'_>, now: impl Into<UnixUs>, replies: &mut Replies) {
         self.begin_round(now);
         self.take_tails();
         self.do_due();
@@ -67,7 +68,7 @@ impl Engine {
     }
 
     /// Reads the clock into everything that needs it. A round sees one instant.
-    pub(super) fn begin_round(&mut self, now: UnixMs) {
+    pub(super) fn begin_round(&mut self, now: impl Into<UnixUs>) {
         self.set_now(now);
         self.seed = self.rng.u64();
         self.refresh_gate();
@@ -147,6 +148,7 @@ impl Engine {
             ends_with_peer: session.is_blocked(),
             close: session.closing,
             authenticated: session.authenticated,
+            was_authenticated: session.was_authenticated,
         }
     }
 
@@ -171,7 +173,10 @@ impl Engine {
                 if self.pace.ran(None, true) {
                     self.look();
                 }
-                return self.refuse(client, &error, out);
+                return match found {
+                    Found::Unknown if is_http(arguments) => self.hang_up(client),
+                    _ => self.refuse(client, &error, out),
+                };
             }
         };
         if command.handler.writes() && !self.journal.has_room() || self.is_paused(command) {
@@ -272,10 +277,15 @@ impl Engine {
             self.refresh_facts();
         }
         let hold = self.journal.hold_of_control(call);
-        let mut window =
-            Control { admin: &mut self.admin, client, keyspace: &self.keyspace, now: self.now };
+        let (now, now_us) = (self.now, self.now_us);
+        let keyspace = &self.keyspace;
+        let mut window = Control { admin: &mut self.admin, client, keyspace, now, now_us };
         match control(&mut window, call) {
             Ok(Answer::Now(reply)) => Done { hold, ..self.reply(client, &reply, out) },
+            Ok(Answer::Followed { reply, push }) => {
+                self.reply(client, &reply, out);
+                Done { hold, ..self.reply(client, &push, out) }
+            }
             Ok(Answer::Silent) => Done::now(Flow::Next),
             Ok(Answer::Do(action)) => actions::act(self, client, action, hold, out),
             Err(error) => {

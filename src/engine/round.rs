@@ -157,6 +157,8 @@ pub struct Outcome {
     pub close: bool,
     /// Whether it may now send requests of any size.
     pub authenticated: bool,
+    /// Whether it ever might.
+    pub was_authenticated: bool,
 }
 
 impl Replies {

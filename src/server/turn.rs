@@ -267,7 +267,7 @@ impl Worker {
             let mut engine = self.shared.lock();
             let begun = clock::thread_cpu_ns();
             let messages: Vec<Message> = self.inbox.messages.try_iter().collect();
-            engine.execute(&round, clock::now(), &mut scratch.replies);
+            engine.execute(&round, clock::now_us(), &mut scratch.replies);
             let held = clock::thread_cpu_ns().saturating_sub(begun);
             engine.admin.holds.record(Hold::Round, held);
             self.settings = WorkerSettings::of(&engine.admin.config);
@@ -314,6 +314,7 @@ impl Worker {
                 }
             }
             socket.authenticated = outcome.authenticated;
+            socket.was_authenticated = outcome.was_authenticated;
             socket.waiting = outcome.waiting;
             socket.silent = outcome.silent;
             socket.parked = outcome.parked;

@@ -149,6 +149,7 @@ fn serialized_length(entry: &Entry<'_>, compression: bool) -> Result<usize> {
     Ok(payload.len() - AROUND)
 }
 
+/// Replies in the order of Valkey 9.1, which sends a push made by a command behind its reply.
 #[allow(clippy::approx_constant, reason = "the number that Redis answers")]
 fn protocol<'a>(control: &mut Control<'_>, call: &Call<'a>) -> Result<Answer<'a>> {
     let three = || vec![Reply::Int(0), Reply::Int(1), Reply::Int(2)];
@@ -174,7 +175,11 @@ fn protocol<'a>(control: &mut Control<'_>, call: &Call<'a>) -> Result<Answer<'a>
         () if is("PUSH") && control.session().protocol == Protocol::Resp2 => {
             return Err(Error::text("ERR RESP2 is not supported by this command"));
         }
-        () if is("PUSH") => Reply::Push(vec![Reply::Bulk(b"server-cpu-usage"), Reply::Int(42)]),
+        () if is("PUSH") => {
+            let push = Reply::Push(vec![Reply::Bulk(b"server-cpu-usage"), Reply::Int(42)]);
+            let reply = Reply::Bulk(b"Some real reply following the push reply");
+            return Ok(Answer::Followed { reply, push });
+        }
         () if is("VERBATIM") => {
             Reply::Verbatim(*b"txt", Cow::Borrowed(b"This is a verbatim\nstring"))
         }

@@ -73,10 +73,9 @@ pub(super) const TIME: Command = Command {
     ..SERVER
 };
 
-/// The instant of the round, in which all its commands run: whole milliseconds.
+/// The instant of the round, in which all its commands run.
 fn time<'a>(control: &mut Control<'_>, _: &Call<'a>) -> Result<Answer<'a>> {
-    let microseconds = control.now.0 % 1000 * 1000;
-    let parts = [control.now.seconds(), microseconds];
+    let parts = control.now_us.seconds_and_rest();
     Ok(Reply::Array(parts.map(|part| Reply::BulkInt(part.cast_signed())).into()).into())
 }
 
