@@ -300,7 +300,7 @@ impl Engine {
         }
         let session = self.admin.clients.session(client);
         let (protocol, touches) = (session.protocol, !session.no_touch);
-        let view = self.keyspace.view(db, self.now).counted();
+        let view = self.keyspace.view(db, self.now).of_read();
         let error = match read(view, call) {
             Ok(reply) => {
                 encode(&reply, protocol, out);

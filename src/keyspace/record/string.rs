@@ -302,8 +302,8 @@ impl Change for Append<'_> {
 pub struct SetRange<'a> {
     /// The key: a string or nothing.
     pub key: Key<'a>,
-    /// Where to begin, bytes. `offset + patch.len()` is within `proto-max-bulk-len`: the caller
-    /// has checked.
+    /// Where to begin, bytes. `offset + patch.len()` is within
+    /// [`View::string_bytes_max`](crate::keyspace::View::string_bytes_max): the caller has checked.
     pub offset: usize,
     /// What to write; not empty.
     pub patch: &'a [u8],
