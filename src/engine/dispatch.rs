@@ -54,6 +54,9 @@ impl Engine {
         self.take_tails();
         self.do_due();
         self.prefetch(round);
+        if !round.large.is_empty() {
+            self.keyspace.offer(round.large);
+        }
         self.pace = Pace::begin(clock::monotonic(), self.admin.latency.is_on());
         for group in &round.groups {
             let outcome = self.run_group(round, group, &mut replies.out);
@@ -63,6 +66,9 @@ impl Engine {
             self.look();
         }
         self.commit();
+        if !round.large.is_empty() {
+            self.keyspace.offer(&[]);
+        }
         self.admin.stats.rounds += 1;
     }
 

@@ -17,6 +17,7 @@
 
 pub mod collection;
 pub mod digest;
+mod large;
 pub mod load;
 pub mod loaded;
 pub mod reclaim;
@@ -33,6 +34,7 @@ use crate::types::Limits;
 use std::cell::{Cell, RefCell};
 use std::ops::ControlFlow;
 
+pub use large::{LARGE_BYTES, Large};
 pub use loaded::{Loaded, LoadedField};
 pub use reclaim::Reclaimer;
 pub use record::{Change, Touched};
@@ -92,6 +94,8 @@ pub struct Keyspace {
     limits: Limits,
     /// Memory for a small collection that is being edited.
     scratch: Vec<u8>,
+    /// Arguments of the current round that can be kept as they are.
+    large: Large,
 }
 
 /// Counters of key look-ups by read commands (`keyspace_hits`, `keyspace_misses`).
@@ -146,6 +150,7 @@ impl Keyspace {
             lookups: Lookups::default(),
             limits: Limits::default(),
             scratch: Vec::new(),
+            large: Large::default(),
         }
     }
 
@@ -203,6 +208,7 @@ impl Keyspace {
             lookups: Lookups::default(),
             limits: self.limits,
             scratch: Vec::new(),
+            large: Large::default(),
         })
     }
 
