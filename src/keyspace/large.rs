@@ -4,7 +4,8 @@
 //! A copy of 256 MiB takes a tenth of a second, and under the engine's lock everybody waits for it.
 //! So a worker copies the large arguments of string commands out of its buffer before it takes the
 //! lock, and hands in requests whose arguments are slices of these copies. A change needs no type
-//! of its own for that: an argument is an offered value if it is its very bytes, by address.
+//! of its own for that: an argument is an offered value if it is its very bytes, by address. The
+//! log's tail shares the value until it is written; who changes it in place before that copies it.
 
 use super::Keyspace;
 use super::value::{Object, stored};
@@ -21,6 +22,11 @@ pub const LARGE_BYTES: usize = 64 << 10;
 pub struct Large(Vec<Arc<Vec<u8>>>);
 
 impl Large {
+    /// Whether nothing is offered.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// The offered value that `bytes` are, if they are one.
     #[inline]
     pub fn find(&self, bytes: &[u8]) -> Option<&Arc<Vec<u8>>> {

@@ -371,7 +371,7 @@ mod tests {
             }
             assert_eq!(read, whole[at..], "from {at}");
         }
-        assert_eq!(tail.read(Lsn(112), Lsn(113)).unwrap().0, b"A"[..]);
+        assert_eq!(tail.read(Lsn(111), Lsn(112)).unwrap().0, b"A"[..]);
         let databases = tail.unwritten().iter().map(|chunk| chunk.database).collect::<Vec<_>>();
         assert_eq!(databases, [1, 2, 3]);
         assert_eq!(tail.database_at(Lsn(106)), 1);

@@ -272,7 +272,6 @@ impl Worker {
             large = round.large_copies();
             round.share(&large);
         }
-        scratch.replies.clear(REPLIES_KEPT_BYTES);
         let messages = {
             let mut engine = self.shared.lock();
             let begun = clock::thread_cpu_ns();
@@ -288,6 +287,8 @@ impl Worker {
             self.deliver(message);
         }
         self.send_replies();
+        // Now, not in the next round, which may be long in coming: large values are shared.
+        self.scratch.replies.clear(REPLIES_KEPT_BYTES);
         let arguments = &mut self.scratch.arguments;
         arguments.clear();
         arguments.shrink_to(limits::ARGUMENTS_KEPT);

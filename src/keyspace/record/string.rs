@@ -259,7 +259,7 @@ impl Change for SetMany<'_> {
     }
 
     fn write_sharing(&self, records: &mut Out, large: &Large) {
-        if self.pairs.iter().all(|(_, value)| value.len() < LARGE_BYTES) {
+        if large.is_empty() {
             return self.write(&mut records.bytes);
         }
         Record::begin(&mut records.bytes, 1 + 2 * self.pairs.len()).bulk(b"MSET");
