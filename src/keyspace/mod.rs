@@ -289,8 +289,8 @@ impl Keyspace {
         self.databases[db.index()].touch(key.hash, key.bytes, clock);
     }
 
-    /// Looks for keys of `db` that have expired at `now`, over at most `pages_max` pages from `cursor`
-    /// on, and calls `found` with each. Returns whether it reached the end.
+    /// Looks for keys of `db` that have expired at `now`, over at most `pages_max` pages from
+    /// `cursor` on, and calls `found` with each. Returns whether it reached the end.
     pub fn due(
         &self,
         db: Db,

@@ -66,7 +66,7 @@ impl Out {
     /// Puts bytes at `mark`, in front of what stands behind it.
     pub fn insert(&mut self, mark: Mark, bytes: &[u8]) {
         self.bytes.splice(mark.bytes..mark.bytes, bytes.iter().copied());
-        for segment in &mut self.shared[mark.shared..] {
+        for segment in self.shared.iter_mut().skip(mark.shared) {
             segment.at += bytes.len();
         }
     }
