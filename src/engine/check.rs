@@ -348,6 +348,7 @@ const OTHER_LIMITS: types::Limits = types::Limits {
     stream_node_bytes: 60,
     stream_node_entries: 3,
     hll_sparse_bytes: 100,
+    string_bytes: 1,
 };
 
 /// An engine with these limits into which records were replayed.

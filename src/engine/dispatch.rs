@@ -55,6 +55,9 @@ impl Engine {
         self.take_tails();
         self.do_due();
         self.prefetch(round);
+        if !round.large.is_empty() {
+            self.keyspace.offer(round.large);
+        }
         self.pace = Pace::begin(clock::monotonic(), self.admin.latency.is_on());
         for group in &round.groups {
             let outcome = self.run_group(round, group, &mut replies.out);
@@ -64,6 +67,9 @@ impl Engine {
             self.look();
         }
         self.commit();
+        if !round.large.is_empty() {
+            self.keyspace.offer(&[]);
+        }
         self.admin.stats.rounds += 1;
     }
 
@@ -309,7 +315,7 @@ impl Engine {
         }
         let session = self.admin.clients.session(client);
         let (protocol, touches) = (session.protocol, !session.no_touch);
-        let view = self.keyspace.view(db, self.now).counted();
+        let view = self.keyspace.view(db, self.now).of_read();
         let error = match read(view, call) {
             Ok(reply) => {
                 encode(&reply, protocol, out);

@@ -11,7 +11,8 @@ use crate::command::{Call, Keys};
 use crate::keyspace::tx::TouchedKey;
 use crate::keyspace::{Batch, Db, Key};
 use crate::log::planted::{Bug, planted};
-use crate::log::{Fsync, Log, Lsn, Positions};
+use crate::log::{Fsync, Group, Log, Lsn, Positions};
+use crate::resp::Mark;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
@@ -134,14 +135,21 @@ impl Journal {
     pub(super) fn append(&mut self, batch: &Batch) {
         match &mut self.log {
             Backend::None { emitted, kept } => {
-                *emitted = emitted.advance(batch.bytes().len());
+                *emitted = emitted.advance(batch.len());
                 if let Some(kept) = kept {
-                    kept.extend_from_slice(batch.bytes());
+                    let records = batch.records();
+                    let slices = records.slices(Mark::default(), records.mark());
+                    slices.for_each(|slice| kept.extend_from_slice(slice));
                 }
             }
             Backend::Log(log) => {
                 let database = batch.selected().unwrap_or_default();
-                log.append(batch.bytes(), u32::from(database.0));
+                let group = if batch.records().has_shared() {
+                    Group::Pieces(batch.records())
+                } else {
+                    Group::Bytes(batch.bytes())
+                };
+                log.append_group(group, u32::from(database.0));
             }
         }
     }

@@ -88,6 +88,7 @@ pub use start::Start;
 use catalog::{Catalog, Folder};
 
 use positions::Progress;
+pub use tail::Group;
 use tail::{Sleep, Tail};
 use writer::Writer;
 
@@ -306,9 +307,9 @@ impl Log {
 
     /// Appends one group: a record, or MULTI … EXEC, whole. Returns the LSN after it. `database` is
     /// the one selected when the group has run. The caller holds the engine's lock; this copies
-    /// bytes, and wakes the writer if it sleeps. Bytes that cut a group here may be lost in part by
-    /// a crash.
-    pub fn append(&self, group: &[u8], database: u32) -> Lsn {
+    /// bytes that are not shared, and wakes the writer if it sleeps. Bytes that cut a group here
+    /// may be lost in part by a crash.
+    pub fn append_group(&self, group: Group<'_>, database: u32) -> Lsn {
         let shared = &*self.shared;
         let mut tail = shared.tail.lock();
         if !shared.on_disk.load(Ordering::Acquire) {

@@ -121,6 +121,18 @@ pub(super) fn encode_batch(
     lsns: (Lsn, Lsn, Lsn),
     payload: &[u8],
 ) {
+    encode_batch_of(out, covered, salt, seconds, lsns, &[payload]);
+}
+
+/// As [`encode_batch`], of a payload in pieces.
+pub(super) fn encode_batch_of(
+    out: &mut Vec<u8>,
+    covered: usize,
+    salt: u64,
+    seconds: Option<u64>,
+    lsns: (Lsn, Lsn, Lsn),
+    payload: &[impl AsRef<[u8]>],
+) {
     if let Some(seconds) = seconds {
         let _ = write!(out, "#TS:{seconds}\r\n");
     }
@@ -130,14 +142,14 @@ pub(super) fn encode_batch(
     let _ = write!(out, "{crc:08x}\r\n");
 }
 
-fn checksum(salt: u64, before: &[u8], payload: &[u8]) -> u32 {
+fn checksum(salt: u64, before: &[u8], payload: &[impl AsRef<[u8]>]) -> u32 {
     let mut digest = crc_fast::Digest::new(crc_fast::CrcAlgorithm::Crc32Iscsi);
     digest.update(&salt.to_le_bytes());
     if !planted(Bug::ChecksumSkipsAnnotation) {
         digest.update(before);
     }
     digest.update(b"\r\n");
-    digest.update(payload);
+    payload.iter().for_each(|piece| digest.update(piece.as_ref()));
     // A 32-bit checksum in a 64-bit answer.
     (digest.finalize() & 0xffff_ffff) as u32
 }
@@ -265,7 +277,7 @@ fn read_batch(
     let end = start.checked_add(len).filter(|end| *end <= bytes.len()).ok_or(Stop::Incomplete)?;
     let before = bytes.get(covered..start - 2 - CRC_DIGITS).unwrap_or(&[]);
     let payload = bytes.get(start..end).unwrap_or(&[]);
-    if checksum(salt, before, payload) != fields.crc {
+    if checksum(salt, before, &[payload]) != fields.crc {
         return Err(Stop::Bad(header, "a batch that matches its checksum"));
     }
     let Header { first, last, durable, .. } = fields;

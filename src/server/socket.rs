@@ -20,6 +20,10 @@ use std::io::{self, ErrorKind, IoSlice, Read, Write};
 /// A pending chunk larger than this is not appended to, so that what was sent can be freed.
 const CHUNK_BYTES: usize = 256 << 10;
 
+/// A partial frame's buffer is given back when three quarters of it are unused, if these are much
+/// more than this.
+const PARTIAL_KEPT_BYTES: usize = 256 << 10;
+
 /// Slices given to the kernel at once (Linux' limit is 1,024).
 const SLICES_MAX: usize = 64;
 
@@ -168,6 +172,10 @@ impl Socket {
             self.partial = Vec::new();
         } else if consumed > 0 {
             self.partial.drain(..consumed);
+            // A pipeline may never be empty between two of its frames.
+            if self.partial.capacity() / 4 > self.partial.len().max(PARTIAL_KEPT_BYTES) {
+                self.partial.shrink_to_fit();
+            }
         }
     }
 

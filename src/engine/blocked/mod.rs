@@ -303,7 +303,7 @@ impl Engine {
                 let mut tx = Tx::begin(&mut self.keyspace, &mut self.batch, db, self.now);
                 write(&mut tx, call)
             }
-            Handler::BlockingRead(read) => read(self.keyspace.view(db, self.now).counted(), call),
+            Handler::BlockingRead(read) => read(self.keyspace.view(db, self.now).of_read(), call),
             // Only calls of these two come here.
             _ => Err(Error::Syntax),
         };
