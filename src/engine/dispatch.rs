@@ -174,7 +174,9 @@ impl Engine {
                 return self.refuse(client, &error, out);
             }
         };
-        if command.handler.writes() && !self.journal.has_room() || self.is_paused(command) {
+        if command.handler.writes() && !self.journal.has_room(self.batch.len())
+            || self.is_paused(command)
+        {
             return Done::now(Flow::Park(ParkedFor::Log));
         }
         let session = self.admin.clients.session(client);

@@ -322,6 +322,7 @@ impl Engine {
     /// Moves the engine's clock. It does not go back by a little: whoever read the clock before
     /// waiting for the lock comes late. A clock that was set is followed.
     fn set_now(&mut self, now: UnixMs) {
+        self.journal.set_now(clock::monotonic());
         const LATE_MS: u64 = 1000;
         if now > self.now || self.now.since_ms(now) > LATE_MS {
             self.now = now;

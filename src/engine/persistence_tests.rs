@@ -2,6 +2,7 @@
 //! that hang or fail.
 
 use super::outbox::{Inbox, Message};
+use super::round::ParkedFor;
 use super::{Group, Outbox, Replies, Round, Shared, snapshot, start};
 use crate::admin::{ClientId, Config};
 use crate::base::clock::{self, Monotonic};
@@ -62,6 +63,21 @@ impl Running {
         let bytes: Vec<u8> =
             replies.out.slices(Mark::default(), outcome.end).flatten().copied().collect();
         Some((String::from_utf8(bytes).unwrap(), outcome.hold))
+    }
+
+    /// Runs as many of these requests in one round as it takes. Returns how many did.
+    fn run_many(&self, requests: &[[&[u8]; 3]]) -> usize {
+        let mut round = Round::default();
+        for request in requests {
+            let first = round.arguments.len();
+            round.arguments.extend_from_slice(request);
+            round.push(first);
+        }
+        let count = requests.len() as u32;
+        round.groups.push(Group { client: self.client, count, ..Group::default() });
+        let mut replies = Replies::default();
+        self.shared.lock().execute(&round, clock::now(), &mut replies);
+        replies.outcomes[0].ran as usize
     }
 
     /// Runs one request, and gives its reply as soon as it may leave.
@@ -523,4 +539,29 @@ fn slow_syncs_are_events_of_the_latency_monitor() {
     wait_until("it is synced", || watch.synced() >= hold);
     let latest = running.call("LATENCY LATEST");
     assert!(latest.contains("aof-fsync-always"), "{latest}");
+}
+
+/// What a round writes counts while it runs: it ends when the log's tail is full, though nothing of
+/// it is there yet.
+#[test]
+fn a_round_writes_no_more_than_the_tail_takes() {
+    const TAIL: usize = 1 << 20;
+    const VALUE: usize = 300 << 10;
+    for appendonly in ["yes", "no"] {
+        let settings =
+            ["--save", "", "--appendonly", appendonly, "--log-tail-bytes", &TAIL.to_string()];
+        let running = Running::start(Arc::new(empty_disk()), &settings).unwrap();
+        let log = running.log();
+        let value = vec![b'v'; VALUE];
+        let requests = [[b"SET".as_slice(), b"key", &value]; 30];
+        let (mut ran, watch) = (0, running.shared.lock().watch());
+        while ran < requests.len() {
+            wait_until("there is room", || watch.goes_on(ParkedFor::Log));
+            let before = log.positions().emitted;
+            ran += running.run_many(&requests[ran..]);
+            let batch = log.positions().emitted.since(before) as usize;
+            assert!(batch <= TAIL + VALUE + 100, "{batch} bytes in one round, after {ran}");
+        }
+        assert_eq!(running.call("STRLEN key"), format!(":{VALUE}\r\n"));
+    }
 }

@@ -1,7 +1,6 @@
-//! Snapshots become bases: after a rewrite, after a failure, when another history is adopted, and
-//! when the log is switched on while running. In all of them the order is the same: the snapshot
-//! durable under its name, the segment after it durable, the manifest that lists both durable, and
-//! only then old files removed.
+//! Snapshots become bases: after a rewrite, after a failure, and when the log is switched on while
+//! running. In all of them the order is the same: the snapshot durable under its name, the segment
+//! after it durable, the manifest that lists both durable, and only then old files removed.
 
 use std::path::Path;
 use std::sync::atomic::Ordering;
@@ -11,9 +10,8 @@ use super::cursor::{Cursor, Step};
 use super::error::LogError;
 use super::planted::{Bug, planted};
 use super::reader::ReadError;
-use super::tail::Tail;
-use super::writer::{Trouble, Writer, trouble};
-use super::{Ids, Lsn, News, Shared, retention};
+use super::writer::{Trouble, Writer, copy};
+use super::{Lsn, News, Shared, retention};
 
 fn failed(trouble: Trouble) -> LogError {
     LogError::Io { file: trouble.file, source: trouble.error }
@@ -42,8 +40,7 @@ impl Shared {
         if let Err(failure) = self.write_manifest(&catalog) {
             // Whether the old or the new manifest is on disk is not known: both are right as long
             // as nothing is removed, and no further one may be trusted to the folder.
-            let answer =
-                LogError::Io { file: failure.file.clone(), source: clone_error(&failure.error) };
+            let answer = LogError::Io { file: failure.file.clone(), source: copy(&failure.error) };
             self.latch(failure);
             return Err(answer);
         }
@@ -104,6 +101,9 @@ impl Shared {
         let mut tail = self.tail.lock();
         tail.covered(at, self.settings.backlog_bytes);
         self.progress.cover(at);
+        let end = tail.end();
+        tail.ages.sync(at, end);
+        self.follow_ages(&tail);
         self.clear_latch();
         self.on_disk.store(true, Ordering::Release);
         self.has_file.store(true, Ordering::Release);
@@ -134,52 +134,6 @@ impl Shared {
             }
         }
         Ok(earlier)
-    }
-
-    /// See [`super::Log::adopt`]: everything begins anew at `at` under another history.
-    pub(super) fn adopt(&self, snapshot: Option<&Path>, at: Lsn, ids: Ids) -> Result<(), LogError> {
-        if let Some(snapshot) = snapshot {
-            self.sync_snapshot(snapshot)?;
-        }
-        let mut writer = self.writer.lock();
-        assert!(snapshot.is_some() || writer.current.is_none(), "files begin with a snapshot");
-        let before = std::mem::replace(&mut *self.ids.lock(), ids);
-        let mut dropped = Vec::new();
-        if let Some(snapshot) = snapshot {
-            // The old segments belong to another history: none is kept.
-            let mut catalog = self.catalog.lock().clone();
-            let old = std::mem::take(&mut catalog.segments);
-            dropped = old.iter().map(|segment| segment.entry.name.clone()).collect();
-            let floor = old.last().map_or(0, |segment| segment.entry.seq.saturating_add(1));
-            self.segment_seq_floor.fetch_max(floor, Ordering::AcqRel);
-            match self.begin_files(&mut writer, catalog, snapshot, (at, 0)) {
-                Ok(names) => dropped.extend(names),
-                Err(error) => {
-                    // The new manifest may be on disk or not: nothing may be written to the old
-                    // files.
-                    *self.ids.lock() = before;
-                    let error = std::io::Error::other(error.to_string());
-                    self.latch(trouble("adopt", &self.folder.manifest())(error));
-                    return Err(self
-                        .failure()
-                        .map_or(LogError::NoFiles, |failed| LogError::Failed((*failed).clone())));
-                }
-            }
-        }
-        let mut tail = self.tail.lock();
-        let mut fresh = Tail::new(at, 0);
-        (fresh.sleep, fresh.stopping) = (tail.sleep, tail.stopping);
-        *tail = fresh;
-        self.progress.restart(at);
-        self.clear_latch();
-        let on_disk = writer.current.is_some();
-        self.on_disk.store(on_disk, Ordering::Release);
-        self.has_file.store(on_disk, Ordering::Release);
-        drop(tail);
-        self.progress.wake(News::Moved);
-        drop(writer);
-        self.remove_files(dropped);
-        Ok(())
     }
 
     fn clear_latch(&self) {
@@ -283,6 +237,8 @@ impl Shared {
         // What came between the last write and now lies in memory, and so counts as written.
         tail.roll();
         tail.wrote_all(self.settings.backlog_bytes);
+        tail.ages.clear();
+        self.follow_ages(&tail);
         self.progress.emit_in_memory(tail.end());
         self.clear_latch();
         drop(tail);
@@ -302,18 +258,10 @@ impl Shared {
         if let Some(current) = &mut writer.current
             && let Err(trouble) = self.finish_segment(current)
         {
-            let answer =
-                LogError::Io { file: trouble.file.clone(), source: clone_error(&trouble.error) };
+            let answer = LogError::Io { file: trouble.file.clone(), source: copy(&trouble.error) };
             self.latch(trouble);
             return Err(answer);
         }
         Ok(())
-    }
-}
-
-fn clone_error(error: &std::io::Error) -> std::io::Error {
-    match error.raw_os_error() {
-        Some(errno) => std::io::Error::from_raw_os_error(errno),
-        None => std::io::Error::new(error.kind(), error.to_string()),
     }
 }

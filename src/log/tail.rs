@@ -9,6 +9,7 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 
 use super::Lsn;
+use super::late::Ages;
 use super::planted::{Bug, planted};
 
 /// The open chunk is closed at this size: a batch is verified as a whole by whoever reads it, so it
@@ -60,6 +61,8 @@ pub(super) struct Tail {
     /// The database selected at [`Tail::start`].
     start_database: u32,
     pub sleep: Sleep,
+    /// Under `everysec`: how old what is not synced is.
+    pub ages: Ages,
     /// The syncer has something to do before its second is over.
     pub sync_asked: bool,
     pub stopping: bool,
@@ -77,6 +80,7 @@ impl Tail {
             database,
             start_database: database,
             sleep: Sleep::Awake,
+            ages: Ages::default(),
             sync_asked: false,
             stopping: false,
         }

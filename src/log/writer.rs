@@ -12,6 +12,7 @@ use std::sync::atomic::Ordering;
 
 use super::catalog::{Catalog, Segment};
 use super::error::Failed;
+use super::late::UNSYNCED_MAX;
 use super::planted::{Bug, planted};
 use super::segment::{self, Opener};
 use super::tail::Chunk;
@@ -222,6 +223,13 @@ impl Shared {
             self.progress.sync(positions.written);
         }
         self.sync_file(&*file, &self.folder.file(&path))?;
+        if self.late_at.load(Ordering::Acquire) != u64::MAX {
+            let mut tail = self.tail.lock();
+            let end = tail.end();
+            tail.ages.sync(positions.written, end);
+            // Before anybody is told: who waited because it was late looks there.
+            self.follow_ages(&tail);
+        }
         self.progress.sync(positions.written);
         Ok(())
     }
@@ -237,7 +245,16 @@ impl Shared {
                 error: io::Error::other("an earlier write or sync of it failed"),
             });
         }
-        let result = self.observed(DiskWork::Sync { policy: self.fsync() }, || file.sync_data());
+        let policy = self.fsync();
+        if policy != Fsync::Always {
+            self.delays.lock().begin(clock::monotonic());
+        }
+        let result = self.observed(DiskWork::Sync { policy }, || file.sync_data());
+        let took = self.delays.lock().end(clock::monotonic());
+        if took >= UNSYNCED_MAX {
+            let seconds = took.as_secs_f64();
+            tracing::warn!(seconds, "a sync of the log took so long that writes had to wait");
+        }
         if planted(Bug::RetriedFsync) && result.is_err() {
             return file.sync_data().map_err(trouble("sync", path));
         }
@@ -431,7 +448,7 @@ impl Catalog {
 }
 
 /// An I/O error cannot be cloned; number or text can.
-fn copy(error: &io::Error) -> io::Error {
+pub(super) fn copy(error: &io::Error) -> io::Error {
     match error.raw_os_error() {
         Some(errno) => io::Error::from_raw_os_error(errno),
         None => io::Error::new(error.kind(), error.to_string()),

@@ -2,7 +2,11 @@
 
 use super::*;
 use crate::base::disk::RealDisk;
+use crate::base::disk::gated::GatedDisk;
 use crate::base::disk::testing::{ENOSPC, Failure};
+
+/// How long tests wait for threads.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 #[test]
 fn what_was_appended_is_recovered() {
@@ -221,40 +225,65 @@ fn a_log_in_memory_becomes_one_on_disk() {
 }
 
 #[test]
-fn adopting_another_history_begins_anew() {
-    let disk = SimDisk::new(&dir());
-    let settings = small_settings();
-    let log = begin(&disk, &settings, 1);
-    for n in 0..30 {
-        commit(&log, n);
-    }
-    let at = Lsn(stream(7).len() as u64);
-    let path = log.snapshot_path("sync");
-    disk.create(&path).unwrap().write_all(&snapshot(stream(7))).unwrap();
-    let ids = Ids { current: id(50), before: Vec::new() };
-    log.adopt(Some(&path), at, ids).unwrap();
-    assert_eq!(log.positions(), Positions { emitted: at, written: at, synced: at });
-    assert_eq!(log.window_start(), at);
-    for n in 7..12 {
-        commit(&log, n);
-    }
-    drop(log);
-    let (again, engine) = recovered(&disk, &settings).unwrap();
-    assert!(engine.stream == stream(12));
-    assert_eq!(again.ids, [(id(50), Lsn(stream(12).len() as u64))]);
-}
-
-#[test]
 fn the_tail_is_bounded_but_takes_one_large_group() {
     let disk = SimDisk::new(&dir());
     let settings = Settings { tail_bytes_max: 100, ..small_settings() };
     let log = begin(&disk, &settings, 1);
-    assert!(log.has_room(1 << 20), "an empty tail takes anything");
+    let now = clock::monotonic();
+    assert!(log.has_room(0, now), "how large the group is will only be known when it has run");
     log.append(&[b'x'; 60], 0);
-    assert!(log.has_room(40) && !log.has_room(41));
+    assert!(log.has_room(40, now) && !log.has_room(41, now));
     assert_eq!(log.info().pending_bytes, 60);
+    log.append(&[b'x'; 1000], 0);
+    assert!(!log.has_room(0, now));
     log.write_step();
-    assert!(log.has_room(41));
+    assert!(log.has_room(41, now) && !log.has_room(101, now), "a turn is no larger than the tail");
+}
+
+/// While a sync hangs, nothing is appended above what has waited for it for seconds; when it is
+/// over, those who are told find room.
+#[test]
+fn a_sync_that_hangs_ends_appending_under_everysec() {
+    let disk = GatedDisk::over(Arc::new(SimDisk::new(&dir())));
+    let settings = Settings { fsync: Fsync::Everysec, ..small_settings() };
+    let mut engine = Engine::default();
+    let log = recover(Arc::new(disk.clone()), &settings, &mut engine).unwrap();
+    let log = Arc::new(log.start(start_of(1)).unwrap());
+    let (tell, told) = crossbeam_channel::unbounded();
+    let asked = Arc::downgrade(&log);
+    log.subscribe(Arc::new(move |positions, _news| {
+        let later = clock::monotonic().plus(late::UNSYNCED_MAX);
+        let has_room = asked.upgrade().is_some_and(|log| log.has_room(0, later));
+        let _ = tell.send((positions.synced, has_room));
+    }));
+    let begun = clock::monotonic();
+    disk.gate().close();
+    let end = log.append(&group(1), 0);
+    let appended = clock::monotonic();
+    let (before, after) = (begun.plus(Duration::from_secs(4)), appended.plus(late::UNSYNCED_MAX));
+    while disk.gate().waiting() == 0 {
+        assert!(clock::monotonic() < begun.plus(PATIENCE), "no sync begins");
+        clock::pause(Duration::from_millis(1));
+    }
+    assert_eq!(log.positions(), Positions { emitted: end, written: end, synced: Lsn(0) });
+    assert!(log.has_room(0, before), "a disk that stands still for a few seconds stalls nobody");
+    assert!(!log.has_room(0, after));
+    // Where nothing is promised, nobody waits.
+    log.pause_syncs(true);
+    assert!(log.has_room(0, after));
+    log.append(&group(1), 0);
+    assert!(log.has_room(0, after));
+    log.pause_syncs(false);
+    let end = log.append(&group(1), 0);
+    assert!(!log.has_room(0, after.plus(Duration::from_secs(60))));
+    disk.gate().open();
+    let has_room = loop {
+        let (synced, has_room) = told.recv_timeout(PATIENCE).expect("it goes on");
+        if synced == end {
+            break has_room;
+        }
+    };
+    assert!(has_room, "who is told finds room");
 }
 
 #[test]
@@ -301,12 +330,11 @@ fn threads_write_sync_and_wake() {
         for n in 0..100 {
             end = log.append(&group(n), 0);
         }
-        let deadline = std::time::Duration::from_secs(20);
         let wanted = |positions: Positions| match fsync {
             Fsync::No => positions.written,
             Fsync::Always | Fsync::Everysec => positions.synced,
         };
-        while wanted(told.recv_timeout(deadline).unwrap()) < end {}
+        while wanted(told.recv_timeout(PATIENCE).unwrap()) < end {}
         let at = log.roll();
         assert_eq!(at, end);
         log.append(&group(100), 0);
@@ -363,8 +391,7 @@ fn a_log_that_cannot_be_sealed_goes_on_and_can_be_healed() {
         let _ = tell.send(positions);
     }));
     let end = log.append(&group(1), 0);
-    let patience = std::time::Duration::from_secs(20);
-    while told.recv_timeout(patience).expect("somebody writes").written < end {}
+    while told.recv_timeout(PATIENCE).expect("somebody writes").written < end {}
     log.seal_and_close().unwrap();
     assert_eq!(recovered(&disk, &settings).unwrap().1.stream, stream(2));
 }
