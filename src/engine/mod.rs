@@ -17,6 +17,7 @@
 //! | `expire` | the active expiry cycle, of keys and of hashes' fields |
 //! | `snapshot` | RDB files from a frozen keyspace, automatic saves |
 //! | `rewrite` | new bases for the log, its files begun and sealed at run time |
+//! | `healing` | when it is tried again to heal the log |
 //! | `flushing` | a large file that is flushed while it is written |
 //! | `log_reads` | LOG: reading the log, away from the lock |
 //! | `migrate` | MIGRATE: what goes to another server, and its removal |
@@ -45,6 +46,7 @@ mod expire;
 #[cfg(test)]
 mod expire_tests;
 mod flushing;
+mod healing;
 mod info;
 mod journal;
 mod log_reads;

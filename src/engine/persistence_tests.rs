@@ -565,3 +565,29 @@ fn a_round_writes_no_more_than_the_tail_takes() {
         assert_eq!(running.call("STRLEN key"), format!(":{VALUE}\r\n"));
     }
 }
+
+/// While the disk stays as it is the attempts to heal the log become rare; when it has recovered it
+/// is healed at once.
+#[test]
+fn a_disk_that_stays_broken_is_tried_ever_more_rarely() {
+    let disk = empty_disk();
+    let running = Running::start(Arc::new(disk.clone()), ON).unwrap();
+    disk.fail(0, Failure::Error(ENOSPC), true);
+    assert_eq!(running.call("SET key 1"), "refused");
+    let failures = "aof_rewrites_consecutive_failures";
+    for seconds in 0..300 {
+        running.let_time_pass(seconds);
+        wait_until("no attempt runs", || running.info("aof_rewrite_in_progress") == "0");
+    }
+    let attempts: u64 = running.info(failures).parse().unwrap();
+    assert!((5..=12).contains(&attempts), "{attempts} attempts in five minutes");
+    disk.repair();
+    wait_until("it is healed in a second", || {
+        running.let_time_pass(301);
+        running.log().failure().is_none()
+    });
+    wait_until("no attempt runs", || running.info("aof_rewrite_in_progress") == "0");
+    assert_eq!(running.info(failures), "0");
+    assert_eq!(running.call("SET key 2"), OK);
+    assert_eq!(after_crash(&disk, ON).digest(), running.digest());
+}

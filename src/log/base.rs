@@ -37,9 +37,15 @@ impl Shared {
         if planted(Bug::RemovedBeforeManifest) {
             self.remove_segments(&dropped);
         }
-        if let Err(failure) = self.write_manifest(&catalog) {
+        let named = catalog.base.as_ref().map(|base| base.name.clone());
+        if let Err(failure) = self.prepare_manifest(&catalog) {
+            named.iter().for_each(|name| self.discard(&self.folder.file(name)));
+            return Err(failed(failure));
+        }
+        if let Err(failure) = self.place_manifest() {
             // Whether the old or the new manifest is on disk is not known: both are right as long
             // as nothing is removed, and no further one may be trusted to the folder.
+            self.strays.lock().extend(named);
             let answer = LogError::Io { file: failure.file.clone(), source: copy(&failure.error) };
             self.latch(failure);
             return Err(answer);
@@ -78,8 +84,8 @@ impl Shared {
         self.base_seq_floor.store(seq.saturating_add(1), Ordering::Release);
         let entry = self.folder.base(seq, "rdb");
         let path = self.folder.file(&entry.name);
-        self.disk.rename(temporary, &path).map_err(LogError::io(&path))?;
-        self.sync_folder().map_err(LogError::io(&self.folder.path))?;
+        let renamed = self.disk.rename(temporary, &path).and_then(|()| self.sync_folder());
+        renamed.inspect_err(|_| self.discard(&path)).map_err(LogError::io(&path))?;
         Ok(catalog.base.replace(entry).map(|old| old.name))
     }
 
@@ -98,6 +104,7 @@ impl Shared {
         let database = self.tail.lock().database_at(at);
         let mut dropped = self.begin_files(&mut writer, catalog, temporary, (at, database))?;
         dropped.extend(earlier);
+        dropped.append(&mut self.strays.lock());
         let mut tail = self.tail.lock();
         tail.covered(at, self.settings.backlog_bytes);
         self.progress.cover(at);
@@ -111,6 +118,8 @@ impl Shared {
         self.wake.notify_all();
         self.progress.wake(News::Moved);
         drop(writer);
+        dropped.sort_unstable();
+        dropped.dedup();
         self.remove_files(dropped);
         Ok(())
     }
@@ -156,9 +165,30 @@ impl Shared {
         for segment in &mut catalog.segments {
             segment.retained = true;
         }
-        let next = self.create_segment(&mut catalog, at, database).map_err(failed)?;
+        let base = catalog.base.as_ref().map(|base| base.name.clone());
+        let discard = |names: &[Option<String>]| {
+            // A snapshot that was in vain may be what fills the disk.
+            names.iter().flatten().for_each(|name| self.discard(&self.folder.file(name)));
+        };
+        let next = match self.create_segment(&mut catalog, at, database) {
+            Ok(next) => next,
+            Err(failure) => {
+                discard(&[base]);
+                return Err(failed(failure));
+            }
+        };
+        let segment = catalog.segments.last().map(|segment| segment.entry.name.clone());
         let dropped = retention::expire(&mut catalog, *self.kept.lock(), (self.clock)());
-        self.publish(writer, catalog, next).map_err(failed)?;
+        if let Err(failure) = self.prepare_manifest(&catalog) {
+            discard(&[base, segment]);
+            return Err(failed(failure));
+        }
+        if let Err(failure) = self.place_manifest() {
+            // The manifest on disk may list them.
+            self.strays.lock().extend(base.into_iter().chain(segment));
+            return Err(failed(failure));
+        }
+        self.begin_segment(writer, catalog, next);
         let dropped = dropped.into_iter().map(|segment| segment.entry.name);
         Ok(dropped.chain(old).collect())
     }

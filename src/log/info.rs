@@ -1,6 +1,8 @@
-//! What INFO and LOG INFO say of the log.
+//! What INFO and LOG INFO say of the log, and what an observer of the disk is told.
 
-use super::Lsn;
+use std::time::Duration;
+
+use super::{Fsync, Lsn};
 
 /// A segment, as LOG INFO shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,3 +43,22 @@ pub struct Info {
     /// Whether a sync of the segment being written is under way.
     pub syncing: bool,
 }
+
+/// What the log's threads do with the disk: who watches for slow disks is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DiskWork {
+    /// A write of a batch.
+    Write {
+        /// The segment was being synced when it began.
+        while_syncing: bool,
+    },
+    /// A sync of a segment.
+    Sync {
+        /// The policy under which it was made.
+        policy: Fsync,
+    },
+}
+
+/// Told of each write and sync of a segment and how long it took, on the thread that did it: it
+/// must be quick and must not wait.
+pub type Observer = Box<dyn Fn(DiskWork, Duration) + Send + Sync>;

@@ -31,14 +31,13 @@
 //!
 //! A log is had from [`recover`] only, by [`Recovered::start`]. Reading order: `lsn`, `record`,
 //! `segment`, `manifest`, `catalog`, `tail`, `positions`, `late`, `writer`, `gather`, `threads`,
-//! `recovery`, `start`, `base`, `retention`; then who reads: `cursor` and `scan`, `reader` and
+//! `recovery`, `start`, `base`, `retention`, `room`; then who reads: `cursor` and `scan`, `reader` and
 //! `records` of a running log, `archive` of a folder from outside, `restore`, `repair`.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::thread::JoinHandle;
-use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex, RwLock};
 
@@ -67,6 +66,7 @@ mod recovery;
 mod repair;
 mod restore;
 mod retention;
+mod room;
 mod scan;
 mod segment;
 mod start;
@@ -79,7 +79,7 @@ mod writer;
 pub use archive::{Archive, ArchiveError, Follower, Piece, Place, State};
 pub use error::{Corrupt, Failed, LogError, RecoverError, ReplayError};
 pub use ids::{Continues, Ids};
-pub use info::{Info, SegmentInfo};
+pub use info::{DiskWork, Info, Observer, SegmentInfo};
 pub use lsn::Lsn;
 pub use positions::{News, Positions, Waker};
 pub use reader::{ReadError, Reader};
@@ -162,25 +162,6 @@ impl Settings {
     }
 }
 
-/// What the log's threads do with the disk: who watches for slow disks is told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DiskWork {
-    /// A write of a batch.
-    Write {
-        /// The segment was being synced when it began.
-        while_syncing: bool,
-    },
-    /// A sync of a segment.
-    Sync {
-        /// The policy under which it was made.
-        policy: Fsync,
-    },
-}
-
-/// Told of each write and sync of a segment and how long it took, on the thread that did it: it
-/// must be quick and must not wait.
-pub type Observer = Box<dyn Fn(DiskWork, Duration) + Send + Sync>;
-
 /// What the threads, the appenders and the readers share. Fields say who changes them.
 struct Shared {
     disk: Arc<dyn Disk>,
@@ -220,6 +201,9 @@ struct Shared {
     late_at: AtomicU64,
     observer: RwLock<Option<Observer>>,
     kept: Mutex<retention::Kept>,
+    /// Files that the manifest on disk may list or not; changed by who holds the writer's lock. They
+    /// go when another manifest is durable.
+    strays: Mutex<Vec<String>>,
     /// `everysec` does not sync for now.
     syncs_paused: AtomicBool,
     /// Sequence numbers below these are not given again.
@@ -459,6 +443,20 @@ impl Log {
     /// on failure everything stays as it was.
     pub fn heal(&self, snapshot: &Path, at: Lsn) -> Result<(), LogError> {
         self.shared.heal(snapshot, at)
+    }
+
+    /// Gives up retained history, and what failed attempts to heal have left on the disk, so that
+    /// there is room for the next one. Returns whether there was anything. Not for a thread that
+    /// must not wait.
+    pub fn make_room(&self) -> bool {
+        let writer = self.shared.writer.lock();
+        writer.current.is_some() && self.shared.give_up_history()
+    }
+
+    /// Whether the disk has so many bytes free, and takes a small file. Not for a thread that must
+    /// not wait.
+    pub fn probe(&self, bytes: u64) -> std::io::Result<()> {
+        self.shared.probe(bytes)
     }
 
     /// Appended bytes are from now on for files, which [`Log::heal`] begins with a snapshot at the

@@ -201,6 +201,7 @@ impl Shared {
             late_at: u64::MAX.into(),
             observer: Default::default(),
             kept: kept.into(),
+            strays: Default::default(),
             syncs_paused: false.into(),
             segment_seq_floor: 0.into(),
             base_seq_floor: 0.into(),

@@ -1,10 +1,14 @@
 //! A log at work: append, write, sync, roll, base, read, stop and start again.
 
+use std::time::Duration;
+
 use super::*;
 use crate::base::disk::RealDisk;
 use crate::base::disk::gated::GatedDisk;
-use crate::base::disk::testing::{ENOSPC, Failure};
+use crate::base::disk::testing::{ENOSPC, Failure, Fate, Unsynced};
 
+/// Nothing that was not synced survives.
+const DROPPED: Unsynced = Unsynced { bytes: Fate::Dropped, names: Fate::Dropped };
 /// How long tests wait for threads.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -309,6 +313,96 @@ fn space_that_cannot_be_reserved_is_reported_before_a_write_fails() {
         }
     }
     assert!(reported > 0);
+}
+
+/// A log of several segments older than its base.
+fn with_history(disk: &SimDisk) -> Log {
+    let log = begin(disk, &small_settings(), 1);
+    for n in 0..40 {
+        commit(&log, n);
+    }
+    let (path, at) = (log.snapshot_path("base"), log.roll());
+    log.write_step();
+    disk.create(&path).unwrap().write_all(&snapshot(stream(40))).unwrap();
+    log.install_base(&path, at).unwrap();
+    assert!(retained(&log) > 2 && log.window_start() == Lsn(0));
+    log
+}
+
+fn retained(log: &Log) -> usize {
+    log.segments().0.iter().filter(|segment| segment.retained).count()
+}
+
+#[test]
+fn a_full_disk_costs_history_before_it_refuses_writes() {
+    let mut given_up = 0;
+    for nth in 1..60 {
+        let disk = SimDisk::new(&dir());
+        let log = with_history(&disk);
+        disk.fail(nth, Failure::Error(ENOSPC), false);
+        for n in 40..60 {
+            if log.failure().is_none() && !log.disk_full() {
+                commit(&log, n);
+            }
+        }
+        if log.failure().is_none() && !log.disk_full() && retained(&log) == 0 {
+            given_up += 1;
+            let files = disk.all_files().into_keys();
+            let segments = files.filter(|path| path.to_string_lossy().ends_with(".incr.aof"));
+            assert_eq!(segments.count(), log.info().segments);
+            drop(log);
+            assert_eq!(recovered(&disk, &small_settings()).unwrap().1.stream, stream(60));
+        }
+    }
+    assert!(given_up > 0);
+}
+
+/// What attempts to heal that failed for want of room have written must not fill the disk up.
+#[test]
+fn a_heal_that_fails_leaves_no_snapshot_behind() {
+    let (mut failed, mut uncertain) = (0, 0);
+    for nth in 1..40 {
+        let disk = SimDisk::new(&dir());
+        let log = with_history(&disk);
+        disk.fail(0, Failure::Error(ENOSPC), true);
+        commit(&log, 40);
+        assert!(log.failure().is_some());
+        disk.repair();
+        let bases = || {
+            let names = disk.all_files().into_keys();
+            names.filter(|path| path.to_string_lossy().ends_with(".base.rdb")).count()
+        };
+        assert_eq!(bases(), 1);
+        let prepare = || {
+            let (path, at) = (log.snapshot_path("heal"), log.roll());
+            disk.create(&path).unwrap().write_all(&snapshot(stream(41))).unwrap();
+            (path, at)
+        };
+        let (path, at) = prepare();
+        disk.fail(nth, Failure::Error(ENOSPC), false);
+        if log.heal(&path, at).is_ok() {
+            // At most an old file could not be removed.
+            assert_eq!(log.failure(), None);
+            continue;
+        }
+        failed += 1;
+        disk.repair();
+        if bases() > 1 {
+            // Whether the manifest lists it is not known.
+            uncertain += 1;
+            assert!(log.make_room());
+            assert_eq!((bases(), retained(&log)), (1, 0));
+            let (again, engine) =
+                recovered(&disk.crash(disk.effects(), DROPPED), &small_settings()).unwrap();
+            assert_eq!((engine.stream.as_slice(), again.torn.is_none()), (stream(40), true));
+        }
+        let (path, at) = prepare();
+        log.heal(&path, at).unwrap();
+        assert_eq!(bases(), 1);
+        drop(log);
+        assert_eq!(recovered(&disk, &small_settings()).unwrap().1.stream, stream(41));
+    }
+    assert!(failed > 4 && uncertain > 0 && uncertain <= 2, "{failed} {uncertain}");
 }
 
 #[test]
