@@ -212,6 +212,35 @@ fn a_disk_that_is_really_full() {
     server.kill();
 }
 
+/// Retained history that would fill the disk goes before a write is refused.
+#[test]
+fn history_goes_before_a_full_disk_refuses_writes() {
+    let disk = SmallDisk::mount("48m");
+    let sizes = ["--log-segment-bytes", "1mb", "--log-retention-bytes", "1gb"];
+    let arguments = [&["--save", "", "--auto-aof-rewrite-percentage", "0"][..], &sizes].concat();
+    let server = Server::start(Kind::CoolCache, disk.path(), &arguments);
+    let mut connection = server.connect();
+    let window = |connection: &mut Connection| {
+        let info = connection.call("LOG INFO");
+        let start = info.lines().skip_while(|line| *line != "window-start").nth(1);
+        start.unwrap().trim_start_matches(':').parse::<u64>().unwrap()
+    };
+    let value = vec![b'x'; 1 << 20];
+    // Twice the disk.
+    for round in 0..12 {
+        for n in 0..8 {
+            let key = format!("key:{}", n % 2);
+            let reply = connection.try_call(&[b"SET", key.as_bytes(), &value]).unwrap();
+            assert_eq!(reply, b"+OK\r\n", "{round} {n}: {}", reply.escape_ascii());
+        }
+        assert!(connection.call("BGREWRITEAOF").starts_with('+'));
+        wait_until("it has a new base", || connection.info("aof_rewrite_in_progress") == "0");
+        assert_eq!(connection.info("aof_last_bgrewrite_status"), "ok");
+    }
+    assert!(window(&mut connection) > 0, "and as much as there is room for was kept before");
+    assert_eq!(connection.info("aof_last_write_status"), "ok");
+}
+
 /// Takes so much space, or what there is.
 fn fill(path: &Path, bytes: usize) {
     // A part of it may be refused: then the disk is full, too.

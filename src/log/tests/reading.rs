@@ -457,7 +457,8 @@ fn any_operation_of_a_heal_may_fail() {
         };
         (27..40).for_each(|n| commit(&log, n));
         // None is kept where it was the room for the next segment that was not there.
-        let last = archive(&disk).pieces().iter().rfind(|piece| piece.retained).map(|kept| kept.last);
+        let last =
+            archive(&disk).pieces().iter().rfind(|piece| piece.retained).map(|kept| kept.last);
         given_up += usize::from(healed.is_ok() && last.is_some_and(|last| last < Some(good)));
         without_history += usize::from(last.is_none());
         assert!(last <= Some(Some(good)), "{nth}");
