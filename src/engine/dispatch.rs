@@ -185,7 +185,9 @@ impl Engine {
                 };
             }
         };
-        if command.handler.writes() && !self.journal.has_room() || self.is_paused(command) {
+        if command.handler.writes() && !self.journal.has_room(self.batch.len())
+            || self.is_paused(command)
+        {
             return Done::now(Flow::Park(ParkedFor::Log));
         }
         let db = self.admin.clients.session(client).db;

@@ -7,6 +7,7 @@
 
 use super::pool::Queue;
 use super::round::ParkedFor;
+use crate::base::clock::{self, Monotonic};
 use crate::command::{Call, Keys};
 use crate::keyspace::tx::TouchedKey;
 use crate::keyspace::{Batch, Db, Key};
@@ -23,6 +24,8 @@ pub struct Journal {
     /// Whether replies are held: `appendfsync always`, on disk.
     holds: bool,
     unsynced: Unsynced,
+    /// The monotonic clock at the last [`Self::set_now`].
+    now: Monotonic,
 }
 
 enum Backend {
@@ -45,7 +48,7 @@ impl Journal {
     }
 
     fn over(log: Backend) -> Self {
-        Journal { log, holds: false, unsynced: Unsynced::default() }
+        Journal { log, holds: false, unsynced: Unsynced::default(), now: Monotonic::default() }
     }
 
     /// Keeps all records from now on (tests).
@@ -104,12 +107,17 @@ impl Journal {
         }
     }
 
-    /// Whether a batch may be appended now.
+    /// Moves its clock.
+    pub(super) fn set_now(&mut self, now: Monotonic) {
+        self.now = now;
+    }
+
+    /// Whether a call may write now, in a turn whose batch is `batch_len` bytes long already.
     #[inline]
-    pub(super) fn has_room(&self) -> bool {
+    pub(super) fn has_room(&self, batch_len: usize) -> bool {
         match &self.log {
             Backend::None { .. } => true,
-            Backend::Log(log) => log.has_room(0),
+            Backend::Log(log) => log.has_room(batch_len, self.now),
         }
     }
 
@@ -220,7 +228,9 @@ impl Watch {
         if parked == ParkedFor::Pool {
             return self.queue.has_room();
         }
-        let takes = |log: &Arc<Log>| log.has_room(0) || log.disk_full() || log.failure().is_some();
+        let takes = |log: &Arc<Log>| {
+            log.has_room(0, clock::monotonic()) || log.disk_full() || log.failure().is_some()
+        };
         !self.paused.load(SeqCst) && self.log.as_ref().is_none_or(takes)
     }
 

@@ -17,6 +17,7 @@
 //! | `expire` | the active expiry cycle, of keys and of hashes' fields |
 //! | `snapshot` | RDB files from a frozen keyspace, automatic saves |
 //! | `rewrite` | new bases for the log, its files begun and sealed at run time |
+//! | `healing` | when it is tried again to heal the log |
 //! | `flushing` | a large file that is flushed while it is written |
 //! | `log_reads` | LOG: reading the log, away from the lock |
 //! | `migrate` | MIGRATE: what goes to another server, and its removal |
@@ -46,6 +47,7 @@ mod expire;
 #[cfg(test)]
 mod expire_tests;
 mod flushing;
+mod healing;
 mod http;
 mod info;
 mod journal;
@@ -330,6 +332,7 @@ impl Engine {
     /// Moves the engine's clock. It does not go back by a little: whoever read the clock before
     /// waiting for the lock comes late. A clock that was set is followed.
     fn set_now(&mut self, now: impl Into<UnixUs>) {
+        self.journal.set_now(clock::monotonic());
         const LATE_MS: u64 = 1000;
         let now = now.into();
         if now > self.now_us || self.now.since_ms(now.ms()) > LATE_MS {

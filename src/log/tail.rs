@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::late::Ages;
 use super::planted::{Bug, planted};
 use super::{Log, Lsn};
 use crate::resp::{Mark, Out, Piece};
@@ -130,6 +131,8 @@ pub(super) struct Tail {
     /// The database selected at [`Tail::start`].
     start_database: u32,
     pub sleep: Sleep,
+    /// Under `everysec`: how old what is not synced is.
+    pub ages: Ages,
     /// The syncer has something to do before its second is over.
     pub sync_asked: bool,
     pub stopping: bool,
@@ -147,6 +150,7 @@ impl Tail {
             database,
             start_database: database,
             sleep: Sleep::Awake,
+            ages: Ages::default(),
             sync_asked: false,
             stopping: false,
         }

@@ -63,6 +63,8 @@ pub trait Disk: Send + Sync {
     fn exists(&self, path: &Path) -> io::Result<bool>;
     /// When the file's content last changed, in Unix seconds.
     fn modified(&self, path: &Path) -> io::Result<u64>;
+    /// Bytes that can still be written below a folder, as far as is known: a quota may say less.
+    fn free_bytes(&self, dir: &Path) -> io::Result<u64>;
 }
 
 /// An open file. Writes go to its end. All calls take `&self`: one thread may sync while another

@@ -7,7 +7,7 @@ use crate::base::disk::Disk;
 use crate::base::limits::DATABASES_MAX;
 use crate::base::rng;
 use crate::cli::tool::{self, Ended, Failure, Progress, Verdict};
-use crate::log::{self, Archive, Base, Lsn, Place, Restored, Target, recover};
+use crate::log::{self, Archive, Base, Continues, Ids, Lsn, Place, Restored, Target, recover};
 use clap::Args;
 use serde_json::json;
 use std::io::{ErrorKind, Write};
@@ -163,9 +163,8 @@ fn candidate(archive: &Archive, path: PathBuf, facts: &Snapshot) -> Option<Candi
     let id = facts.id.as_deref().unwrap_or_default();
     // What an older segment says of its time does not count: a power loss may have taken the end
     // of its history, on which the snapshot stands, and another one has gone on from before it.
-    let is_of_history = archive.ids().is_some_and(|ids| {
-        ids.current == id || ids.before.iter().any(|(before, last)| before == id && lsn <= *last)
-    });
+    let goes_on = |ids: &Ids| ids.continues(id.as_bytes(), lsn, Lsn(u64::MAX)) == Continues::Yes;
+    let is_of_history = archive.ids().is_some_and(goes_on);
     let start = archive.window_start().unwrap_or_default();
     let unfit = if !is_of_history {
         Some("this log does not continue it".to_owned())

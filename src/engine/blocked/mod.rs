@@ -429,7 +429,7 @@ impl Engine {
 
     /// Whether calls that wait may be served: they may write.
     fn serves_blocked(&self) -> bool {
-        self.gate.is_none() && !self.pause.is_on() && self.journal.has_room()
+        self.gate.is_none() && !self.pause.is_on() && self.journal.has_room(self.batch.len())
     }
 
     /// Runs the calls of one key again that wait for what it holds, in order; none twice. What it
