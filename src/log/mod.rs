@@ -460,10 +460,10 @@ impl Log {
         }
     }
 
-    /// Begins the files anew with a snapshot at `at`: after a latch (with `at` from [`Log::roll`]),
-    /// or to give a log in memory files (with `at` from [`Log::to_disk`]). The failed segment is
-    /// first cut to its last good LSN, and a log in the folder that was not read is kept aside. On
-    /// success the latch is gone and all up to `at` is durable; on failure all stays as it was.
+    /// Begins the files anew with a snapshot at `at`: after a latch (with `at` from [`Log::roll`];
+    /// the failed segment is cut to its last good LSN), or to give a log in memory files (from
+    /// [`Log::to_disk`]; a log that was not read is kept aside). On success the latch is gone and
+    /// all up to `at` is durable; on failure all stays as it was.
     pub fn heal(&self, snapshot: &Path, at: Lsn) -> Result<(), LogError> {
         self.shared.heal(snapshot, at)
     }
