@@ -469,7 +469,7 @@ impl Log {
     }
 
     /// Appended bytes are from now on for files, which [`Log::heal`] begins with a snapshot at the
-    /// LSN returned, or [`Log::to_memory`] takes it back. Until then they gather in the tail, within
+    /// LSN returned ([`Log::to_memory`] takes it back). Until then they gather in the tail, within
     /// its bound, neither written nor synced: the engine holds no replies for `always` yet.
     pub fn to_disk(&self) -> Lsn {
         self.shared.to_disk()
