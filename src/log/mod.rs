@@ -440,10 +440,10 @@ impl Log {
         }
     }
 
-    /// Begins the files anew with a snapshot at `at`: after a latch (with `at` from [`Log::roll`]),
-    /// or to give a log in memory files (with `at` from [`Log::to_disk`]). The failed segment is
-    /// first cut to its last good LSN, and a log in the folder that was not read is kept aside. On
-    /// success the latch is gone and all up to `at` is durable; on failure all stays as it was.
+    /// Begins the files anew with a snapshot at `at`: after a latch (with `at` from [`Log::roll`];
+    /// the failed segment is cut to its last good LSN), or to give a log in memory files (from
+    /// [`Log::to_disk`]; a log that was not read is kept aside). On success the latch is gone and
+    /// all up to `at` is durable; on failure all stays as it was.
     pub fn heal(&self, snapshot: &Path, at: Lsn) -> Result<(), LogError> {
         self.shared.heal(snapshot, at)
     }
@@ -463,9 +463,8 @@ impl Log {
     }
 
     /// Appended bytes are from now on for files, which [`Log::heal`] begins with a snapshot at the
-    /// LSN returned. Until then they gather in the tail, within its bound, neither written nor
-    /// synced: the engine holds no replies for `always` yet. If the snapshot fails,
-    /// [`Log::to_memory`] takes it back.
+    /// LSN returned ([`Log::to_memory`] takes it back). Until then they gather in the tail, within
+    /// its bound, neither written nor synced: the engine holds no replies for `always` yet.
     pub fn to_disk(&self) -> Lsn {
         self.shared.to_disk()
     }
