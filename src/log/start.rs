@@ -104,9 +104,9 @@ impl Recovered {
 }
 
 impl Shared {
-    /// Makes the good part of a file the first base; the file itself stays. An RDB file is linked:
-    /// servers replace it by another. To an append-only file they append, Redis 6 does when it goes
-    /// on with it: that is copied.
+    /// Makes a copy of the good part of a file the first base; the file itself stays. A link would
+    /// not do: Redis 6 appends to its file when it goes on with it, and who restores a backup with
+    /// `cp` writes into dump.rdb as it lies there.
     fn take_over(
         &self,
         catalog: &mut Catalog,
@@ -116,20 +116,9 @@ impl Shared {
     ) -> Result<(), RecoverError> {
         let entry = self.folder.base(1, ending);
         let path = self.folder.file(&entry.name);
-        let linked = || -> std::io::Result<bool> {
-            let file = self.disk.open_append(from)?;
-            if ending != "rdb" || file.len()? != length {
-                return Ok(false);
-            }
-            file.sync_all()?;
-            Ok(self.disk.hard_link(from, &path).is_ok())
-        };
-        // Where no link can be made (of another file system), a copy is, too.
-        if !linked().map_err(RecoverError::io(from))? {
-            let temporary = self.folder.temporary("base");
-            copy_prefix(&*self.disk, from, &temporary, length).map_err(RecoverError::io(&path))?;
-            self.disk.rename(&temporary, &path).map_err(RecoverError::io(&path))?;
-        }
+        let temporary = self.folder.temporary("base");
+        copy_prefix(&*self.disk, from, &temporary, length).map_err(RecoverError::io(&path))?;
+        self.disk.rename(&temporary, &path).map_err(RecoverError::io(&path))?;
         self.sync_folder().map_err(RecoverError::io(&self.folder.path))?;
         catalog.base = Some(entry);
         catalog.base_bytes = length;
