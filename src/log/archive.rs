@@ -140,6 +140,8 @@ pub struct Archive {
     /// The base's path and file.
     pub(super) base: Option<(PathBuf, Arc<dyn File>)>,
     pieces: Vec<Piece>,
+    /// What the manifest knows to be durable: the last segment goes at least so far.
+    durable: Option<Lsn>,
 }
 
 impl Archive {
@@ -187,7 +189,11 @@ impl Archive {
             let (path, file) = open(&entry.name)?;
             pieces.push(piece(&entry.name, path, file, None)?);
         }
-        Ok(Archive { disk, place: place.clone(), folder, base, pieces })
+        let durable = manifest.durable;
+        if let Some(last) = pieces.last_mut().filter(|_| durable.is_some()) {
+            last.must_be_ours();
+        }
+        Ok(Archive { disk, place: place.clone(), folder, base, pieces, durable })
     }
 
     /// Where it is.
@@ -241,14 +247,34 @@ impl Archive {
         };
         let Some(mut cursor) = self.cursor(index)? else { return Ok(Lsn(0)) };
         let is_last = index + 1 == self.pieces.len();
-        while let Step::Batch(..) = if is_last { cursor.step_last() } else { cursor.step() }? {}
+        let end = loop {
+            match if is_last { cursor.step_last() } else { cursor.step() }? {
+                Step::Batch(..) => {}
+                Step::Cut(place) => break State::Cut(place),
+                Step::End => break State::End,
+                Step::Foreign => break State::Foreign,
+            }
+        };
+        if is_last {
+            self.behind(index, cursor.next, end)?;
+        }
         Ok(cursor.next)
     }
 
     /// What comes behind segment `index`, which ended at `at` as `end` says: `More` if the next one
     /// goes on from there, an error if it does not.
     pub(super) fn behind(&self, index: usize, at: Lsn, end: State) -> Result<State, ArchiveError> {
-        let Some(next) = self.pieces.get(index + 1) else { return Ok(end) };
+        let Some(next) = self.pieces.get(index + 1) else {
+            let Some(durable) = self.durable.filter(|durable| at < *durable) else {
+                return Ok(end);
+            };
+            if let State::Cut(place) = end {
+                return Err(ReadError::from(place).into());
+            }
+            let file = self.pieces.get(index).map(|it| it.path.clone()).unwrap_or_default();
+            let problem = format!("it ends at LSN {at}, and was durable up to LSN {durable}");
+            return Err(ArchiveError::Folder { file, problem });
+        };
         match (next.first, &next.damage) {
             // A damaged seal is no matter if the next segment goes on from here.
             (Some(first), _) if first == at => Ok(State::More),
@@ -312,11 +338,31 @@ impl Archive {
     /// cut off in its opener.
     pub(super) fn cursor(&self, index: usize) -> Result<Option<Cursor>, ReadError> {
         let Some(piece) = self.pieces.get(index) else { return Ok(None) };
+        if let Some((place, false)) = &piece.damage {
+            return Err(place.clone().into());
+        }
         match Cursor::open(piece.file.clone(), &piece.path)? {
             Opened::Ours(cursor) => Ok(Some(*cursor)),
             Opened::Cut(place) if index + 1 < self.pieces.len() => Err(place.into()),
             Opened::Foreign | Opened::Cut(_) => Ok(None),
         }
+    }
+}
+
+impl Piece {
+    /// It had its opener when it was listed: if it has none, it is damaged.
+    fn must_be_ours(&mut self) {
+        if self.first.is_some() {
+            return;
+        }
+        let missing = || Corrupt {
+            file: self.path.clone(),
+            offset: 0,
+            expected: "the opener that was durable before the manifest listed this file".to_owned(),
+            found: "none".to_owned(),
+        };
+        let place = self.damage.take().map_or_else(missing, |(place, _)| place);
+        self.damage = Some((place, false));
     }
 }
 

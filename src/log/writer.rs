@@ -308,7 +308,8 @@ impl Shared {
         Ok(())
     }
 
-    /// Creates a durable segment with its opener, last in `catalog`, not yet listed on disk.
+    /// Creates a durable segment with its opener, last in `catalog`, not yet listed on disk. All up
+    /// to `at` is durable in what else the catalog lists.
     pub fn create_segment(
         &self,
         catalog: &mut Catalog,
@@ -330,6 +331,7 @@ impl Shared {
         file.sync_all().map_err(trouble("roll", &path))?;
         self.sync_folder().map_err(trouble("roll", &self.folder.path))?;
         let len = opener.len() as u64;
+        catalog.durable = at;
         catalog.current = Some(file.clone());
         catalog.segments.push(Segment {
             entry,
@@ -359,6 +361,19 @@ impl Shared {
         writer.current = Some(current);
         *self.catalog.lock() = catalog;
         self.boundary.notify_all();
+        Ok(())
+    }
+
+    /// Says in the manifest that all up to the end of the last segment, which is finished, is
+    /// durable: then it is seen if the file is shorter one day.
+    pub fn list_finished(&self) -> Result<(), Trouble> {
+        let durable = self.progress.get().synced;
+        let mut catalog = self.catalog.lock().clone();
+        if catalog.durable < durable {
+            catalog.durable = durable;
+            self.write_manifest(&catalog)?;
+            *self.catalog.lock() = catalog;
+        }
         Ok(())
     }
 

@@ -190,6 +190,32 @@ pub fn copy_open(
     copy.sync_all()
 }
 
+/// Whether two files hold the same bytes. Both are read if they are of one length.
+pub fn same_content(disk: &dyn Disk, one: &Path, other: &Path) -> io::Result<bool> {
+    if disk.open_read(one)?.len()? != disk.open_read(other)?.len()? {
+        return Ok(false);
+    }
+    Ok(*disk.map(one)? == *disk.map(other)?)
+}
+
+/// `path`, or `path` with a number behind it, such that no file has the name: what is there stays.
+pub fn free_name(disk: &dyn Disk, path: &Path) -> io::Result<PathBuf> {
+    let mut free = path.to_path_buf();
+    let mut number = 1;
+    while disk.exists(&free)? {
+        number += 1;
+        free = with_suffix(path, &format!(".{number}"));
+    }
+    Ok(free)
+}
+
+/// A path with something behind its file name.
+pub fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    PathBuf::from(name)
+}
+
 /// The folder a path lies in; `.` for a bare name.
 pub fn folder_of(path: &Path) -> PathBuf {
     match path.parent() {
