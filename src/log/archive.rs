@@ -240,7 +240,8 @@ impl Archive {
         self.pieces.iter().rev().find_map(|piece| piece.ids.as_ref())
     }
 
-    /// The LSN behind the last batch of the newest segment of ours, which is read for it.
+    /// The LSN behind the last batch of the newest segment of ours, which is read for it. An error
+    /// if it was durable farther than that.
     pub fn end(&self) -> Result<Lsn, ArchiveError> {
         let Some(index) = self.pieces.iter().rposition(|piece| piece.first.is_some()) else {
             return Ok(Lsn(0));
@@ -255,9 +256,7 @@ impl Archive {
                 Step::Foreign => break State::Foreign,
             }
         };
-        if is_last {
-            self.behind(index, cursor.next, end)?;
-        }
+        self.behind(index, cursor.next, end)?;
         Ok(cursor.next)
     }
 

@@ -173,7 +173,7 @@ fn a_shortened_segment_can_be_cut_away_when_told_to() {
     log.install_base(&path, at).unwrap();
     drop(log);
     let (last, _) = disk.all_files().into_iter().rfind(|(path, _)| is_segment(path)).unwrap();
-    disk.put(&last, b"");
+    disk.create(&last).unwrap();
     assert!(self::recovered(&disk, &settings).is_err());
     repair::cut(&disk, &place(&settings), &last, 0).unwrap();
     assert_eq!(self::recovered(&disk, &settings).unwrap().0.last_lsn, at);

@@ -13,6 +13,12 @@ fn manifest() -> PathBuf {
     in_folder("appendonly.aof.manifest")
 }
 
+/// Puts a file in place, whatever was there.
+fn lay(disk: &SimDisk, path: &Path, content: &[u8]) {
+    disk.create_dir_all(path.parent().unwrap()).unwrap();
+    disk.create(path).unwrap().write_all(content).unwrap();
+}
+
 /// Nothing is kept past the base.
 fn forgetful() -> Settings {
     Settings { retention_bytes: 0, ..small_settings() }
@@ -44,7 +50,7 @@ fn a_base_whose_manifest_is_lost_is_not_given_up_for_an_older_dump() {
         let disk = SimDisk::new(&dir());
         let settings = forgetful();
         if with_dump {
-            disk.put(&dir().join("dump.rdb"), &dump);
+            lay(&disk, &dir().join("dump.rdb"), &dump);
         }
         let log = begin(&disk, &settings, 1);
         for n in if with_dump { 3 } else { 0 }..40 {
@@ -68,10 +74,10 @@ fn a_base_whose_manifest_is_lost_is_not_given_up_for_an_older_dump() {
                 lines += &format!("file {name} seq {seq} type i\n");
             }
         }
-        disk.put(&manifest(), lines.as_bytes());
+        lay(&disk, &manifest(), lines.as_bytes());
         assert!(recovered(&disk, &settings).unwrap().1.stream == stream(40));
         // Or brought back.
-        disk.put(&manifest(), &lost);
+        lay(&disk, &manifest(), &lost);
         assert!(recovered(&disk, &settings).unwrap().1.stream == stream(40));
     }
 }
@@ -88,7 +94,7 @@ fn a_first_base_that_is_not_the_dump_is_refused() {
     drop(log);
     assert!(disk.content(&in_folder("appendonly.aof.1.base.rdb")).is_some());
     disk.remove(&manifest()).unwrap();
-    disk.put(&dir().join("dump.rdb"), &snapshot(stream(5)));
+    lay(&disk, &dir().join("dump.rdb"), &snapshot(stream(5)));
     refused(&disk, &forgetful());
 }
 
@@ -142,13 +148,13 @@ fn an_unlisted_base_goes_only_if_the_log_has_what_is_in_it() {
     let listed = in_folder("appendonly.aof.1.base.rdb");
     assert!(disk.content(&listed).is_some());
     let newer = in_folder("appendonly.aof.2.base.rdb");
-    disk.put(&newer, &snapshot(stream(35)));
+    lay(&disk, &newer, &snapshot(stream(35)));
     let within = disk.crash(disk.effects(), KEPT);
     begin(&within, &settings, 2);
     assert_eq!(within.content(&newer), None);
     for content in [snapshot(stream(50)), b"what is it?".to_vec()] {
         let disk = disk.crash(disk.effects(), KEPT);
-        disk.put(&newer, &content);
+        lay(&disk, &newer, &content);
         let log = begin(&disk, &settings, 2);
         let aside = in_folder("appendonly.aof.2.base.rdb.unlisted");
         assert_eq!(disk.content(&aside), Some(content.clone()));
@@ -160,7 +166,7 @@ fn an_unlisted_base_goes_only_if_the_log_has_what_is_in_it() {
         let (_, engine) = recovered(&disk, &settings).unwrap();
         assert!(engine.stream == stream(45));
         // And the next one is kept beside it.
-        disk.put(&in_folder("appendonly.aof.9.base.rdb"), &content);
+        lay(&disk, &in_folder("appendonly.aof.9.base.rdb"), &content);
         begin(&disk, &settings, 3);
         assert_eq!(disk.content(&aside), Some(content));
     }
@@ -186,19 +192,19 @@ fn a_newer_segment_is_never_removed_while_it_may_hold_records() {
         commit(&log, n);
     }
     drop(log);
-    disk.put(&manifest(), &older);
+    lay(&disk, &manifest(), &older);
     let newest = in_folder("appendonly.aof.2.incr.aof");
     let whole = disk.content(&newest).unwrap();
     refused(&disk, &settings);
     for byte in 0..whole.len() {
         let mut damaged = whole.clone();
         damaged[byte] ^= 1;
-        disk.put(&newest, &damaged);
+        lay(&disk, &newest, &damaged);
         refused(&disk, &settings);
     }
     // What a crash can leave of its opener does go, or is set aside if it cannot be read.
     for (content, aside) in [(&whole[..40], false), (&[0; 90][..], true)] {
-        disk.put(&newest, content);
+        lay(&disk, &newest, content);
         begin(&disk.crash(disk.effects(), KEPT), &settings, 2);
         let image = disk.crash(disk.effects(), KEPT);
         begin(&image, &settings, 2);
@@ -219,7 +225,7 @@ fn what_is_not_the_logs_stays() {
     drop(log);
     let others = ["temp-appendonly.aof2.manifest", "notes", "appendonly.aof2.1.base.rdb"];
     for name in others {
-        disk.put(&in_folder(name), b"somebody's");
+        lay(&disk, &in_folder(name), b"somebody's");
     }
     begin(&disk, &settings, 2);
     for name in others {
@@ -227,11 +233,11 @@ fn what_is_not_the_logs_stays() {
     }
     let disk = SimDisk::new(&dir());
     let records = [command(&["SELECT", "0"]), group(0)].concat();
-    disk.put(&in_folder("appendonly.aof.1.incr.aof"), &records);
-    disk.put(&in_folder("notes"), b"somebody's");
+    lay(&disk, &in_folder("appendonly.aof.1.incr.aof"), &records);
+    lay(&disk, &in_folder("notes"), b"somebody's");
     let lines = "file appendonly.aof.1.incr.aof seq 1 type h\nfile notes seq 1 type h\n\
         file appendonly.aof.1.incr.aof seq 1 type i\n";
-    disk.put(&manifest(), lines.as_bytes());
+    lay(&disk, &manifest(), lines.as_bytes());
     begin(&disk, &settings, 2);
     assert!(disk.content(&in_folder("notes")).is_some());
     assert!(recovered(&disk, &settings).unwrap().1.stream == stream(1));
@@ -243,11 +249,11 @@ fn what_is_not_the_logs_stays() {
 fn a_dump_beside_the_log_is_told_of() {
     let disk = SimDisk::new(&dir());
     let dump = dir().join("dump.rdb");
-    disk.put(&dump, &snapshot(stream(5)));
+    lay(&disk, &dump, &snapshot(stream(5)));
     let log = begin(&disk, &small_settings(), 1);
     commit(&log, 5);
     assert_eq!(recovered(&disk, &small_settings()).unwrap().0.unloaded_dump, None);
-    disk.put(&dump, &snapshot(stream(2)));
+    lay(&disk, &dump, &snapshot(stream(2)));
     // Newer than that dump, by any clock.
     commit(&log, 6);
     let told = recovered(&disk, &small_settings()).unwrap().0;
