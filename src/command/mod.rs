@@ -109,6 +109,9 @@ pub struct Command {
     pub tips: &'static [&'static str],
     /// What runs it.
     pub handler: Handler,
+    /// What its record does in a log that another server wrote, if it writes nothing here: Redis
+    /// logs PFCOUNT, which puts what it has counted into the string.
+    pub replays: Option<WriteFn>,
     /// How much a read would look at (elements or bytes), if that can be a lot: above
     /// `slow-read-elements` it runs on the read pool, on a frozen keyspace.
     pub cost: Option<CostFn>,
@@ -389,6 +392,7 @@ pub const DEFAULT: Command = Command {
     categories: &[],
     tips: &[],
     handler: Handler::Container,
+    replays: None,
     cost: None,
     subcommands: &[],
 };

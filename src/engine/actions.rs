@@ -4,13 +4,15 @@ use super::dispatch::{Done, Flow};
 use super::outbox::Message;
 use super::{Engine, ShutdownRequest, replay};
 use crate::admin::{ClientId, Config};
+use crate::base::clock::{self, UnixMs};
 use crate::base::disk::{self, Disk};
-use crate::base::{clock, logging};
+use crate::base::logging;
 use crate::command::Action;
 use crate::keyspace::load::Loader;
 use crate::keyspace::tx::TouchedKey;
-use crate::keyspace::{Db, Keyspace, TidyCursor, digest};
+use crate::keyspace::{Db, Entry, Keyspace, TidyCursor, digest};
 use crate::log::{self, Lsn, ReplayError, Source};
+use crate::rdb;
 use crate::resp::{Out, Reply, encode};
 use std::io;
 use std::path::Path;
@@ -36,7 +38,11 @@ pub(super) fn act(
             return Done::now(Flow::Wait);
         }
         Action::ShutdownAbort => error("ERR No shutdown in progress."),
-        Action::Reload { save, flush } => done_or_error(reload(engine, save, flush)),
+        Action::Reload { save, flush } => {
+            let reply = done_or_error(reload(engine, save, flush));
+            let hold = engine.journal.hold_of_everything();
+            return Done { hold, ..engine.reply(client, &reply, out) };
+        }
         Action::LoadLog => done_or_error(load_log(engine)),
         Action::Sleep(seconds) => {
             clock::pause(Duration::from_secs_f64(seconds.max(0.0)));
@@ -213,8 +219,7 @@ fn take_over(engine: &mut Engine, loaded: Keyspace) {
     engine.blocked.touch(TouchedKey::All);
 }
 
-/// DEBUG RELOAD. With NOSAVE the keyspace becomes what the file says and not what the log says, so
-/// the log gets a new base from it at once.
+/// DEBUG RELOAD. What was saved just now is what the log says. Any other file is news to it.
 fn reload(engine: &mut Engine, save: bool, flush: bool) -> Result<(), ReplayError> {
     if save {
         engine.save_now()?;
@@ -223,16 +228,57 @@ fn reload(engine: &mut Engine, save: bool, flush: bool) -> Result<(), ReplayErro
     let disk = engine.disk.clone();
     // Aside first: a file that is missing or damaged must cost nothing that is there.
     let loaded = load_aside(engine, |engine| replay::file(engine, &*disk, &path))?;
-    if flush {
+    if save && flush {
         take_over(engine, loaded);
-    } else {
-        discard(loaded);
-        replay::file(engine, &*disk, &path)?;
+        return Ok(());
     }
-    if engine.admin.config.appendonly() && (!save || !flush) {
-        engine.begin_rewrite()?;
+    let outcome = put_by_records(engine, &loaded, flush);
+    discard(loaded);
+    outcome
+}
+
+/// Puts all of `loaded` into the keyspace, which is emptied before if `flush`, as any other change:
+/// by records, so that the log, and whoever follows it, goes the same way.
+fn put_by_records(engine: &mut Engine, loaded: &Keyspace, flush: bool) -> Result<(), ReplayError> {
+    engine.commit();
+    if flush {
+        replay::record(engine, &[b"FLUSHALL"])?;
     }
+    for db in 0..loaded.databases() {
+        replay::record(engine, &[b"SELECT", db.to_string().as_bytes()])?;
+        // Nothing has expired at this instant: the log says when that happens.
+        let view = loaded.view(Db(db as u16), UnixMs::ZERO);
+        let mut cursor = 0;
+        loop {
+            let mut outcome = Ok(());
+            cursor = view.scan(cursor, &mut |entry| {
+                if outcome.is_ok() {
+                    outcome = restore(engine, &entry);
+                }
+            });
+            outcome?;
+            if cursor == 0 {
+                break;
+            }
+        }
+    }
+    engine.commit();
+    engine.blocked.touch(TouchedKey::All);
     Ok(())
+}
+
+/// RESTORE of a loaded entry, in the database that was selected.
+fn restore(engine: &mut Engine, entry: &Entry<'_>) -> Result<(), ReplayError> {
+    /// What the log is given at once: less than what replay keeps in the batch.
+    const GROUP_BYTES: usize = replay::BATCH_BYTES_MAX / 2;
+    if engine.batch.len() > GROUP_BYTES {
+        engine.commit();
+    }
+    let payload = rdb::entry::payload(entry)?;
+    let expiry = entry.expiry().unwrap_or(0).to_string();
+    let (key, expiry) = (entry.key(), expiry.as_bytes());
+    let words: &[&[u8]] = &[b"RESTORE", key, expiry, &payload, b"REPLACE", b"ABSTTL"];
+    replay::record(engine, words)
 }
 
 /// DEBUG LOADAOF: the keyspace anew from the files of the running log.

@@ -25,6 +25,10 @@ use std::path::Path;
 /// AUX field with the LSN that an RDB file of ours is a snapshot of.
 pub const AUX_LSN: &str = "coolcache-lsn";
 
+/// Bytes of records that come out and are kept in the batch before it is emptied: a test wants to
+/// see them.
+pub(super) const BATCH_BYTES_MAX: usize = 1 << 20;
+
 /// The command that a record must be run with; none for brackets of a group and keep-alives of the
 /// stream, which change nothing. SELECT is not asked for. `found` is what the table has for it. An
 /// error: no server of ours wrote this.
@@ -40,7 +44,7 @@ pub fn command_of(
     let Found::Command(command) = found else {
         return Err(format!("unknown command '{}'", String::from_utf8_lossy(name)).into());
     };
-    if !command.handler.writes() {
+    if !command.handler.writes() && command.replays.is_none() {
         return Err(format!("'{}' is not a command that writes", command.full_name).into());
     }
     if !command.takes(arguments.len()) {
@@ -100,8 +104,6 @@ fn apply(
         return Ok(());
     }
     let Some(command) = command_of(arguments, found)? else { return Ok(()) };
-    /// Records kept in the batch before it is emptied: a test wants to see them.
-    const BATCH_BYTES_MAX: usize = 1 << 20;
     if engine.batch.len() > BATCH_BYTES_MAX {
         engine.batch.clear();
     }
@@ -113,6 +115,7 @@ fn apply(
     };
     let outcome = match command.handler {
         Handler::Write(write) => write(&mut tx, &call).map(drop),
+        _ if let Some(write) = command.replays => write(&mut tx, &call).map(drop),
         // What waits has changed nothing: nothing to replay.
         Handler::Blocking(write) => write(&mut tx, &call).map(drop),
         Handler::Read(_) | Handler::BlockingRead(_) | Handler::Control(_) | Handler::Container => {

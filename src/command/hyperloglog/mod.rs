@@ -95,6 +95,7 @@ const PFCOUNT: Command = Command {
     keys: &[Keys::Range(1, -1, 1, Access::ReadNote)],
     touches: Some(true),
     handler: Handler::Read(pfcount),
+    replays: Some(cache_count),
     cost: Some(pfcount_cost),
     ..HYPERLOGLOG
 };
@@ -118,6 +119,19 @@ fn pfcount<'a>(view: View<'a>, call: &Call<'a>) -> Result<Reply<'a>> {
         registers.count()
     };
     Ok(Reply::Int(count.cast_signed()))
+}
+
+/// PFCOUNT in a log of Redis: the string holds from then on what was counted.
+fn cache_count<'a>(tx: &mut Tx<'_>, call: &Call<'a>) -> Result<Reply<'a>> {
+    let key = call.key(1);
+    let found = hyperloglog_at(tx.view(), key)?.map(|(bytes, _)| bytes.into_owned());
+    if let Some(mut bytes) = found
+        && hyperloglog::cached_count(&bytes).is_none()
+    {
+        hyperloglog::cache_count(&mut bytes)?;
+        tx.emit(HllPut { key, value: Arc::new(bytes), changes: 1, record: whole(tx, key) });
+    }
+    Ok(Reply::Ok)
 }
 
 /// Merging one takes some microseconds: as much as that many elements.

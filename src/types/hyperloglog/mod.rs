@@ -205,6 +205,14 @@ pub fn cached_count(bytes: &[u8]) -> Option<u64> {
     (card[7] & OUTDATED == 0).then(|| u64::from_le_bytes(*card))
 }
 
+/// Puts the estimate into the header, as Redis' PFCOUNT does.
+pub fn cache_count(bytes: &mut [u8]) -> Result<(), Corrupt> {
+    let count = count(bytes)?;
+    let card = bytes.get_mut(HEADER_BYTES - 8..HEADER_BYTES).ok_or(Corrupt)?;
+    card.copy_from_slice(&count.to_le_bytes());
+    Ok(())
+}
+
 /// The estimate from the registers of one HyperLogLog.
 pub fn count(bytes: &[u8]) -> Result<u64, Corrupt> {
     let registers = bytes.get(HEADER_BYTES..).unwrap_or_default();
