@@ -77,14 +77,16 @@ pub fn cut(
     }
     let index = manifest.segments.iter().position(|entry| is_it(&entry.name));
     let index = index.ok_or_else(|| hopeless("it is not a segment: it cannot be cut"))?;
-    let good = good_end(&disk.map(damaged).map_err(failed(damaged))?, 0, offset);
+    let bytes = disk.map(damaged).map_err(failed(damaged))?;
+    let good = good_end(&bytes, 0, offset);
     if good == 0 && index == 0 && manifest.base.is_none() {
         return Err(hopeless("nothing of it is intact, and there is nothing before it"));
     }
     let stays = index + usize::from(good > 0);
     let gone = manifest.segments.split_off(stays.min(manifest.segments.len()));
     let mut kept = Vec::new();
-    if good > 0 {
+    // Of a file that ends too early what is there is good: the manifest is told to expect no more.
+    if good > 0 && good < bytes.len() {
         kept.push(cut_at(disk, damaged, good as u64)?);
     }
     replace_manifest(disk, &folder, &manifest)?;

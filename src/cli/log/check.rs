@@ -135,12 +135,11 @@ pub fn run(options: &Options) -> Ended {
         let mut kept: Vec<Kept> = Vec::new();
         // Behind damage among the older segments there may be a torn tail.
         while let Some(fault) = report.fault.take_if(|fault| fault.torn || options.cut_corruption) {
-            let cut = target.cut(&fault, report.preamble)?;
-            if cut.iter().all(|cut| cut.bytes == 0) {
+            kept.extend(target.cut(&fault, report.preamble)?);
+            report = target.look()?;
+            if report.fault.as_ref().is_some_and(|still| still.text == fault.text) {
                 return Err(Failure::new(format!("cannot be fixed by a cut: {}", fault.text)));
             }
-            kept.extend(cut);
-            report = target.look()?;
         }
         report.kept = kept;
     }
