@@ -170,6 +170,48 @@ fn files_begin_and_end_at_run_time() {
     assert_eq!(bases, 1, "files of the earlier time are gone");
 }
 
+/// Files are begun where an earlier log is: it goes if the data go on from its end, and is kept if
+/// it was never read, as when `appendonly yes` was forgotten at a start.
+#[test]
+fn an_earlier_log_that_was_not_read_is_kept_beside_a_new_one() {
+    let disk = empty_disk();
+    let running = Running::start(Arc::new(disk.clone()), ON).unwrap();
+    assert_eq!(running.call("SET in-log 1"), OK);
+    assert_eq!(running.call("CONFIG SET appendonly no"), OK);
+    let forgotten = disk.crash(disk.effects(), DROPPED);
+    let before = forgotten.all_files();
+    assert_eq!(running.call("SET in-dump 1"), OK);
+    assert_eq!(running.call("SAVE"), OK);
+    let known = disk.crash(disk.effects(), DROPPED);
+    drop(running);
+    for (disk, is_known) in [(forgotten, false), (known, true)] {
+        let running = Running::start(Arc::new(disk.clone()), OFF).unwrap();
+        let has = format!(":{}\r\n", u8::from(is_known));
+        assert_eq!(running.call("EXISTS in-log"), has);
+        assert_eq!(running.call("CONFIG SET appendonly yes"), OK);
+        running.wait_for_files();
+        let files = disk.all_files();
+        let kept = |path: &std::path::Path| {
+            let aside = format!("{}.unlisted", path.display());
+            files.get(std::path::Path::new(&aside))
+        };
+        for (path, content) in &before {
+            assert_eq!(kept(path), (!is_known).then_some(content), "{}", path.display());
+        }
+        assert_eq!(before.len(), 2, "a manifest and a segment");
+        // It can be loaded from there.
+        if !is_known {
+            let again = empty_disk();
+            for (path, content) in &before {
+                again.put(path, kept(path).unwrap());
+                assert_eq!(again.content(path).as_ref(), Some(content));
+            }
+            let again = Running::start(Arc::new(again), ON).unwrap();
+            assert_eq!(again.call("EXISTS in-log"), ":1\r\n");
+        }
+    }
+}
+
 /// Whoever crashes in the midst of it finds a state that was there at some moment, and under
 /// `always` everything that was acknowledged while there were files.
 #[test]

@@ -5,13 +5,13 @@ use super::pool::Pool;
 use super::{Engine, Outboxes, Shared, ShutdownRequest, replay, snapshot};
 use crate::admin::{Admin, Config, config};
 use crate::base::clock;
-use crate::base::disk::{Disk, RealDisk, copy_prefix, folder_of, same_content, with_suffix};
+use crate::base::disk::{Disk, RealDisk, keep, with_suffix};
 use crate::base::rng;
 use crate::keyspace::{Keyspace, Reclaimer};
 use crate::log::{self, DiskWork, Fsync, Lsn, News, Settings, Source, Start};
 use crate::resp::{Protocol, Reply};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 /// Threads of the read pool. Two: one long read must not keep the next from starting.
@@ -162,30 +162,6 @@ fn keep_unknown(disk: &dyn Disk, dump: &Path, recovered: &log::Recovered) -> io:
          it: it is kept, whatever is saved"
     );
     Ok(())
-}
-
-/// Gives a file a second name in its folder, durably: whatever takes its first name later, its
-/// content stays. Returns that name, which is `wanted` or has a number behind it; one that the
-/// same content has already is as good.
-fn keep(disk: &dyn Disk, path: &Path, wanted: &Path) -> io::Result<PathBuf> {
-    let mut kept = wanted.to_path_buf();
-    let mut number = 1;
-    while disk.exists(&kept)? {
-        if same_content(disk, path, &kept)? {
-            return Ok(kept);
-        }
-        number += 1;
-        kept = with_suffix(wanted, &format!(".{number}"));
-    }
-    // Where a link cannot be made, a copy is.
-    if disk.hard_link(path, &kept).is_err() {
-        let length = disk.open_read(path)?.len()?;
-        let unfinished = with_suffix(&kept, ".unfinished");
-        copy_prefix(disk, path, &unfinished, length)?;
-        disk.rename(&unfinished, &kept)?;
-    }
-    disk.sync_dir(&folder_of(&kept))?;
-    Ok(kept)
 }
 
 /// The log's settings from the configuration.

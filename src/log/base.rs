@@ -6,6 +6,7 @@
 use std::path::Path;
 use std::sync::atomic::Ordering;
 
+use super::archive::{Archive, Place, State};
 use super::catalog::Catalog;
 use super::cursor::{Cursor, Step};
 use super::error::LogError;
@@ -14,6 +15,7 @@ use super::reader::ReadError;
 use super::tail::Tail;
 use super::writer::{Trouble, Writer, trouble};
 use super::{Ids, Lsn, News, Shared, retention};
+use crate::base::disk::{keep, with_suffix};
 
 fn failed(trouble: Trouble) -> LogError {
     LogError::Io { file: trouble.file, source: trouble.error }
@@ -95,6 +97,7 @@ impl Shared {
         let mut catalog = self.catalog.lock().clone();
         let earlier =
             if self.has_file.load(Ordering::Acquire) { Vec::new() } else { self.earlier_files()? };
+        self.keep_unread(&earlier)?;
         if let Some(latched) = self.failure().filter(|_| !planted(Bug::FailedSegmentNotCut)) {
             self.cut_failed_segment(&mut catalog, latched.good)?;
         }
@@ -134,6 +137,46 @@ impl Shared {
             }
         }
         Ok(earlier)
+    }
+
+    /// Files of an earlier time are of no use if the log has gone on from their end, in memory or
+    /// in the dump that was loaded. Otherwise they are a log that nobody has read, beside which
+    /// another one was begun: it gets second names before the new manifest takes its place.
+    fn keep_unread(&self, earlier: &[String]) -> Result<(), LogError> {
+        if earlier.is_empty() || self.goes_on_from_earlier() {
+            return Ok(());
+        }
+        let manifest = self.folder.manifest();
+        let listed = self.disk.exists(&manifest).map_err(LogError::io(&manifest))?;
+        let files = earlier.iter().map(|name| self.folder.file(name));
+        for path in files.chain(listed.then_some(manifest)) {
+            let kept = keep(&*self.disk, &path, &with_suffix(&path, ".unlisted"))
+                .map_err(LogError::io(&path))?;
+            tracing::warn!(
+                "{} is of an earlier log, which this one does not go on from: kept as {}",
+                path.display(),
+                kept.display()
+            );
+        }
+        Ok(())
+    }
+
+    /// Whether this log has all records of the one whose files are in the folder.
+    fn goes_on_from_earlier(&self) -> bool {
+        let place = Place {
+            dir: self.settings.dir.clone(),
+            appenddirname: self.settings.appenddirname.clone(),
+            appendfilename: self.settings.appendfilename.clone(),
+        };
+        // What cannot be read to its end has not been gone on from.
+        let Ok(earlier) = Archive::open(self.disk.clone(), &place) else { return false };
+        let (Some(ids), Ok((end, State::End))) = (earlier.ids(), earlier.last()) else {
+            return false;
+        };
+        let own = self.ids.lock();
+        let before = own.before.iter().find(|(id, _)| *id == ids.current);
+        (own.current == ids.current && end <= self.progress.get().emitted)
+            || before.is_some_and(|(_, last)| end <= *last)
     }
 
     /// See [`super::Log::adopt`]: everything begins anew at `at` under another history.
