@@ -556,6 +556,22 @@ fn unfinished_files_of_a_crash_are_removed_at_the_start() {
     assert!(!ours.exists() && other.exists());
 }
 
+/// A start that cannot serve has touched no data.
+#[test]
+fn a_port_in_use_leaves_no_trace() {
+    let (_dir, server) = coolcache(&[]);
+    let empty = tempfile::tempdir().unwrap();
+    let port = server.port.to_string();
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_coolcache"))
+        .args(["--port", &port, "--dir", empty.path().to_str().unwrap()])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(said.contains("Could not create server TCP listening socket"), "{said}");
+    assert_eq!(std::fs::read_dir(empty.path()).unwrap().count(), 0);
+}
+
 #[test]
 fn a_data_folder_belongs_to_one_server() {
     let dir = tempfile::tempdir().unwrap();

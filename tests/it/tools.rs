@@ -462,6 +462,24 @@ fn help_stands_alone() {
     }
 }
 
+#[test]
+fn help_explains_parameters() {
+    let said = expect(0, &["--help", "log-tail-*"]);
+    assert_eq!(
+        said,
+        "log-tail-bytes (default 256mb; only at the start)\n    \
+         How much of the newest log may wait in memory for the disk.\n"
+    );
+    assert!(expect(0, &["--help", "*"]).lines().count() > 200);
+    let output = tool(&["--help", "nothing"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(text(&output.stderr), "no parameter matches 'nothing'\n");
+    // A tool's name with a letter missing is a configuration file that is not there.
+    let output = tool(&["rdb-dum", "x"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("or a tool: check, log, rdb-dump, "));
+}
+
 /// A reader that has seen enough.
 #[test]
 fn a_closed_output_ends_it_quietly() {
