@@ -146,7 +146,7 @@ fn report(recovered: &log::Recovered, keys: usize, seconds: f64) {
 /// unless all it holds is in the log, it gets a second name. Its date is no matter: a backup that
 /// was put there may be older than the log.
 fn keep_unknown(disk: &dyn Disk, dump: &Path, recovered: &log::Recovered) -> io::Result<()> {
-    let origin = replay::origin(&*disk.map(dump)?);
+    let origin = replay::origin(&disk.map(dump)?);
     let file = dump.display();
     if recovered.has(&origin) {
         let lsn = origin.lsn.unwrap_or_default();
