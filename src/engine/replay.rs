@@ -454,6 +454,10 @@ impl Replay for Recovering<'_> {
     fn records(&mut self, all: &Records<'_>) -> Result<(), (usize, ReplayError)> {
         records(self.engine, all)
     }
+
+    fn origin(&mut self, path: &Path) -> BaseInfo {
+        self.engine.disk.map(path).map(|file| origin(&file)).unwrap_or_default()
+    }
 }
 
 /// Loads a file into an engine that serves: DEBUG RELOAD.

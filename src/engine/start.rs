@@ -5,13 +5,13 @@ use super::pool::Pool;
 use super::{Engine, Outboxes, Shared, ShutdownRequest, replay, snapshot};
 use crate::admin::{Admin, Config, config};
 use crate::base::clock;
-use crate::base::disk::{Disk, RealDisk};
+use crate::base::disk::{Disk, RealDisk, keep, with_suffix};
 use crate::base::rng;
 use crate::keyspace::{Keyspace, Reclaimer};
 use crate::log::{self, DiskWork, Fsync, Lsn, News, Settings, Source, Start};
 use crate::resp::{Protocol, Reply};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 /// Threads of the read pool. Two: one long read must not keep the next from starting.
@@ -61,8 +61,8 @@ pub(super) fn open_on(config: Config, disk: Arc<dyn Disk>) -> Result<Arc<Shared>
     let recovered = log::recover(disk, &settings, &mut replay::Recovering { engine: &mut engine })?;
     let seconds = clock::monotonic().since(begun).as_secs_f64();
     report(&recovered, engine.total_keys(), seconds);
-    if let Some(dump) = &recovered.newer_dump {
-        keep_unknown(&*engine.disk, dump, &recovered.ids)?;
+    if let Some(dump) = &recovered.unloaded_dump {
+        keep_unknown(&*engine.disk, dump, &recovered)?;
     }
     let log = recovered.start(Start {
         replication_id: rng::hex40(),
@@ -146,9 +146,6 @@ fn report(recovered: &log::Recovered, keys: usize, seconds: f64) {
     if let Some(torn) = &recovered.torn {
         tracing::warn!(bytes = torn.bytes, kept = %torn.kept.display(), "torn tail: {}", torn.place);
     }
-    if let Some(dump) = &recovered.newer_dump {
-        tracing::warn!(file = %dump.display(), "an RDB file is newer than the log and was not loaded");
-    }
     if let Some(aof) = &recovered.newer_aof {
         tracing::warn!(
             file = %aof.display(),
@@ -164,35 +161,26 @@ fn report(recovered: &log::Recovered, keys: usize, seconds: f64) {
     }
 }
 
-/// A newer RDB file loses to the log, but the next save must not be the end of it: unless all it
-/// holds is in the log, it gets a second name. It is in the log if it was saved under one of the
-/// log's ids at an LSN that the log has under that id: not if another server wrote it, nor if it
-/// was saved while there was no log on disk, or beyond where a crash has cut the log.
-fn keep_unknown(disk: &dyn Disk, dump: &Path, ids: &[(String, Lsn)]) -> io::Result<()> {
-    let file = disk.map(dump)?;
-    let origin = replay::origin(&file);
-    let is_in_the_log = |(id, last): &(String, Lsn)| {
-        origin.replication_id.as_ref() == Some(id) && origin.lsn.is_some_and(|lsn| lsn <= *last)
-    };
-    if ids.iter().any(is_in_the_log) {
+/// An RDB file loses to the log it stands beside, but the next save must not be the end of it:
+/// unless all it holds is in the log, it gets a second name. Its date is no matter: a backup that
+/// was put there may be older than the log.
+fn keep_unknown(disk: &dyn Disk, dump: &Path, recovered: &log::Recovered) -> io::Result<()> {
+    let origin = replay::origin(&disk.map(dump)?);
+    let file = dump.display();
+    if recovered.has(&origin) {
+        let lsn = origin.lsn.unwrap_or_default();
+        tracing::info!(%file, %lsn, "the RDB file was not loaded: the log has what is in it");
         return Ok(());
     }
     let written = disk.modified(dump)?;
-    let kept = keep(disk, dump, &format!(".{written}.kept"))?;
-    tracing::warn!(kept = %kept.display(), "the log does not have all that is in it: kept, whatever is saved");
+    let kept = keep(disk, dump, &with_suffix(dump, &format!(".{written}.kept")))?;
+    tracing::warn!(
+        %file,
+        kept = %kept.display(),
+        "the RDB file was not loaded, since there is a log, which does not have all that is in \
+         it: it is kept, whatever is saved"
+    );
     Ok(())
-}
-
-/// Gives a file a second name beside it, its own with `suffix` behind: whatever takes its first
-/// name later, its content stays. Nothing happens if there is such a name already.
-fn keep(disk: &dyn Disk, path: &Path, suffix: &str) -> io::Result<PathBuf> {
-    let mut kept = path.as_os_str().to_owned();
-    kept.push(suffix);
-    let kept = PathBuf::from(kept);
-    match disk.hard_link(path, &kept) {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(kept),
-        other => other.map(|()| kept),
-    }
 }
 
 /// The log's settings from the configuration.

@@ -191,6 +191,8 @@ pub struct Archive {
     /// See [`Manifest::base_crc`].
     pub(super) base_crc: Option<u32>,
     pieces: Vec<Piece>,
+    /// What the manifest knows to be durable: the last segment goes at least so far.
+    durable: Option<Lsn>,
 }
 
 impl Archive {
@@ -238,8 +240,11 @@ impl Archive {
             let (path, file) = open(&entry.name)?;
             pieces.push(piece(&entry.name, path, file, None)?);
         }
-        let base_crc = manifest.base_crc;
-        Ok(Archive { disk, place: place.clone(), folder, base, base_crc, pieces })
+        let (base_crc, durable) = (manifest.base_crc, manifest.durable);
+        if let Some(last) = pieces.last_mut().filter(|_| durable.is_some()) {
+            last.must_be_ours();
+        }
+        Ok(Archive { disk, place: place.clone(), folder, base, base_crc, pieces, durable })
     }
 
     /// Where it is.
@@ -286,21 +291,45 @@ impl Archive {
         self.pieces.iter().rev().find_map(|piece| piece.ids.as_ref())
     }
 
-    /// The LSN behind the last batch of the newest segment of ours, which is read for it.
+    /// The LSN behind the last batch of the newest segment of ours, which is read for it. An error
+    /// if it was durable farther than that.
     pub fn end(&self) -> Result<Lsn, ArchiveError> {
+        self.last().map(|(end, _)| end)
+    }
+
+    /// As [`Self::end`], and what is there.
+    pub(super) fn last(&self) -> Result<(Lsn, State), ArchiveError> {
         let Some(index) = self.pieces.iter().rposition(|piece| piece.first.is_some()) else {
-            return Ok(Lsn(0));
+            return Ok((Lsn(0), if self.is_foreign() { State::Foreign } else { State::End }));
         };
-        let Some(mut cursor) = self.cursor(index)? else { return Ok(Lsn(0)) };
+        let Some(mut cursor) = self.cursor(index)? else { return Ok((Lsn(0), State::End)) };
         let is_last = index + 1 == self.pieces.len();
-        while let Step::Batch(..) = if is_last { cursor.step_last() } else { cursor.step() }? {}
-        Ok(cursor.next)
+        let end = loop {
+            match if is_last { cursor.step_last() } else { cursor.step() }? {
+                Step::Batch(..) => {}
+                Step::Cut(place) => break State::Cut(place),
+                Step::End => break State::End,
+                Step::Foreign => break State::Foreign,
+            }
+        };
+        let end = self.behind(index, cursor.next, end)?;
+        Ok((cursor.next, end))
     }
 
     /// What comes behind segment `index`, which ended at `at` as `end` says: `More` if the next one
     /// goes on from there, an error if it does not.
     pub(super) fn behind(&self, index: usize, at: Lsn, end: State) -> Result<State, ArchiveError> {
-        let Some(next) = self.pieces.get(index + 1) else { return Ok(end) };
+        let Some(next) = self.pieces.get(index + 1) else {
+            let Some(durable) = self.durable.filter(|durable| at < *durable) else {
+                return Ok(end);
+            };
+            if let State::Cut(place) = end {
+                return Err(ReadError::from(place).into());
+            }
+            let file = self.pieces.get(index).map(|it| it.path.clone()).unwrap_or_default();
+            let problem = format!("it ends at LSN {at}, and was durable up to LSN {durable}");
+            return Err(ArchiveError::Folder { file, problem });
+        };
         match (next.first, &next.damage) {
             // A damaged seal is no matter if the next segment goes on from here.
             (Some(first), _) if first == at => Ok(State::More),
@@ -364,11 +393,31 @@ impl Archive {
     /// cut off in its opener.
     pub(super) fn cursor(&self, index: usize) -> Result<Option<Cursor>, ReadError> {
         let Some(piece) = self.pieces.get(index) else { return Ok(None) };
+        if let Some((place, false)) = &piece.damage {
+            return Err(place.clone().into());
+        }
         match Cursor::open(piece.file.clone(), &piece.path)? {
             Opened::Ours(cursor) => Ok(Some(*cursor)),
             Opened::Cut(place) if index + 1 < self.pieces.len() => Err(place.into()),
             Opened::Foreign | Opened::Cut(_) => Ok(None),
         }
+    }
+}
+
+impl Piece {
+    /// It had its opener when it was listed: if it has none, it is damaged.
+    fn must_be_ours(&mut self) {
+        if self.first.is_some() {
+            return;
+        }
+        let missing = || Corrupt {
+            file: self.path.clone(),
+            offset: 0,
+            expected: "the opener that was durable before the manifest listed this file".to_owned(),
+            found: "none".to_owned(),
+        };
+        let place = self.damage.take().map_or_else(missing, |(place, _)| place);
+        self.damage = Some((place, false));
     }
 }
 

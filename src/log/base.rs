@@ -278,7 +278,7 @@ impl Shared {
         Ok(())
     }
 
-    /// Ends the file: synced and sealed, complete for whoever starts from it.
+    /// Ends the file: synced and sealed, complete for whoever starts from it, as the manifest says.
     pub(super) fn close_files(&self) -> Result<(), LogError> {
         self.finish(&mut self.writer.lock())
     }
@@ -288,7 +288,7 @@ impl Shared {
             return Err(LogError::Failed((*latched).clone()));
         }
         if let Some(current) = &mut writer.current
-            && let Err(trouble) = self.finish_segment(current)
+            && let Err(trouble) = self.finish_segment(current).and_then(|()| self.list_finished())
         {
             let answer = LogError::Io { file: trouble.file.clone(), source: copy(&trouble.error) };
             self.latch(trouble);

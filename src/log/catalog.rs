@@ -50,6 +50,9 @@ pub(super) struct Catalog {
     pub base_crc: Option<u32>,
     /// All segments, oldest first; the last is the one being written.
     pub segments: Vec<Segment>,
+    /// All up to here is durable in the files. It is the beginning of the segment being written,
+    /// and moves on only when that is closed: what is synced in between, the segment itself says.
+    pub durable: Lsn,
     /// The file being written; `None` while the log lies in memory.
     pub current: Option<Arc<dyn File>>,
 }
@@ -71,6 +74,7 @@ impl Catalog {
                 })
                 .collect(),
             history: Vec::new(),
+            durable: Some(self.durable),
             ours: true,
         }
     }
@@ -142,7 +146,14 @@ impl Folder {
 
     /// Whether a file of this name is one in the making.
     pub fn is_temporary(&self, name: &str) -> bool {
-        name.strip_prefix("temp-").is_some_and(|rest| rest.starts_with(self.name.as_str()))
+        let rest = name.strip_prefix("temp-").and_then(|rest| rest.strip_prefix(&*self.name));
+        rest.is_some_and(|rest| rest.starts_with('.'))
+    }
+
+    /// Whether a base or a segment is called so. A stock server that takes over a single file as
+    /// its first base leaves it its name.
+    pub fn is_of_log(&self, name: &str) -> bool {
+        name == self.name || self.base_seq(name).is_some() || self.segment_seq(name).is_some()
     }
 
     /// The sequence number in a segment's name.

@@ -105,7 +105,7 @@ pub fn tail(data: &[u8]) {
     }
     let log = recovered.start_stepped(start(2)).expect("what was recovered can be started");
     let mut served = Vec::new();
-    // An empty file counts as a stock server's, which is not served from.
+    // A segment that a stock server has begun to append to is not served from.
     if log.window_start() > good.base_lsn {
         return;
     }

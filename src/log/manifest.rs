@@ -3,6 +3,7 @@
 //! ```text
 //! #COOLCACHE-MANIFEST 1 <crc32c, 8 hex>                     over every byte after this line
 //! #COOLCACHE-BASE crc 9d2e01aa                           over the base, if it was taken over
+//! #COOLCACHE-DURABLE 2400                                   all up to this LSN was durable in the files
 //! #COOLCACHE-RETAINED file appendonly.aof.3.incr.aof seq 3 first 100 last 900 closed 1700000000
 //! file appendonly.aof.2.base.rdb seq 2 type b               what stock servers load: the base,
 //! file appendonly.aof.4.incr.aof seq 4 type i               and the segments after it
@@ -20,6 +21,7 @@ use super::Lsn;
 
 const MARK: &str = "#COOLCACHE-MANIFEST";
 const BASE: &str = "#COOLCACHE-BASE";
+const DURABLE: &str = "#COOLCACHE-DURABLE";
 const RETAINED: &str = "#COOLCACHE-RETAINED";
 
 /// A listed file.
@@ -51,6 +53,9 @@ pub(super) struct Manifest {
     pub retained: Vec<Retained>,
     /// Files a stock server was about to delete.
     pub history: Vec<Entry>,
+    /// All up to here was durable in the listed files when this was written: the last segment had
+    /// its opener, and after a clean stop all its records. `None`: nobody knows.
+    pub durable: Option<Lsn>,
     /// Whether it carries our checksum; otherwise a stock server wrote it.
     pub ours: bool,
 }
@@ -69,6 +74,9 @@ impl Manifest {
         let mut body = Vec::new();
         if let Some(crc) = self.base_crc {
             let _ = writeln!(body, "{BASE} crc {crc:08x}");
+        }
+        if let Some(durable) = self.durable {
+            let _ = writeln!(body, "{DURABLE} {durable}");
         }
         for Retained { entry, first, last, closed } in &self.retained {
             let Entry { name, seq } = entry;
@@ -107,6 +115,10 @@ impl Manifest {
                     return Err(bad(here, "a manifest that matches its checksum"));
                 }
                 manifest.ours = true;
+            } else if let Some(rest) = line.strip_prefix(DURABLE) {
+                let lsn = rest.strip_prefix(' ').and_then(|digits| digits.parse().ok()).map(Lsn);
+                let lsn = lsn.filter(|_| manifest.ours && manifest.durable.is_none());
+                manifest.durable = Some(lsn.ok_or(bad(here, "one checksummed durable LSN"))?);
             } else if let Some(rest) = line.strip_prefix(RETAINED) {
                 let retained = retained(rest).filter(|_| manifest.ours);
                 manifest.retained.push(retained.ok_or(bad(here, "a checksummed retained line"))?);
@@ -141,6 +153,12 @@ impl Manifest {
         let retained = self.retained.iter().map(|retained| &retained.entry);
         let listed = self.base.iter().chain(&self.segments).chain(&self.history);
         listed.chain(retained).map(|entry| entry.name.as_str())
+    }
+
+    /// The files that the log consists of, retained ones included.
+    pub fn in_use(&self) -> impl Iterator<Item = &Entry> {
+        let retained = self.retained.iter().map(|retained| &retained.entry);
+        self.base.iter().chain(&self.segments).chain(retained)
     }
 
     /// A number above that of every file in the manifest.
@@ -275,6 +293,7 @@ mod tests {
             segments: vec![entry("a.4.incr.aof", 4), entry("a.5.incr.aof", 5)],
             retained: vec![old],
             history: Vec::new(),
+            durable: Some(Lsn(40)),
             ours: true,
         }
     }
@@ -293,6 +312,7 @@ mod tests {
                 && manifest.base == sample().base
                 && manifest.base_crc == sample().base_crc
                 && manifest.retained == sample().retained
+                && manifest.durable == sample().durable
         };
         for bit in 0..bytes.len() * 8 {
             let mut flipped = bytes.clone();
@@ -324,6 +344,7 @@ mod tests {
             "file a seq 2 type i\nfile b seq 2 type i\n",
             "file a seq 1 type b\nfile b seq 2 type b\n",
             "#COOLCACHE-RETAINED file a seq 1 first 0 last 1 closed 1\n",
+            "#COOLCACHE-DURABLE 7\n",
         ] {
             assert!(Manifest::decode(bad.as_bytes()).is_err(), "{bad:?}");
         }

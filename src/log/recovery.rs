@@ -3,24 +3,25 @@
 //! [`recover`] only reads: a crash inside it changes nothing. What it decided (a torn tail to cut,
 //! a dump to take over, files to remove) is done by [`Recovered::start`], in an order in which each
 //! step may be the last, and the next recovery decides the same.
+//!
+//! No file is removed of which it is not known what it is and that the log can do without it: see
+//! `strays`. `walk` reads one file.
 
 use std::io;
-use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::catalog::{Catalog, Folder, Segment};
 use super::error::{Corrupt, RecoverError, ReplayError};
 use super::manifest::{self, Entry, Manifest};
-use super::planted::{Bug, planted};
-use super::record::{self, Frame, Places};
-use super::segment::{self, Damage, Head, Next};
+use super::segment::{self, Damage};
 use super::{Lsn, Settings};
 use crate::base::disk::Disk;
 
 mod replay;
 mod single;
 mod strays;
+mod walk;
 
 pub use replay::{BaseInfo, Records, Replay};
 pub use single::recover_file;
@@ -68,8 +69,10 @@ pub struct Recovered {
     /// Of them, those that stood outside our batches: a stock server wrote them, nothing checks
     /// them.
     pub foreign_records: u64,
-    /// A `dump.rdb` that is newer than the log and was not loaded, since the log wins.
-    pub newer_dump: Option<PathBuf>,
+    /// A `dump.rdb` that stands beside the log and was not loaded, since the log wins. Its date
+    /// says nothing: a backup put there keeps the date it was made. [`Recovered::has`] tells
+    /// whether what it holds is in the log.
+    pub unloaded_dump: Option<PathBuf>,
     /// A single-file append-only file that is newer than the log and was not loaded: a server of
     /// Redis 6 or older has gone on with what was taken over.
     pub newer_aof: Option<PathBuf>,
@@ -90,9 +93,30 @@ pub(super) struct Plan {
     pub rewrite: Option<u64>,
     /// The first so many bytes of this file become the first base, with this ending.
     pub take_over: Option<(PathBuf, u64, &'static str)>,
+    /// What these files are is known, and the log can do without them.
     pub remove: Vec<PathBuf>,
+    /// What these are is not known: they get names under which nothing looks for them.
+    pub set_aside: Vec<PathBuf>,
     /// No segment may get a lower number: such files exist.
     pub segment_seq_floor: u64,
+    /// As well for bases.
+    pub base_seq_floor: u64,
+}
+
+impl Recovered {
+    /// Whether all that is in a snapshot of this origin is in the log: it was taken under one of
+    /// the log's ids, at an LSN that the log has under that id. Not so if another server wrote it,
+    /// or if it was taken while there was no log on disk, or beyond where a crash has cut the log.
+    pub fn has(&self, origin: &BaseInfo) -> bool {
+        is_within(&self.ids, origin)
+    }
+}
+
+fn is_within(ids: &[(String, Lsn)], origin: &BaseInfo) -> bool {
+    let reaches = |(id, last): &(String, Lsn)| {
+        origin.replication_id.as_ref() == Some(id) && origin.lsn.is_some_and(|lsn| lsn <= *last)
+    };
+    ids.iter().any(reaches)
 }
 
 /// Reads the folder and feeds all that is in it to `replay`, in order. Changes nothing on disk.
@@ -104,11 +128,11 @@ pub fn recover(
     let folder = Folder::of(settings);
     let mut recovery = Recovery::new(&*disk, settings, &folder, replay);
     let source = recovery.run()?;
-    let newer_dump = recovery.newer(source, &settings.dir.join(&settings.dbfilename))?;
+    let unloaded_dump = recovery.unloaded_dump(source)?;
     let newer_aof = recovery.newer(source, &settings.dir.join(&settings.appendfilename))?;
     let unread = recovery.unread()?;
     let recovered = recovery.recovered(disk.clone(), source);
-    Ok(Recovered { newer_dump, newer_aof, unread, ..recovered })
+    Ok(Recovered { unloaded_dump, newer_aof, unread, ..recovered })
 }
 
 struct Recovery<'a> {
@@ -120,8 +144,10 @@ struct Recovery<'a> {
     position: Option<Lsn>,
     /// The segment that follows the one being read.
     after: Option<PathBuf>,
-    /// The highest durable LSN that any intact batch claims.
+    /// The highest durable LSN that the manifest or any intact batch claims.
     claim: Lsn,
+    /// What the manifest claims, if it is ours and nobody else has cut the log since.
+    durable: Option<Lsn>,
     ids: Vec<(String, Lsn)>,
     torn: Option<Torn>,
     records: u64,
@@ -144,6 +170,7 @@ impl<'a> Recovery<'a> {
             position: None,
             after: None,
             claim: Lsn(0),
+            durable: None,
             ids: Vec::new(),
             torn: None,
             records: 0,
@@ -161,7 +188,7 @@ impl<'a> Recovery<'a> {
             torn,
             records,
             foreign_records: foreign,
-            newer_dump: None,
+            unloaded_dump: None,
             newer_aof: None,
             unread: None,
             settings: settings.clone(),
@@ -193,18 +220,14 @@ impl Recovery<'_> {
             return Ok(Source::Log);
         }
         let single = self.settings.dir.join(&self.settings.appendfilename);
-        let taken_over = self.exists(&single)? || self.exists(&dump)?;
-        self.strays(&names, &Manifest { ours: true, ..Manifest::default() })?;
-        if let Some(base) = names.iter().find(|name| self.folder.base_seq(name).is_some())
-            && !taken_over
-        {
-            return Err(self.folder_error(base, "there is a base but no manifest that lists it"));
-        }
         if self.exists(&single)? {
+            self.without_manifest(&names, Some(&single))?;
             self.single_file(&single)
         } else if self.exists(&dump)? {
+            self.without_manifest(&names, Some(&dump))?;
             self.dump(&dump)
         } else {
+            self.without_manifest(&names, None)?;
             Ok(Source::Fresh)
         }
     }
@@ -240,6 +263,8 @@ impl Recovery<'_> {
                 });
             }
         }
+        self.durable = manifest.durable;
+        self.claim = manifest.durable.unwrap_or_default();
         if let Some(base) = &manifest.base {
             self.base(base, manifest.base_crc)?;
         }
@@ -249,8 +274,10 @@ impl Recovery<'_> {
             let last = after.is_none();
             self.segment(entry, last, manifest.base.is_none() && manifest.ours && index == 0)?;
         }
-        let history = manifest.history.iter().map(|entry| self.folder.file(&entry.name));
-        self.plan.remove.extend(history);
+        let listed: Vec<&str> = manifest.in_use().map(|entry| entry.name.as_str()).collect();
+        let history = manifest.history.iter().map(|entry| entry.name.as_str());
+        let history = history.filter(|name| self.folder.is_of_log(name) && !listed.contains(name));
+        self.plan.remove.extend(history.map(|name| self.folder.file(name)));
         self.plan.segment_seq_floor = manifest.next_segment_seq();
         Ok(())
     }
@@ -323,253 +350,6 @@ impl Recovery<'_> {
         let (good, _) = self.foreign(path, &bytes, start, may_end_torn)?;
         Ok(good as u64)
     }
-
-    /// `opens_the_log`: there is no base, so it must begin at 0.
-    fn segment(
-        &mut self,
-        entry: &Entry,
-        last: bool,
-        opens_the_log: bool,
-    ) -> Result<(), RecoverError> {
-        let path = self.folder.file(&entry.name);
-        let bytes = self.disk.map(&path).map_err(RecoverError::io(&path))?;
-        let wanted = if opens_the_log { Some(Lsn(0)) } else { self.position };
-        let mut first = wanted.unwrap_or_default();
-        let mut walk = Walk { good: 0, readable: true, seconds: 0, index: Vec::new() };
-        match segment::read_head(&bytes) {
-            Head::Foreign => {
-                let (good, record_bytes) = self.foreign(&path, &bytes, 0, last)?;
-                self.foreign_after(first, record_bytes);
-                walk = Walk { good, readable: false, ..walk };
-            }
-            Head::Incomplete(damage) if last => self.tear(&path, &bytes, 0, damage)?,
-            Head::Incomplete(damage) | Head::Damaged(damage) => {
-                return Err(corrupt(&path, damage).into());
-            }
-            Head::Ours(opener, at) => {
-                if wanted.is_some_and(|wanted| wanted != opener.first) {
-                    let expected =
-                        format!("a segment that begins at LSN {}", wanted.unwrap_or_default());
-                    let found = format!("one that begins at LSN {}", opener.first);
-                    return Err(corrupt(&path, Damage { offset: 0, expected, found }).into());
-                }
-                first = opener.first;
-                self.position = Some(first);
-                self.claim = self.claim.max(opener.first);
-                let database = opener.database.to_string();
-                self.records += 1;
-                self.replay
-                    .record(&[b"SELECT", database.as_bytes()])
-                    .map_err(|source| refused(&path, 0, source))?;
-                self.ids = opener.ids.before.clone();
-                self.ids.insert(0, (opener.ids.current.clone(), opener.first));
-                self.batches(&path, &bytes, at, opener.salt, last, &mut walk)?;
-            }
-        }
-        let position = *self.position.get_or_insert(first);
-        let Walk { good, readable, seconds, index } = walk;
-        let durable = readable && self.claim >= position && good == bytes.len();
-        if last && !durable {
-            self.plan.rewrite = Some(good as u64);
-        }
-        self.plan.catalog.segments.push(Segment {
-            entry: entry.clone(),
-            first,
-            last: position,
-            bytes: good as u64,
-            closed: seconds,
-            retained: false,
-            readable,
-            index,
-        });
-        Ok(())
-    }
-
-    /// Our batches from `at`, behind an opener.
-    fn batches(
-        &mut self,
-        path: &Path,
-        bytes: &[u8],
-        at: usize,
-        salt: u64,
-        last: bool,
-        walk: &mut Walk,
-    ) -> Result<(), RecoverError> {
-        let mut position = self.position.unwrap_or_default();
-        walk.good = at;
-        walk.index.push((position, at as u64));
-        loop {
-            match segment::next(bytes, walk.good, salt, position) {
-                Next::End => return Ok(()),
-                Next::Batch(batch) => {
-                    self.groups(path, bytes, batch.payload.clone())?;
-                    let noted = walk.index.last().map_or(0, |(_, offset)| *offset);
-                    if walk.good as u64 - noted >= 1 << 20 {
-                        walk.index.push((position, walk.good as u64));
-                    }
-                    walk.good = batch.payload.end;
-                    walk.seconds = batch.seconds.unwrap_or(walk.seconds);
-                    position = batch.last;
-                    self.position = Some(position);
-                    self.claim = self.claim.max(batch.durable);
-                    if let Some(current) = self.ids.first_mut() {
-                        current.1 = position;
-                    }
-                }
-                Next::Foreign => {
-                    let (good, record_bytes) = self.foreign(path, bytes, walk.good, last)?;
-                    self.foreign_after(position, record_bytes);
-                    (walk.good, walk.readable) = (good, false);
-                    return Ok(());
-                }
-                Next::Damaged(damage) => {
-                    if self.next_begins_at(position)? {
-                        tracing::warn!("{} has a damaged seal; no record is lost", path.display());
-                        return Ok(());
-                    }
-                    let behind = segment::highest_claim(bytes, walk.good, salt, position);
-                    let claimed = behind.map_or(self.claim, |(_, lsn)| lsn.max(self.claim));
-                    let durable = claimed > position && !planted(Bug::DurableTailCut);
-                    if !last || durable {
-                        return Err(corrupt(path, damage).into());
-                    }
-                    return self.tear(path, bytes, walk.good, damage);
-                }
-            }
-        }
-    }
-
-    /// Whether the following segment begins at `position`: then this one holds all its records, and
-    /// what is damaged behind them is its seal, which was never synced if closing the file failed.
-    fn next_begins_at(&self, position: Lsn) -> Result<bool, RecoverError> {
-        let Some(path) = &self.after else { return Ok(false) };
-        let bytes = self.disk.map(path).map_err(RecoverError::io(path))?;
-        let head = segment::read_head(&bytes);
-        Ok(matches!(head, Head::Ours(opener, _) if opener.first == position))
-    }
-
-    /// After foreign records the position goes on, but no earlier id reaches over them.
-    fn foreign_after(&mut self, position: Lsn, record_bytes: u64) {
-        self.position = Some(Lsn(position.0.saturating_add(record_bytes)));
-    }
-
-    /// All groups of an intact batch.
-    fn groups(
-        &mut self,
-        path: &Path,
-        bytes: &[u8],
-        range: Range<usize>,
-    ) -> Result<(), RecoverError> {
-        let payload = bytes.get(..range.end).unwrap_or(&[]);
-        let mut places = Places::default();
-        let mut at = range.start;
-        while at < range.end {
-            let (offset, expected) = match record::group(payload, at, &mut places) {
-                Frame::Whole(end) => {
-                    at = end;
-                    if places.records.len() >= WINDOW || at == range.end {
-                        self.deliver(path, payload, &mut places)?;
-                    }
-                    continue;
-                }
-                Frame::Incomplete => (at, "a whole group in the batch"),
-                Frame::Bad(offset, expected) => (offset, expected),
-            };
-            return Err(corrupt(path, segment::damage(bytes, offset, expected)).into());
-        }
-        Ok(())
-    }
-
-    /// Commands outside batches, from `at` to the end. Returns where they end, and their record
-    /// bytes.
-    fn foreign(
-        &mut self,
-        path: &Path,
-        bytes: &[u8],
-        mut at: usize,
-        last: bool,
-    ) -> Result<(usize, u64), RecoverError> {
-        let mut places = Places::default();
-        let mut record_bytes = 0;
-        while at < bytes.len() {
-            // A #TS line may stand last, alone.
-            if record::skip_timestamp(bytes, at) == Some(Some(bytes.len())) {
-                at = bytes.len();
-                break;
-            }
-            let (records, read) = (places.records.len(), places.bytes);
-            match record::group(bytes, at, &mut places) {
-                Frame::Whole(end) => {
-                    at = end;
-                    self.foreign += (places.records.len() - records) as u64;
-                    record_bytes += places.bytes - read;
-                    if places.records.len() >= WINDOW {
-                        self.deliver(path, bytes, &mut places)?;
-                    }
-                }
-                Frame::Incomplete if last => {
-                    self.deliver(path, bytes, &mut places)?;
-                    let damage = segment::damage(bytes, at, "a whole record or MULTI...EXEC");
-                    self.tear(path, bytes, at, damage)?;
-                    return Ok((at, record_bytes));
-                }
-                Frame::Incomplete => {
-                    return Err(corrupt(path, segment::damage(bytes, at, "a whole record")).into());
-                }
-                Frame::Bad(offset, expected) => {
-                    return Err(corrupt(path, segment::damage(bytes, offset, expected)).into());
-                }
-            }
-        }
-        self.deliver(path, bytes, &mut places)?;
-        Ok((at, record_bytes))
-    }
-
-    /// Replays whole groups, and forgets their places.
-    fn deliver(
-        &mut self,
-        path: &Path,
-        bytes: &[u8],
-        places: &mut Places,
-    ) -> Result<(), RecoverError> {
-        let args = places.args.iter().filter_map(|range| bytes.get(range.clone()));
-        let args: Vec<&[u8]> = args.collect();
-        self.records += places.records.len() as u64;
-        let records = Records { args: &args, ends: &places.records };
-        self.replay.records(&records).map_err(|(index, source)| {
-            let at = places.records.get(index).map_or(0, |(at, _)| *at);
-            refused(path, at as u64, source)
-        })?;
-        places.clear();
-        Ok(())
-    }
-
-    /// Decides that the file ends at `good`.
-    fn tear(
-        &mut self,
-        path: &Path,
-        bytes: &[u8],
-        good: usize,
-        damage: Damage,
-    ) -> Result<(), RecoverError> {
-        let place = corrupt(path, damage);
-        if !self.settings.load_truncated {
-            return Err(RecoverError::Torn(place));
-        }
-        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or("log");
-        let kept = self.folder.file(&format!("{name}.torn-{good}"));
-        self.torn = Some(Torn { place, bytes: (bytes.len() - good) as u64, kept });
-        Ok(())
-    }
-}
-
-/// What walking a segment found.
-struct Walk {
-    /// Up to here every byte is accounted for.
-    good: usize,
-    readable: bool,
-    seconds: u64,
-    index: Vec<(Lsn, u64)>,
 }
 
 fn corrupt(file: &Path, damage: Damage) -> Corrupt {

@@ -10,7 +10,7 @@ use super::manifest::Manifest;
 use super::record::{self, Frame, Places};
 use super::scan::{Record, Scan, Walked};
 use super::segment::{self, Head, Next};
-use crate::base::disk::{self, Disk, folder_of};
+use crate::base::disk::{self, Disk, folder_of, free_name, with_suffix};
 use std::io;
 use std::ops::ControlFlow;
 
@@ -66,6 +66,8 @@ pub fn cut(
     let bytes = disk.map(&path).map_err(failed(&path))?;
     let mut manifest =
         Manifest::decode(&bytes).map_err(|_| hopeless("the manifest itself is damaged"))?;
+    // What the manifest knew to be durable may be cut now.
+    manifest.durable = None;
     let is_it = |name: &str| folder.file(name) == damaged;
     if let Some(index) = manifest.retained.iter().position(|old| is_it(&old.entry.name)) {
         let gone: Vec<_> = manifest.retained.drain(..=index).collect();
@@ -75,14 +77,16 @@ pub fn cut(
     }
     let index = manifest.segments.iter().position(|entry| is_it(&entry.name));
     let index = index.ok_or_else(|| hopeless("it is not a segment: it cannot be cut"))?;
-    let good = good_end(&disk.map(damaged).map_err(failed(damaged))?, 0, offset);
-    if good == 0 && index == 0 {
-        return Err(hopeless("nothing of it is intact, and it is the first after the base"));
+    let bytes = disk.map(damaged).map_err(failed(damaged))?;
+    let good = good_end(&bytes, 0, offset);
+    if good == 0 && index == 0 && manifest.base.is_none() {
+        return Err(hopeless("nothing of it is intact, and there is nothing before it"));
     }
     let stays = index + usize::from(good > 0);
     let gone = manifest.segments.split_off(stays.min(manifest.segments.len()));
     let mut kept = Vec::new();
-    if good > 0 {
+    // Of a file that ends too early what is there is good: the manifest is told to expect no more.
+    if good > 0 && good < bytes.len() {
         kept.push(cut_at(disk, damaged, good as u64)?);
     }
     replace_manifest(disk, &folder, &manifest)?;
@@ -152,14 +156,9 @@ fn good_end(bytes: &[u8], start: usize, limit: u64) -> usize {
 
 /// Keeps what is behind `good` in a file of its own, then replaces the file by what is before it.
 fn cut_at(disk: &dyn Disk, path: &Path, good: u64) -> Result<Kept, RepairError> {
-    let with = |ending: String| {
-        let mut name = path.as_os_str().to_owned();
-        name.push(ending);
-        PathBuf::from(name)
-    };
-    let io = failed(path);
-    let kept = free_name(disk, &with(format!(".cut-{good}"))).map_err(io)?;
-    let temporary = with(".cutting".to_owned());
+    let kept = with_suffix(path, &format!(".cut-{good}"));
+    let kept = free_name(disk, &kept).map_err(failed(path))?;
+    let temporary = with_suffix(path, ".cutting");
     let length = disk.open_read(path).and_then(|file| file.len()).map_err(failed(path))?;
     let bytes = length.saturating_sub(good);
     let replace = || {
@@ -170,20 +169,6 @@ fn cut_at(disk: &dyn Disk, path: &Path, good: u64) -> Result<Kept, RepairError> 
     };
     replace().map_err(failed(path))?;
     Ok(Kept { from: path.to_path_buf(), good, bytes, kept })
-}
-
-/// A path that no file has yet, with a number behind it if need be: what an earlier cut has kept
-/// stays.
-fn free_name(disk: &dyn Disk, path: &Path) -> io::Result<PathBuf> {
-    let mut free = path.to_path_buf();
-    let mut number = 1;
-    while disk.exists(&free)? {
-        number += 1;
-        let mut name = path.as_os_str().to_owned();
-        name.push(format!(".{number}"));
-        free = PathBuf::from(name);
-    }
-    Ok(free)
 }
 
 /// Gives a whole file another name, under which no log looks for it.

@@ -437,7 +437,9 @@ impl Copy {
         let at = current.at;
         segment::encode_batch(&mut header, 0, self.salt, None, (at, at, at), &[]);
         let sealed = current.file.write_all(&header).and_then(|()| current.file.sync_all());
-        sealed.map_err(LogError::io(&current.path))
+        sealed.map_err(LogError::io(&current.path))?;
+        self.manifest.durable = Some(at);
+        Ok(())
     }
 
     fn finish(&mut self) -> Result<(), LogError> {

@@ -13,7 +13,7 @@ use super::recovery::Recovered;
 use super::segment;
 use super::writer::{Trouble, Writer};
 use super::{Clock, Ids, Log, Lsn, Shared, Source, retention};
-use crate::base::disk::{copy_prefix, copy_range};
+use crate::base::disk::{copy_prefix, copy_range, free_name, with_suffix};
 
 /// Earlier replication ids kept. A replica that missed so many restarts gets a full sync.
 const IDS_MAX: usize = 64;
@@ -56,6 +56,7 @@ impl Recovered {
         shared
             .segment_seq_floor
             .store(plan.segment_seq_floor, std::sync::atomic::Ordering::Release);
+        shared.base_seq_floor.store(plan.base_seq_floor, std::sync::atomic::Ordering::Release);
         if !shared.settings.appendonly {
             return Ok(Log::over(shared));
         }
@@ -68,6 +69,9 @@ impl Recovered {
             if shared.disk.exists(path).map_err(io(path))? {
                 shared.disk.remove(path).map_err(io(path))?;
             }
+        }
+        for path in &plan.set_aside {
+            shared.set_aside(path).map_err(io(path))?;
         }
         if let Some(torn) = &torn
             && torn.bytes > 0
@@ -104,6 +108,22 @@ impl Recovered {
 }
 
 impl Shared {
+    /// Gives a file a name under which no log looks for it.
+    fn set_aside(&self, path: &Path) -> std::io::Result<()> {
+        if !self.disk.exists(path)? {
+            return Ok(());
+        }
+        let aside = free_name(&*self.disk, &with_suffix(path, ".unlisted"))?;
+        self.disk.rename(path, &aside)?;
+        tracing::warn!(
+            "{}: the manifest does not list it, and what it holds is not known to be in the log: \
+             set aside as {}",
+            path.display(),
+            aside.display()
+        );
+        Ok(())
+    }
+
     /// Makes a copy of the good part of a file the first base; the file itself stays. A link would
     /// not do: Redis 6 appends to its file when it goes on with it, and who restores a backup with
     /// `cp` writes into dump.rdb as it lies there.

@@ -297,7 +297,8 @@ impl Shared {
         Ok(())
     }
 
-    /// Creates a durable segment with its opener, last in `catalog`, not yet listed on disk.
+    /// Creates a durable segment with its opener, last in `catalog`, not yet listed on disk. All up
+    /// to `at` is durable in what else the catalog lists.
     pub fn create_segment(
         &self,
         catalog: &mut Catalog,
@@ -323,6 +324,7 @@ impl Shared {
         };
         let file = create().inspect_err(|_| self.discard(&path)).map_err(trouble("roll", &path))?;
         let len = opener.len() as u64;
+        catalog.durable = at;
         catalog.current = Some(file.clone());
         catalog.segments.push(Segment {
             entry,
@@ -348,6 +350,20 @@ impl Shared {
         self.prepare_manifest(&catalog)?;
         self.place_manifest()?;
         self.begin_segment(writer, catalog, current);
+        Ok(())
+    }
+
+    /// Says in the manifest that all up to the end of the last segment, which is finished, is
+    /// durable: then it is seen if the file is shorter one day.
+    pub fn list_finished(&self) -> Result<(), Trouble> {
+        let durable = self.progress.get().synced;
+        let mut catalog = self.catalog.lock().clone();
+        if catalog.durable < durable {
+            catalog.durable = durable;
+            self.prepare_manifest(&catalog)?;
+            self.place_manifest()?;
+            *self.catalog.lock() = catalog;
+        }
         Ok(())
     }
 

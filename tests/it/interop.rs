@@ -220,31 +220,40 @@ fn rdb_files_both_ways() {
     }
 }
 
-/// The log wins over a newer RDB file of another server, which is kept whatever is saved.
+/// The log wins over an RDB file of another server, newer or (as a backup copied with its date)
+/// older, which is kept whatever is saved.
 #[test]
-fn a_newer_file_of_another_server_is_kept() {
+fn a_file_of_another_server_is_kept() {
     let (first, second) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let theirs = Server::start(Kind::Redis, first.path(), &["--save", ""]);
     assert_eq!(theirs.connect().call("SET from redis"), "+OK\r\n");
     assert_eq!(theirs.connect().call("SAVE"), "+OK\r\n");
     let foreign = std::fs::read(first.path().join("dump.rdb")).unwrap();
     let mut ours = Server::start(Kind::CoolCache, second.path(), OURS);
-    let mut connection = ours.connect();
-    assert_eq!(connection.call("SET from log"), "+OK\r\n");
-    // In the log, or the kill may come first.
-    assert_eq!(connection.call("WAITAOF 1 0 0"), "*2\r\n:1\r\n:0\r\n");
-    ours.kill();
     let dump = second.path().join("dump.rdb");
-    std::fs::write(&dump, &foreign).unwrap();
-    let ahead = std::time::SystemTime::now() + std::time::Duration::from_secs(60);
-    std::fs::File::options().write(true).open(&dump).unwrap().set_modified(ahead).unwrap();
-    ours.restart();
-    assert_eq!(ours.connect().call("GET from"), "$3\r\nlog\r\n");
-    assert_eq!(ours.connect().call("SAVE"), "+OK\r\n");
-    assert_ne!(std::fs::read(&dump).unwrap(), foreign);
-    let kept = kept(second.path());
-    assert_eq!(kept.len(), 1);
-    assert_eq!(std::fs::read(&kept[0]).unwrap(), foreign);
+    let now = std::time::SystemTime::now();
+    let hour = std::time::Duration::from_secs(3600);
+    for (count, date) in [(1, now - hour), (2, now + hour)] {
+        let mut connection = ours.connect();
+        assert_eq!(connection.call("SET from log"), "+OK\r\n");
+        // In the log, or the kill may come first.
+        assert_eq!(connection.call("WAITAOF 1 0 0"), "*2\r\n:1\r\n:0\r\n");
+        ours.kill();
+        std::fs::write(&dump, &foreign).unwrap();
+        std::fs::File::options().write(true).open(&dump).unwrap().set_modified(date).unwrap();
+        ours.restart();
+        assert_eq!(ours.connect().call("GET from"), "$3\r\nlog\r\n");
+        // Once is enough.
+        ours.kill_and_restart();
+        assert_eq!(ours.connect().call("SAVE"), "+OK\r\n");
+        assert_ne!(std::fs::read(&dump).unwrap(), foreign);
+        let kept = kept(second.path());
+        assert_eq!(kept.len(), count);
+        assert!(kept.iter().all(|kept| std::fs::read(kept).unwrap() == foreign));
+        // What it has saved itself, and what is in the log, need not be kept.
+        ours.kill_and_restart();
+        assert_eq!(self::kept(second.path()).len(), count);
+    }
 }
 
 /// The copies of RDB files that a start has kept.

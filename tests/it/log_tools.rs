@@ -230,6 +230,78 @@ fn check_tells_whole_from_torn_from_damaged() {
     assert!(text(&output).contains("cannot be fixed"), "{}", text(&output));
 }
 
+/// A segment that ends where a batch does, but earlier than it once did: after a clean stop that is
+/// known, and of an emptied one always.
+#[test]
+fn a_shortened_segment_is_not_taken_for_whole() {
+    for clean in [true, false] {
+        let (dir, mut server) = coolcache(&["--appendfsync", "always", "--save", ""]);
+        let mut connection = server.connect();
+        let last = segments(dir.path()).pop().unwrap();
+        let mut ends = Vec::new();
+        for n in 1..=5 {
+            assert_eq!(connection.call(&format!("SET key:{n} {n}")), "+OK\r\n");
+            ends.push(std::fs::metadata(&last).unwrap().len());
+        }
+        if clean {
+            assert_eq!(server.terminate(), Some(0));
+        } else {
+            server.kill();
+        }
+        let whole = std::fs::read(&last).unwrap();
+        let folder = path(dir.path());
+        assert_code(&tool(&["check", folder]), 0);
+        let lengths = if clean { [0, ends[1]] } else { [0, 10] };
+        for length in lengths {
+            std::fs::write(&last, &whole[..length as usize]).unwrap();
+            let output = tool(&["check", folder]);
+            assert_code(&output, 1);
+            assert!(text(&output).contains("damaged"), "{}", text(&output));
+            let arguments = ["--appendfsync", "always", "--save", ""];
+            assert!(Server::try_start(Kind::CoolCache, dir.path(), &arguments).is_none());
+        }
+        // Whoever says so goes on with what is left; the first segment with no base has nothing.
+        let output = tool(&["check", "--fix", "--cut-corruption", folder]);
+        if clean {
+            assert_code(&output, 0);
+            assert_code(&tool(&["check", folder]), 0);
+            server.restart();
+            assert_eq!(server.connect().call("DBSIZE"), ":2\r\n");
+        } else {
+            assert_code(&output, 2);
+            std::fs::write(&last, &whole).unwrap();
+            server.restart();
+            assert_eq!(server.connect().call("DBSIZE"), ":5\r\n");
+        }
+    }
+}
+
+/// The manifest is gone: what the newest base holds is not given up for an older dump.
+#[test]
+fn a_lost_manifest_is_not_an_empty_log() {
+    let arguments = ["--log-retention-bytes", "0", "--save", ""];
+    let (dir, mut server) = coolcache(&arguments);
+    let mut connection = server.connect();
+    assert_eq!(connection.call("SET old 1"), "+OK\r\n");
+    assert_eq!(connection.call("SAVE"), "+OK\r\n");
+    for n in 0..100 {
+        assert_eq!(connection.call(&format!("SET key:{n} {n}")), "+OK\r\n");
+    }
+    assert!(connection.call("BGREWRITEAOF").starts_with('+'));
+    wait_until("it is rewritten", || connection.info("aof_rewrites") == "1");
+    server.kill();
+    let manifest = dir.path().join("appendonlydir/appendonly.aof.manifest");
+    let content = std::fs::read(&manifest).unwrap();
+    std::fs::remove_file(&manifest).unwrap();
+    let output = tool(&["check", path(dir.path())]);
+    assert_code(&output, 1);
+    assert!(text(&output).contains("no manifest that lists it"), "{}", text(&output));
+    assert!(Server::try_start(Kind::CoolCache, dir.path(), &arguments).is_none());
+    std::fs::write(&manifest, content).unwrap();
+    server.restart();
+    assert_eq!(server.connect().call("DBSIZE"), ":101\r\n");
+}
+
 #[test]
 fn check_knows_files_of_other_servers() {
     let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");

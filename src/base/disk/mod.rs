@@ -194,6 +194,56 @@ pub fn copy_open(
     copy.sync_all()
 }
 
+/// Whether two files hold the same bytes. Both are read if they are of one length.
+pub fn same_content(disk: &dyn Disk, one: &Path, other: &Path) -> io::Result<bool> {
+    if disk.open_read(one)?.len()? != disk.open_read(other)?.len()? {
+        return Ok(false);
+    }
+    Ok(*disk.map(one)? == *disk.map(other)?)
+}
+
+/// `path`, or `path` with a number behind it, such that no file has the name: what is there stays.
+pub fn free_name(disk: &dyn Disk, path: &Path) -> io::Result<PathBuf> {
+    let mut free = path.to_path_buf();
+    let mut number = 1;
+    while disk.exists(&free)? {
+        number += 1;
+        free = with_suffix(path, &format!(".{number}"));
+    }
+    Ok(free)
+}
+
+/// Gives a file a second name in its folder, durably: whatever takes its first name later, its
+/// content stays. Returns that name, which is `wanted` or has a number behind it; one that the same
+/// content has already is as good.
+pub fn keep(disk: &dyn Disk, path: &Path, wanted: &Path) -> io::Result<PathBuf> {
+    let mut kept = wanted.to_path_buf();
+    let mut number = 1;
+    while disk.exists(&kept)? {
+        if same_content(disk, path, &kept)? {
+            return Ok(kept);
+        }
+        number += 1;
+        kept = with_suffix(wanted, &format!(".{number}"));
+    }
+    // Where a link cannot be made, a copy is.
+    if disk.hard_link(path, &kept).is_err() {
+        let length = disk.open_read(path)?.len()?;
+        let unfinished = with_suffix(&kept, ".unfinished");
+        copy_prefix(disk, path, &unfinished, length)?;
+        disk.rename(&unfinished, &kept)?;
+    }
+    disk.sync_dir(&folder_of(&kept))?;
+    Ok(kept)
+}
+
+/// A path with something behind its file name.
+pub fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    PathBuf::from(name)
+}
+
 /// The folder a path lies in; `.` for a bare name.
 pub fn folder_of(path: &Path) -> PathBuf {
     match path.parent() {

@@ -97,3 +97,30 @@ fn a_crash_keeps_what_was_synced_and_only_that() {
     assert_eq!(crash.content(&path).unwrap(), b"synced\0\0\0\0\0 new");
     assert!(matches!(disk.effect_list().last(), Some(Effect::Sync(_))));
 }
+
+/// Whatever fails, the content has at least one name, and what is told to be kept is; a second
+/// time nothing more is kept, and other content of the same wanted name gets a name of its own.
+#[test]
+fn what_is_kept_outlives_its_name() {
+    let (dir, path) = (Path::new("/d"), Path::new("/d/dump"));
+    let wanted = with_suffix(path, ".kept");
+    let mut failed = 0;
+    for nth in 1..20 {
+        let disk = testing::SimDisk::new(dir);
+        disk.put(path, b"a backup");
+        disk.fail(nth, testing::Failure::Error(testing::EIO), false);
+        let kept = keep(&disk, path, &wanted);
+        disk.repair();
+        assert_eq!(disk.content(path).as_deref(), Some(&b"a backup"[..]));
+        failed += usize::from(kept.is_err());
+        assert!(kept.is_err() || kept.is_ok_and(|kept| kept == wanted));
+        assert_eq!(keep(&disk, path, &wanted).unwrap(), wanted);
+        replace(&disk, Path::new("/d/temporary"), path, b"another").unwrap();
+        assert_eq!(disk.content(&wanted).as_deref(), Some(&b"a backup"[..]));
+        let second = with_suffix(&wanted, ".2");
+        assert_eq!(keep(&disk, path, &wanted).unwrap(), second);
+        assert_eq!(disk.content(&second).as_deref(), Some(&b"another"[..]));
+        assert_eq!(disk.all_files().len(), 3);
+    }
+    assert!(failed > 0);
+}

@@ -44,6 +44,10 @@ pub trait Replay {
         let run = |(index, args)| self.record(args).map_err(|error| (index, error));
         records.iter().enumerate().try_for_each(run)
     }
+    /// What an RDB file says of itself, without loading it. Nothing, if it cannot be told.
+    fn origin(&mut self, _path: &Path) -> BaseInfo {
+        BaseInfo::default()
+    }
 }
 
 /// Records that come one after the other: so many that what they touch can be fetched together.

@@ -1,6 +1,7 @@
 //! Truncation at every byte, every bit flipped, blocks overwritten, files missing or swapped:
 //! detected or harmless, never served.
 
+use super::segment::Head;
 use super::*;
 use crate::base::disk::testing::SimDisk;
 
@@ -58,13 +59,27 @@ fn outcome(files: &[(PathBuf, Vec<u8>)], settings: &Settings) -> Option<(Lsn, Re
     Some((last, recovered))
 }
 
+/// The length of a segment's opener.
+fn opener(segment: &[u8]) -> usize {
+    let Head::Ours(_, end) = segment::read_head(segment) else { panic!("a segment of ours") };
+    end
+}
+
 #[test]
 fn a_last_segment_cut_at_any_byte_loses_only_what_was_cut() {
     let (files, settings, end) = folder(false);
     let index = last_segment(&files);
     let length = files[index].1.len();
     let mut before = Lsn(0);
-    for cut in 0..=length {
+    // The opener was durable before the manifest listed the file: no crash takes it away.
+    for cut in 0..opener(&files[index].1) {
+        let mut files = files.clone();
+        files[index].1.truncate(cut);
+        let refused = self::recovered(&disk_of(&files), &settings).err();
+        let Some(RecoverError::Corrupt(place)) = refused else { panic!("cut at {cut}") };
+        assert_eq!(place.file, files[index].0);
+    }
+    for cut in opener(&files[index].1)..=length {
         let mut files = files.clone();
         files[index].1.truncate(cut);
         let (last, recovered) = outcome(&files, &settings).expect("a cut is a torn tail");
@@ -88,6 +103,87 @@ fn a_last_segment_cut_at_any_byte_loses_only_what_was_cut() {
         assert_eq!((next.last_lsn, next.torn), (last, None));
     }
     assert_eq!(before, end);
+}
+
+/// After a clean stop, and where a segment was rolled, the manifest knows how far the log went.
+#[test]
+fn a_last_segment_that_was_sealed_is_not_taken_for_whole_if_it_is_shorter() {
+    let (files, settings, end) = folder(true);
+    let index = last_segment(&files);
+    let whole = files[index].1.clone();
+    let (mut refused, mut at_boundaries) = (0, 0);
+    for cut in 0..=whole.len() {
+        let mut files = files.clone();
+        files[index].1.truncate(cut);
+        let disk = disk_of(&files);
+        match self::recovered(&disk, &settings) {
+            // The seal itself holds no record.
+            Ok((recovered, _)) => assert_eq!(recovered.last_lsn, end, "cut at {cut}"),
+            Err(RecoverError::Corrupt(place)) => {
+                refused += 1;
+                at_boundaries += usize::from(place.expected.contains("which were durable"));
+                assert_eq!(place.file, files[index].0);
+                assert!(place.to_string().contains("expected"), "{place}");
+            }
+            Err(error) => panic!("cut at {cut}: {error}"),
+        }
+        // Whoever reads it without a server sees the same.
+        let archive = Archive::open(Arc::new(disk.clone()), &place(&settings));
+        let read = archive.and_then(|archive| archive.end());
+        let is_whole = self::recovered(&disk, &settings).is_ok();
+        assert_eq!(read.ok(), is_whole.then_some(end), "cut at {cut}");
+    }
+    assert!(refused > whole.len() / 2 && at_boundaries > 1, "{refused}, {at_boundaries}");
+    // A stock server may have appended to it since: it is shorter than sealed that counts.
+    let foreign = [command(&["SELECT", "0"]), command(&["SET", "theirs", "1"])].concat();
+    let mut more = files.clone();
+    more[index].1.extend(&foreign);
+    let (recovered, _) = self::recovered(&disk_of(&more), &settings).unwrap();
+    assert_eq!((recovered.foreign_records, recovered.last_lsn > end), (2, true));
+    more[index].1 = [&whole[..opener(&whole)], &foreign].concat();
+    assert!(matches!(self::recovered(&disk_of(&more), &settings), Err(RecoverError::Corrupt(_))));
+}
+
+/// What `check --fix --cut-corruption` makes of it can be started.
+#[test]
+fn a_shortened_segment_can_be_cut_away_when_told_to() {
+    let (files, settings, _) = folder(true);
+    let index = last_segment(&files);
+    let sealed = opener(&files[index].1);
+    for cut in [0, sealed / 2, sealed, sealed + 90] {
+        let mut files = files.clone();
+        files[index].1.truncate(cut);
+        let disk = disk_of(&files);
+        let Err(RecoverError::Corrupt(damage)) = self::recovered(&disk, &settings) else {
+            panic!("cut at {cut}")
+        };
+        repair::cut(&disk, &place(&settings), &damage.file, damage.offset).unwrap();
+        let last = self::recovered(&disk, &settings).unwrap().0.last_lsn;
+        begin(&disk, &settings, 5);
+        assert_eq!(self::recovered(&disk, &settings).unwrap().0.last_lsn, last);
+    }
+    // The first one after a base, and there is nothing in it.
+    let disk = SimDisk::new(&dir());
+    let log = begin(&disk, &settings, 1);
+    commit(&log, 0);
+    let at = log.roll();
+    log.write_step();
+    let path = log.snapshot_path("x");
+    disk.create(&path).unwrap().write_all(&snapshot(stream(1))).unwrap();
+    log.install_base(&path, at).unwrap();
+    drop(log);
+    let (last, _) = disk.all_files().into_iter().rfind(|(path, _)| is_segment(path)).unwrap();
+    disk.create(&last).unwrap();
+    assert!(self::recovered(&disk, &settings).is_err());
+    repair::cut(&disk, &place(&settings), &last, 0).unwrap();
+    assert_eq!(self::recovered(&disk, &settings).unwrap().0.last_lsn, at);
+    begin(&disk, &settings, 2);
+    assert_eq!(self::recovered(&disk, &settings).unwrap().0.last_lsn, at);
+}
+
+fn place(settings: &Settings) -> Place {
+    let Settings { dir, appenddirname, appendfilename, .. } = settings.clone();
+    Place { dir, appenddirname, appendfilename }
 }
 
 #[test]

@@ -18,6 +18,7 @@ mod random;
 mod reading;
 mod running;
 mod stock;
+mod strays;
 
 /// The data folder of every test on a simulated disk.
 const DIR: &str = "/data";
@@ -109,6 +110,14 @@ impl Replay for Engine {
         self.stream = content.strip_prefix(SNAPSHOT).ok_or("not a snapshot")?.to_vec();
         let lsn = Some(Lsn(self.stream.len() as u64));
         Ok(BaseInfo { replication_id: Some(id(99)), lsn })
+    }
+
+    fn origin(&mut self, path: &Path) -> BaseInfo {
+        let content = self.disk.as_ref().and_then(|disk| disk.content(path)).unwrap_or_default();
+        let Some(stream) = content.strip_prefix(SNAPSHOT) else { return BaseInfo::default() };
+        let lsn = Some(Lsn(stream.len() as u64));
+        // That of most logs here.
+        BaseInfo { replication_id: Some(id(1)), lsn }
     }
 
     fn rdb_preamble(&mut self, bytes: &[u8]) -> Result<usize, ReplayError> {

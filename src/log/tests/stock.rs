@@ -92,12 +92,12 @@ fn a_dump_becomes_the_first_base_and_stays() {
     drop(log);
     assert_eq!(disk.content(&dir().join("dump.rdb")), Some(dump));
     let (again, engine) = self::recovered(&disk, &small_settings()).unwrap();
-    assert_eq!((again.source, again.newer_dump), (Source::Log, None));
+    assert_eq!((again.source, again.unloaded_dump), (Source::Log, None));
     assert!(engine.stream == stream(6));
     // A dump written later loses to the log, and is reported.
     disk.create(&dir().join("dump.rdb")).unwrap().write_all(&snapshot(stream(1))).unwrap();
     let (again, engine) = self::recovered(&disk, &small_settings()).unwrap();
-    assert!(again.newer_dump.is_some() && engine.stream == stream(6));
+    assert!(again.unloaded_dump.is_some() && engine.stream == stream(6));
 }
 
 #[test]
@@ -199,7 +199,7 @@ fn a_single_file_that_its_server_goes_on_with_stays_its_own() {
     disk.create(&single).unwrap().write_all(stream(9)).unwrap();
     let (again, engine) = self::recovered(&disk, &small_settings()).unwrap();
     assert!(engine.stream == stream(9));
-    assert_eq!((again.newer_aof, again.newer_dump), (Some(single), None));
+    assert_eq!((again.newer_aof, again.unloaded_dump), (Some(single), None));
 }
 
 /// A copy may be half done when the power goes: the next start copies again.
