@@ -12,6 +12,7 @@ pub mod tool;
 
 use crate::admin::Config;
 use crate::admin::config::{Description, Fsync, Mutability};
+use crate::base::disk::plain;
 use crate::base::{glob, logging};
 use crate::server;
 use clap::{CommandFactory, Parser, Subcommand};
@@ -184,7 +185,7 @@ fn start_logging(config: &Config) -> std::io::Result<()> {
     if config.logfile().is_empty() {
         tracing_subscriber::registry().with(lines.with_filter(filter)).init();
     } else {
-        let file = std::fs::OpenOptions::new().create(true).append(true).open(config.logfile())?;
+        let file = plain::append(config.logfile().as_ref())?;
         let lines = lines.with_writer(std::sync::Mutex::new(file));
         tracing_subscriber::registry().with(lines.with_filter(filter)).init();
     }

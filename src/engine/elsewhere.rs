@@ -63,7 +63,7 @@ impl Engine {
             let begun = clock::monotonic();
             let arguments: Vec<&[u8]> = arguments.iter().map(Vec::as_slice).collect();
             let call = Call::new(command, &arguments).with_seed(seed);
-            let error = match read.run(frozen.keyspace().view(db, now).counted(), &call) {
+            let error = match read.run(frozen.keyspace().view(db, now).of_read(), &call) {
                 Ok(reply) => {
                     encode(&reply, protocol, out);
                     None

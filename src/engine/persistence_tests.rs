@@ -15,6 +15,8 @@ use crate::resp::Mark;
 use std::sync::Arc;
 use std::time::Duration;
 
+mod earlier_tests;
+
 /// A server without sockets: an engine with its log's threads, and one connection.
 struct Running {
     shared: Arc<Shared>,

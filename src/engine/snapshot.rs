@@ -245,7 +245,8 @@ impl Engine {
         let config = &self.admin.config;
         let options = WriterOptions {
             compression: config.rdbcompression(),
-            checksum: config.rdbchecksum(),
+            // A flipped bit in the log's base would be served by every start.
+            checksum: is_base || config.rdbchecksum(),
             format: self.format(is_base),
         };
         let is_chosen = !is_base && config.rdb_format().is_some();

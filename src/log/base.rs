@@ -86,6 +86,7 @@ impl Shared {
         let path = self.folder.file(&entry.name);
         let renamed = self.disk.rename(temporary, &path).and_then(|()| self.sync_folder());
         renamed.inspect_err(|_| self.discard(&path)).map_err(LogError::io(&path))?;
+        catalog.base_crc = None;
         Ok(catalog.base.replace(entry).map(|old| old.name))
     }
 
@@ -152,8 +153,8 @@ impl Shared {
     }
 
     /// A base at an LSN, a fresh segment after it that begins in the given database, and the
-    /// manifest that lists both. Segments already in `catalog` become history. Returns the names of
-    /// files to remove.
+    /// manifest that lists both. A log that it replaces unread is kept. Segments already in
+    /// `catalog` become history. Returns the names of files to remove.
     fn begin_files(
         &self,
         writer: &mut Writer,
@@ -161,6 +162,7 @@ impl Shared {
         temporary: &Path,
         (at, database): (Lsn, u32),
     ) -> Result<Vec<String>, LogError> {
+        self.keep_unread()?;
         let old = self.name_base(&mut catalog, temporary)?;
         for segment in &mut catalog.segments {
             segment.retained = true;

@@ -31,8 +31,8 @@
 //!
 //! A log is had from [`recover`] only, by [`Recovered::start`]. Reading order: `lsn`, `record`,
 //! `segment`, `manifest`, `catalog`, `tail`, `positions`, `late`, `writer`, `gather`, `threads`,
-//! `recovery`, `start`, `base`, `retention`, `room`; then who reads: `cursor` and `scan`, `reader` and
-//! `records` of a running log, `archive` of a folder from outside, `restore`, `repair`.
+//! `recovery`, `start`, `base`, `keep`, `retention`, `room`; then who reads: `cursor` and `scan`,
+//! `reader` and `records` of a running log, `archive` of a folder from outside, `restore`, `repair`.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -54,6 +54,7 @@ pub mod fuzzing;
 mod gather;
 mod ids;
 mod info;
+mod keep;
 mod late;
 mod lsn;
 mod manifest;
@@ -76,7 +77,7 @@ mod tests;
 mod threads;
 mod writer;
 
-pub use archive::{Archive, ArchiveError, Follower, Piece, Place, State};
+pub use archive::{Archive, ArchiveError, Follower, Piece, Place, State, recover_in_use};
 pub use error::{Corrupt, Failed, LogError, RecoverError, ReplayError};
 pub use ids::{Continues, Ids};
 pub use info::{DiskWork, Info, Observer, SegmentInfo};
@@ -93,6 +94,7 @@ pub use start::Start;
 use catalog::{Catalog, Folder};
 
 use positions::Progress;
+pub use tail::Group;
 use tail::{Sleep, Tail};
 use writer::Writer;
 
@@ -209,6 +211,7 @@ struct Shared {
     /// Sequence numbers below these are not given again.
     segment_seq_floor: AtomicU64,
     base_seq_floor: AtomicU64,
+    earlier: Mutex<keep::Earlier>,
 }
 
 impl Shared {
@@ -270,9 +273,9 @@ impl Log {
 
     /// Appends one group: a record, or MULTI … EXEC, whole. Returns the LSN after it. `database` is
     /// the one selected when the group has run. The caller holds the engine's lock; this copies
-    /// bytes, and wakes the writer if it sleeps. Bytes that cut a group here may be lost in part by
-    /// a crash.
-    pub fn append(&self, group: &[u8], database: u32) -> Lsn {
+    /// bytes that are not shared, and wakes the writer if it sleeps. Bytes that cut a group here
+    /// may be lost in part by a crash.
+    pub fn append_group(&self, group: Group<'_>, database: u32) -> Lsn {
         let shared = &*self.shared;
         let mut tail = shared.tail.lock();
         if !shared.on_disk.load(Ordering::Acquire) {
@@ -437,10 +440,10 @@ impl Log {
         }
     }
 
-    /// Begins the files anew with a snapshot at `at`: after a latch (with `at` from [`Log::roll`]),
-    /// or to give a log in memory files (with `at` from [`Log::to_disk`]). The failed segment is
-    /// first cut to its last good LSN. On success the latch is gone and all up to `at` is durable;
-    /// on failure everything stays as it was.
+    /// Begins the files anew with a snapshot at `at`: after a latch (with `at` from [`Log::roll`];
+    /// the failed segment is cut to its last good LSN), or to give a log in memory files (from
+    /// [`Log::to_disk`]; a log that was not read is kept aside). On success the latch is gone and
+    /// all up to `at` is durable; on failure all stays as it was.
     pub fn heal(&self, snapshot: &Path, at: Lsn) -> Result<(), LogError> {
         self.shared.heal(snapshot, at)
     }
@@ -460,9 +463,8 @@ impl Log {
     }
 
     /// Appended bytes are from now on for files, which [`Log::heal`] begins with a snapshot at the
-    /// LSN returned. Until then they gather in the tail, within its bound, neither written nor
-    /// synced: the engine holds no replies for `always` yet. If the snapshot fails,
-    /// [`Log::to_memory`] takes it back.
+    /// LSN returned ([`Log::to_memory`] takes it back). Until then they gather in the tail, within
+    /// its bound, neither written nor synced: the engine holds no replies for `always` yet.
     pub fn to_disk(&self) -> Lsn {
         self.shared.to_disk()
     }

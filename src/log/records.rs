@@ -11,7 +11,7 @@ use super::{Log, Lsn, cursor::Cursor};
 pub struct RecordReader {
     reader: Reader,
     scan: Scan,
-    /// RecordReader up to here are read and not visited.
+    /// Records up to here are read and not visited.
     from: Lsn,
 }
 

@@ -84,7 +84,7 @@ impl Shared {
             let Some(current) = &mut writer.current else { return Ok(()) };
             let mut size = current.len;
             let full = |chunk: &Chunk| {
-                size += chunk.bytes.len() as u64;
+                size += chunk.len() as u64;
                 chunk.roll || size >= self.settings.segment_bytes
             };
             let stop = rest.iter().position(full);
@@ -117,12 +117,13 @@ impl Shared {
         }
         let mut ends = Vec::with_capacity(run.len());
         headers.clear();
-        for chunk in run.iter().filter(|chunk| !chunk.bytes.is_empty()) {
+        for chunk in run.iter().filter(|chunk| !chunk.is_empty()) {
             let seconds = (now != current.second).then_some(now);
             current.second = now;
             let covered = headers.len();
             let lsns = (chunk.first, chunk.last(), durable);
-            segment::encode_batch(headers, covered, self.salt, seconds, lsns, &chunk.bytes);
+            let pieces = chunk.pieces();
+            segment::encode_batch_of(headers, covered, self.salt, seconds, lsns, pieces);
             ends.push((headers.len(), chunk));
         }
         let mut parts: Vec<&[u8]> = Vec::with_capacity(ends.len() * 2);
@@ -130,9 +131,9 @@ impl Shared {
         let (mut start, mut offset) = (0, current.len);
         for (end, chunk) in &ends {
             parts.push(headers.get(start..*end).unwrap_or(&[]));
-            parts.push(&chunk.bytes);
+            parts.extend(chunk.pieces().iter().map(|piece| &piece[..]));
             notes.push((chunk.first, offset));
-            offset += (end - start + chunk.bytes.len()) as u64;
+            offset += (end - start + chunk.len()) as u64;
             start = *end;
         }
         let Some((_, newest)) = ends.last() else { return Ok(()) };

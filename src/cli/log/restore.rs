@@ -1,9 +1,10 @@
 //! `coolcache restore`: the data as it was at an LSN or a time.
 
 use super::snapshot::{self, Snapshot};
-use super::verify::Verify;
+use super::verify::{Depth, Verify};
 use super::{disk, time};
 use crate::base::disk::Disk;
+use crate::base::limits::DATABASES_MAX;
 use crate::base::rng;
 use crate::cli::tool::{self, Ended, Failure, Progress, Verdict};
 use crate::log::{self, Archive, Base, Continues, Ids, Lsn, Place, Restored, Target, recover};
@@ -203,10 +204,12 @@ fn no_base(archive: &Archive, candidates: &[Candidate]) -> String {
     text
 }
 
-/// Reads what was written as a start would. Returns the base's keys.
+/// Reads what was written as a start would, but for running it: the records are those of a server
+/// that ran them. Returns the base's keys.
 fn verify(place: &Place, restored: &Restored) -> Result<u64, Failure> {
     let progress = Progress::bytes(0, "verifying");
-    let mut verify = Verify::new(disk(), progress);
+    let depth = Depth { runs: false, databases: DATABASES_MAX };
+    let mut verify = Verify::new(disk(), progress, depth)?;
     let recovered = recover(disk(), &place.settings(), &mut verify)
         .map_err(Failure::about("what was restored does not read back"))?;
     if recovered.last_lsn != restored.lsn || recovered.torn.is_some() {
@@ -215,7 +218,7 @@ fn verify(place: &Place, restored: &Restored) -> Result<u64, Failure> {
             recovered.last_lsn, restored.lsn
         )));
     }
-    Ok(verify.keys)
+    Ok(verify.keys())
 }
 
 fn tell(options: &Options, base: &Base, restored: &Restored, keys: u64) -> Ended {

@@ -42,6 +42,7 @@ impl Server {
             client: self.client,
             keyspace: &self.keyspace,
             now: NOW,
+            now_us: NOW.into(),
         };
         run(&mut control, &Call::new(command, arguments)).map_err(|error| error.to_string())
     }
