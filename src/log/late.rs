@@ -26,8 +26,8 @@ const MARK_EVERY: Duration = Duration::from_millis(100);
 /// A sync that takes longer than this counts as delayed in INFO, as Redis counts it.
 const DELAYED: Duration = Duration::from_secs(2);
 
-/// When what is not synced was appended. A mark says: what lies behind this LSN was appended at this
-/// moment or later. There are at most some fifty, since appending ends at [`UNSYNCED_MAX`].
+/// When what is not synced was appended. A mark says: what lies behind this LSN was appended at
+/// this moment or later. There are at most some fifty, since appending ends at [`UNSYNCED_MAX`].
 #[derive(Debug, Default)]
 pub(super) struct Ages {
     marks: VecDeque<(Lsn, Monotonic)>,

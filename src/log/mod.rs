@@ -32,7 +32,8 @@
 //! A log is had from [`recover`] only, by [`Recovered::start`]. Reading order: `lsn`, `record`,
 //! `segment`, `manifest`, `catalog`, `tail`, `positions`, `late`, `writer`, `gather`, `threads`,
 //! `recovery`, `start`, `base`, `keep`, `retention`, `room`; then who reads: `cursor` and `scan`,
-//! `reader` and `records` of a running log, `archive` of a folder from outside, `restore`, `repair`.
+//! `reader` and `records` of a running log, `archive` of a folder from outside, `restore`,
+//! `repair`.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -203,8 +204,8 @@ struct Shared {
     late_at: AtomicU64,
     observer: RwLock<Option<Observer>>,
     kept: Mutex<retention::Kept>,
-    /// Files that the manifest on disk may list or not; changed by who holds the writer's lock. They
-    /// go when another manifest is durable.
+    /// Files that the manifest on disk may list or not; changed by who holds the writer's lock.
+    /// They go when another manifest is durable.
     strays: Mutex<Vec<String>>,
     /// `everysec` does not sync for now.
     syncs_paused: AtomicBool,

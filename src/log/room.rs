@@ -1,5 +1,5 @@
-//! A disk without room: history is given up before a write is refused, and whether it has room again
-//! is found out with a small write.
+//! A disk without room: history is given up before a write is refused, and whether it has room
+//! again is found out with a small write.
 
 use std::io;
 use std::sync::atomic::Ordering;

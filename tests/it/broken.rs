@@ -1,5 +1,5 @@
-//! What breaks a server's surroundings on purpose: system calls that fail or take long (strace), and
-//! a disk that is soon full.
+//! What breaks a server's surroundings on purpose: system calls that fail or take long (strace),
+//! and a disk that is soon full.
 //!
 //! Where these cannot be had the test fails, and says what it needs: one that passes without having
 //! looked would say that all is well.
