@@ -175,15 +175,7 @@ impl Engine {
         }
         let command = match self.admit(client, found, arguments) {
             Ok(command) => command,
-            Err(error) => {
-                if self.pace.ran(None, true) {
-                    self.look();
-                }
-                return match found {
-                    Found::Unknown if is_http(arguments) => self.hang_up(client),
-                    _ => self.refuse(client, &error, out),
-                };
-            }
+            Err(error) => return self.turn_away(client, found, arguments, &error, out),
         };
         if command.handler.writes() && !self.journal.has_room(self.batch.len())
             || self.is_paused(command)
@@ -399,6 +391,25 @@ impl Engine {
             return Err(gate.clone());
         }
         Ok(command)
+    }
+
+    /// Ends a request that was not admitted.
+    #[cold]
+    fn turn_away(
+        &mut self,
+        client: ClientId,
+        found: Found,
+        arguments: &[&[u8]],
+        error: &Error,
+        out: &mut Out,
+    ) -> Done {
+        if self.pace.ran(None, true) {
+            self.look();
+        }
+        match found {
+            Found::Unknown if is_http(arguments) => self.hang_up(client),
+            _ => self.refuse(client, error, out),
+        }
     }
 
     #[cold]

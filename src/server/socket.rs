@@ -10,7 +10,7 @@ use crate::admin::ClientId;
 use crate::admin::config::BufferLimit;
 use crate::base::clock::{self, Monotonic};
 use crate::base::limits::UNAUTHENTICATED_REPLY_BYTES_MAX;
-use crate::engine::ParkedFor;
+use crate::engine::{Outcome, ParkedFor};
 use crate::log::Lsn;
 use crate::resp::{Limits, Mark, Out, ProtocolError, Resume};
 use mio::net::TcpStream;
@@ -122,6 +122,17 @@ impl Socket {
             heard: true,
             slow_since: None,
         }
+    }
+
+    /// Follows what the engine has said about it.
+    pub fn follow(&mut self, outcome: &Outcome) {
+        self.authenticated = outcome.authenticated;
+        self.was_authenticated = outcome.was_authenticated;
+        self.waiting = outcome.waiting;
+        self.silent = outcome.silent;
+        self.parked = outcome.parked;
+        self.ends_with_peer = outcome.ends_with_peer;
+        self.closing |= outcome.close;
     }
 
     /// The limits of its requests.

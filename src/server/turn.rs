@@ -324,13 +324,7 @@ impl Worker {
                     bytes[frame.base..][..raw.len()].copy_from_slice(&raw);
                 }
             }
-            socket.authenticated = outcome.authenticated;
-            socket.was_authenticated = outcome.was_authenticated;
-            socket.waiting = outcome.waiting;
-            socket.silent = outcome.silent;
-            socket.parked = outcome.parked;
-            socket.ends_with_peer = outcome.ends_with_peer;
-            socket.closing |= outcome.close;
+            socket.follow(outcome);
             let mut sent = Ok(());
             if from != to {
                 let (hold, count) = (outcome.hold, outcome.replies);
