@@ -2,7 +2,8 @@
 //! configured have their defaults in the table of parameters.
 
 /// Longest argument of a command, in bytes (`proto-max-bulk-len`): Redis' default. It also bounds
-/// what commands make of a string, which clients rely on when they use SETRANGE and SETBIT with large offsets.
+/// what commands make of a string, which clients rely on when they use SETRANGE and SETBIT with
+/// large offsets.
 pub const BULK_BYTES_MAX: u64 = 512 * MIB;
 
 /// Longest string in bytes, whatever `proto-max-bulk-len` says: no record carries a longer one.
