@@ -12,11 +12,12 @@
 //!   reads one instant for as long as it likes, off the lock, while writes go on.
 //!
 //! Reading order: this file, [`value`] (strings), [`collection`] (the other types), [`tx`],
-//! [`record`], then [`load`] and [`loaded`] (snapshots and payloads), [`digest`], and the
+//! [`record`], `frozen`, then [`load`] and [`loaded`] (snapshots and payloads), [`digest`], and the
 //! housekeeping: `volatile` (which hashes have fields that expire), [`reclaim`], `tidy`.
 
 pub mod collection;
 pub mod digest;
+mod frozen;
 pub mod load;
 pub mod loaded;
 pub mod reclaim;
@@ -38,6 +39,7 @@ use crate::types::zset::ZsetRef;
 use std::cell::{Cell, RefCell};
 use std::ops::ControlFlow;
 
+pub use frozen::{Findings, Frozen};
 pub use loaded::{Loaded, LoadedField};
 pub use reclaim::Reclaimer;
 pub use record::{Change, Touched};
@@ -106,35 +108,6 @@ pub struct Lookups {
     pub misses: Cell<u64>,
 }
 
-/// What reads of a frozen keyspace have found: expired keys, and how many look-ups there were.
-#[derive(Default)]
-pub struct Findings {
-    noticed: Vec<(Db, Vec<u8>)>,
-    lookups: Lookups,
-}
-
-/// The keyspace as it was at one instant. It never changes, and may be read and dropped on any
-/// thread.
-pub struct Frozen(Keyspace);
-
-impl Frozen {
-    /// The keyspace, to look at.
-    pub fn keyspace(&self) -> &Keyspace {
-        &self.0
-    }
-
-    /// What reads of it have found, for [`Keyspace::take_findings`] of the one it was frozen from.
-    pub fn into_findings(self) -> Findings {
-        Findings { noticed: self.0.noticed.into_inner(), lookups: self.0.lookups }
-    }
-
-    /// Takes the databases apart, for a reader that drops each part as soon as it has read it, so
-    /// that the memory held for a snapshot shrinks while it is written.
-    pub fn into_tables(self) -> impl Iterator<Item = (Db, Table<Object>)> {
-        self.0.databases.into_iter().enumerate().map(|(n, table)| (Db(n as u16), table))
-    }
-}
-
 impl Keyspace {
     /// `databases` empty databases (1 to 65,536).
     pub fn new(databases: usize, reclaimer: Reclaimer) -> Self {
@@ -192,33 +165,9 @@ impl Keyspace {
         View { keyspace: self, db, now, counting: false }
     }
 
-    /// The keyspace as a value of its own, O(number of databases).
-    pub fn freeze(&self) -> Frozen {
-        Frozen(Keyspace {
-            databases: self.databases.iter().map(Table::clone).collect(),
-            // Who reads a frozen keyspace removes nothing from it.
-            volatile: Box::default(),
-            stream_extras: self.stream_extras,
-            heap: PageHeap::detached(),
-            reclaimer: self.reclaimer.clone(),
-            noticed: RefCell::default(),
-            clock: self.clock,
-            lookups: Lookups::default(),
-            limits: self.limits,
-            scratch: Vec::new(),
-        })
-    }
-
-    /// Takes over what reads of a frozen one have found, as if they had read this one.
-    pub fn take_findings(&mut self, findings: Findings) {
-        let Findings { noticed, lookups: found } = findings;
-        self.noticed.get_mut().extend(noticed);
-        let Lookups { hits, misses } = &self.lookups;
-        hits.set(hits.get() + found.hits.get());
-        misses.set(misses.get() + found.misses.get());
-    }
-
-    /// Bytes of live data: pages and out-of-line values, exactly.
+    /// Bytes of live data: pages and out-of-line values. Exact as long as no two keys share a value;
+    /// one that COPY has shared counts for each of its keys until one of them is written, so this
+    /// is an upper bound of what the memory holds.
     pub fn live_bytes(&self) -> usize {
         self.databases.iter().chain(&self.volatile).map(Table::bytes).sum()
     }
@@ -429,6 +378,13 @@ impl<'a> View<'a> {
     #[inline]
     pub fn counted(self) -> Self {
         View { counting: true, ..self }
+    }
+
+    /// The same view, counting none: for commands that ask how something is kept, not for what is
+    /// in it.
+    #[inline]
+    pub fn uncounted(self) -> Self {
+        View { counting: false, ..self }
     }
 
     /// The whole keyspace.
