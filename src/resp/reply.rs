@@ -105,13 +105,18 @@ pub enum BulksKind {
     Pairs,
 }
 
+/// A null among encoded strings, as it goes out in RESP2.
+const NULL: &[u8] = b"$-1\r\n";
+
 /// Many strings in one allocation, as they go out (`$3\r\nfoo\r\n` each): strings are encoded the
-/// same in RESP2 and RESP3, only the header differs (and of [`BulksKind::Scored`] the doubles).
+/// same in RESP2 and RESP3, only the header differs (and of [`BulksKind::Scored`] the doubles, and
+/// nulls).
 /// Long ones are sent without another copy.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Bulks {
     kind: BulksKind,
     count: usize,
+    has_nulls: bool,
     encoded: Arc<Vec<u8>>,
 }
 
@@ -136,15 +141,24 @@ impl Bulks {
         &self.encoded
     }
 
-    /// The strings, for a script that called the command.
-    pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
+    /// Whether there are nulls among the strings: these RESP3 writes in another way.
+    pub(super) fn has_nulls(&self) -> bool {
+        self.has_nulls
+    }
+
+    /// The strings (none: a null), for a script that called the command.
+    pub fn iter(&self) -> impl Iterator<Item = Option<&[u8]>> {
         let mut rest = self.encoded.as_slice();
         std::iter::from_fn(move || {
+            if let Some(behind) = rest.strip_prefix(NULL) {
+                rest = behind;
+                return Some(None);
+            }
             let (_, line) = rest.split_first()?;
             let (len, used) = short_length(line)?;
             let value = line.get(used..used + len)?;
             rest = line.get(used + len + 2..)?;
-            Some(value)
+            Some(Some(value))
         })
     }
 }
@@ -154,19 +168,28 @@ impl Bulks {
 pub struct BulksBuilder {
     kind: BulksKind,
     count: usize,
+    has_nulls: bool,
     encoded: Vec<u8>,
 }
 
 impl BulksBuilder {
     /// An empty one.
     pub fn new(kind: BulksKind) -> Self {
-        BulksBuilder { kind, count: 0, encoded: Vec::new() }
+        BulksBuilder { kind, count: 0, has_nulls: false, encoded: Vec::new() }
     }
 
     /// Adds a string of less than 1 GB.
     pub fn push(&mut self, value: &[u8]) {
         debug_assert!(value.len() < 1_000_000_000, "a longer one is not read back by iter()");
         encode::write_bulk(&mut self.encoded, value);
+        self.count += 1;
+    }
+
+    /// Adds a null, to an array.
+    pub fn push_null(&mut self) {
+        debug_assert!(self.kind == BulksKind::Array, "the other kinds have strings only");
+        self.encoded.extend_from_slice(NULL);
+        self.has_nulls = true;
         self.count += 1;
     }
 
@@ -204,7 +227,7 @@ impl BulksBuilder {
                 || self.count.is_multiple_of(2),
             "a key without a value"
         );
-        let BulksBuilder { kind, count, encoded } = self;
-        Reply::Bulks(Bulks { kind, count, encoded: Arc::new(encoded) })
+        let BulksBuilder { kind, count, has_nulls, encoded } = self;
+        Reply::Bulks(Bulks { kind, count, has_nulls, encoded: Arc::new(encoded) })
     }
 }
