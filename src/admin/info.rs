@@ -281,8 +281,11 @@ fn stats(source: &Source<'_>, lines: &mut Lines) {
     lines.field("keyspace_hits", lookups.hits.get());
     lines.field("keyspace_misses", lookups.misses.get());
     lines.field("total_error_replies", stats.error_replies);
-    lines.field("total_reads_processed", stats.reads_processed);
-    lines.field("total_writes_processed", stats.writes_processed);
+    let disconnections = [
+        ("client_query_buffer_limit_disconnections", stats.query_limit_disconnections),
+        ("client_output_buffer_limit_disconnections", stats.output_limit_disconnections),
+    ];
+    disconnections.iter().for_each(|(name, count)| lines.field(name, count));
     lines.field("slow_reads_processed", stats.slow_reads);
     lines.field("eventloop_cycles", stats.rounds);
 }

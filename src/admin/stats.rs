@@ -22,10 +22,6 @@ pub struct Stats {
     pub expired_fields: u64,
     /// CPU time of the active expiry cycle, ns.
     pub expire_cycle_ns: u64,
-    /// Requests for which a worker read a socket.
-    pub reads_processed: u64,
-    /// Writes to sockets.
-    pub writes_processed: u64,
     /// Error replies.
     pub error_replies: u64,
     /// Error replies by code (`ERR`, `WRONGTYPE`), at most [`ERROR_CODES_MAX`] of them.

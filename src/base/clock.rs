@@ -1,9 +1,10 @@
 //! The clocks. This is the only file that asks the operating system what time it is; everywhere
 //! else a time is an argument, so that a test or a replay can say what time it is.
 //!
-//! Three clocks, three types, so that they cannot be mixed up:
+//! Three clocks, each with types of its own, so that they cannot be mixed up:
 //!
-//! - [`UnixMs`]: wall time, which expiries are stated in and which may jump.
+//! - [`UnixMs`]: wall time, which expiries are stated in and which may jump; [`UnixUs`] is the same
+//!   to the microsecond.
 //! - [`Monotonic`]: never goes back; for timeouts and durations.
 //! - [`thread_cpu_ns`]: CPU time of the calling thread; for how long the engine lock was held,
 //!   which a busy machine's scheduler must not be able to falsify.
@@ -36,6 +37,30 @@ impl UnixMs {
     /// Milliseconds from `earlier` to this time; 0 when `earlier` is in fact later.
     pub fn since_ms(self, earlier: UnixMs) -> u64 {
         self.0.saturating_sub(earlier.0)
+    }
+}
+
+/// Wall time to the microsecond, since 1970 too. The instant of a round is read so (TIME shows it);
+/// all else is told in [`UnixMs`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct UnixUs(pub u64);
+
+impl UnixUs {
+    /// In milliseconds, rounded down.
+    pub fn ms(self) -> UnixMs {
+        UnixMs(self.0 / 1000)
+    }
+
+    /// Whole seconds since 1970, and the microseconds of the second.
+    pub fn seconds_and_rest(self) -> [u64; 2] {
+        [self.0 / 1_000_000, self.0 % 1_000_000]
+    }
+}
+
+impl From<UnixMs> for UnixUs {
+    /// The beginning of the millisecond.
+    fn from(ms: UnixMs) -> Self {
+        UnixUs(ms.0.saturating_mul(1000))
     }
 }
 
@@ -84,10 +109,10 @@ pub fn now() -> UnixMs {
     UnixMs(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }
 
-/// Wall time now in microseconds since 1970 (TIME, SLOWLOG).
-pub fn now_us() -> u64 {
+/// Wall time now, to the microsecond.
+pub fn now_us() -> UnixUs {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
-    u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
+    UnixUs(u64::try_from(since.as_micros()).unwrap_or(u64::MAX))
 }
 
 /// The monotonic clock now.
@@ -120,6 +145,9 @@ mod tests {
         assert_eq!(UnixMs(1999).seconds(), 1);
         assert_eq!(UnixMs(u64::MAX).plus_ms(1), UnixMs(u64::MAX));
         assert_eq!(UnixMs(5).since_ms(UnixMs(9)), 0);
+        assert_eq!(UnixUs::from(UnixMs(7)), UnixUs(7000));
+        assert_eq!(UnixUs(1_999_999).ms(), UnixMs(1999));
+        assert_eq!(UnixUs(12_000_345).seconds_and_rest(), [12, 345]);
         assert_eq!(Monotonic(7).since(Monotonic(3)), Duration::from_nanos(4));
         assert_eq!(Monotonic(1).plus(Duration::MAX), Monotonic(u64::MAX));
     }

@@ -2,8 +2,11 @@
 //! configured have their defaults in the table of parameters.
 
 /// Longest argument of a command, in bytes (`proto-max-bulk-len`): Redis' default. It also bounds
-/// a string value, which clients rely on when they use SETRANGE and SETBIT with large offsets.
+/// what commands make of a string, which clients rely on when they use SETRANGE and SETBIT with large offsets.
 pub const BULK_BYTES_MAX: u64 = 512 * MIB;
+
+/// Longest string in bytes, whatever `proto-max-bulk-len` says: no record carries a longer one.
+pub const STRING_BYTES_MAX: u64 = 4 * GIB - 1;
 
 /// Smallest value that `proto-max-bulk-len` may be set to: Redis' lower bound.
 pub const BULK_BYTES_MAX_LOWEST: u64 = MIB;
@@ -16,6 +19,11 @@ pub const UNAUTHENTICATED_BULK_BYTES_MAX: usize = 16 * 1024;
 
 /// Unparsed bytes of one connection before authentication (Valkey's `networking.c`).
 pub const UNAUTHENTICATED_QUERY_BYTES_MAX: usize = 1 << 20;
+
+/// Bytes of replies that one connection has not read before authentication (Valkey's
+/// `REPLY_BUFFER_SIZE_UNAUTHENTICATED_CLIENT`, its answer to CVE-2025-21605): refusals take memory
+/// as well.
+pub const UNAUTHENTICATED_REPLY_BYTES_MAX: usize = 1 << 10;
 
 /// Longest inline command, and longest `*<count>` or `$<length>` line, in bytes: Redis' value.
 pub const INLINE_BYTES_MAX: usize = 64 * 1024;
@@ -40,6 +48,10 @@ pub const DATABASES_MAX: usize = 65_536;
 /// Longest text taken as a long double (INCRBYFLOAT), in bytes: Redis copies it to a buffer of
 /// 5 KiB with its closing zero byte. The largest long double has 4,932 digits.
 pub const LONG_DOUBLE_TEXT_BYTES_MAX: usize = 5 * 1024 - 1;
+
+/// Expired keys that one read has removed, at most: about half a millisecond under the lock. The
+/// expiry cycle removes the others, in steps.
+pub const EXPIRED_NOTES_MAX: u32 = 1_000;
 
 /// Elements that one record names, at most: what a call makes of many goes into several records,
 /// since stock Redis replays no command of more than 1,048,576 arguments.

@@ -11,7 +11,9 @@ pub mod rdb;
 pub mod tool;
 
 use crate::admin::Config;
-use crate::base::logging;
+use crate::admin::config::{Description, Fsync, Mutability};
+use crate::base::disk::plain;
+use crate::base::{glob, logging};
 use crate::server;
 use clap::{CommandFactory, Parser, Subcommand};
 use std::ffi::OsString;
@@ -23,12 +25,13 @@ use tracing_subscriber::util::SubscriberInitExt;
 const HELP: &str = "\
 Usage: coolcache [CONFIGURATION-FILE] [--PARAMETER VALUE]...
        coolcache TOOL [OPTIONS]...
+       coolcache --help [PATTERN]     the parameters that match it, as in '--help \"log-*\"'
 
 Without arguments: serves on port 6379, and keeps its data in the working directory.
 
 Examples:
   coolcache --port 7000 --dir /var/lib/coolcache
-  coolcache /etc/redis/redis.conf --appendfsync always
+  coolcache /etc/redis/redis.conf --dir . --logfile '' --appendonly yes
   coolcache --version
 
 Tools (coolcache TOOL --help says more):
@@ -89,10 +92,13 @@ pub fn main(arguments: Vec<OsString>) -> ExitCode {
         return tool::end(&name, parsed.tool.run());
     }
     match first {
-        "--help" | "-h" | "help" => {
-            print!("{HELP}{}", ToolLine::summary());
-            return ExitCode::SUCCESS;
-        }
+        "--help" | "-h" | "help" => match arguments.get(1) {
+            None => {
+                print!("{HELP}{}", ToolLine::summary());
+                return ExitCode::SUCCESS;
+            }
+            Some(pattern) => return explain(&pattern.to_string_lossy()),
+        },
         "--version" | "-v" => {
             println!("CoolCache server v={} bits=64", env!("CARGO_PKG_VERSION"));
             return ExitCode::SUCCESS;
@@ -108,12 +114,39 @@ pub fn main(arguments: Vec<OsString>) -> ExitCode {
     }
 }
 
+/// Prints the parameters whose names match a glob.
+fn explain(pattern: &str) -> ExitCode {
+    let matches = |one: &Description| glob::matches(pattern.as_bytes(), one.name.as_bytes());
+    let found: Vec<Description> = Config::parameters().filter(matches).collect();
+    for &Description { name, default, mutability, doc } in &found {
+        let set =
+            if mutability == Mutability::Immutable { "only at the start" } else { "CONFIG SET" };
+        let default = if default.is_empty() { "\"\"" } else { default };
+        let doc = if Config::has_effect(name) { doc } else { "Accepted; has no effect (yet)." };
+        println!("{name} (default {default}; {set})\n    {doc}");
+    }
+    if found.is_empty() {
+        eprintln!("no parameter matches '{pattern}'");
+        return ExitCode::FAILURE;
+    }
+    ExitCode::SUCCESS
+}
+
 /// Runs the server until it is shut down.
 fn serve(arguments: &[String]) -> ExitCode {
     let config = match Config::from_args(arguments) {
         Ok(config) => config,
         Err(error) => {
             eprintln!("{error}");
+            if arguments.first().is_some_and(|first| !first.starts_with('-')) {
+                let tools = ToolLine::command();
+                let names: Vec<&str> =
+                    tools.get_subcommands().map(|tool| tool.get_name()).collect();
+                eprintln!(
+                    "(The first word is a configuration file, or a tool: {}.)",
+                    names.join(", ")
+                );
+            }
             return ExitCode::FAILURE;
         }
     };
@@ -129,6 +162,11 @@ fn serve(arguments: &[String]) -> ExitCode {
     if !config.without_effect().is_empty() {
         let names = config.without_effect().join(", ");
         tracing::warn!("these parameters are set and have no effect (yet): {names}");
+    }
+    if config.appendfsync() == Fsync::Always && !config.appendonly() {
+        tracing::warn!(
+            "appendfsync always has no effect: appendonly is no, so there is no log on disk"
+        );
     }
     match server::serve(config) {
         Ok(()) => ExitCode::SUCCESS,
@@ -147,7 +185,7 @@ fn start_logging(config: &Config) -> std::io::Result<()> {
     if config.logfile().is_empty() {
         tracing_subscriber::registry().with(lines.with_filter(filter)).init();
     } else {
-        let file = std::fs::OpenOptions::new().create(true).append(true).open(config.logfile())?;
+        let file = plain::append(config.logfile().as_ref())?;
         let lines = lines.with_writer(std::sync::Mutex::new(file));
         tracing_subscriber::registry().with(lines.with_filter(filter)).init();
     }

@@ -1,7 +1,7 @@
 //! One call: the command and its arguments, where they lie in the worker's buffers.
 
 use super::table::Resolved;
-use super::{Error, Result};
+use super::{Error, Result, Sees};
 use crate::base::number;
 use crate::keyspace::Key;
 
@@ -59,6 +59,16 @@ impl<'a> Call<'a> {
     #[allow(clippy::len_without_is_empty, reason = "a call has at least its name")]
     pub fn len(&self) -> usize {
         self.arguments.len()
+    }
+
+    /// Whether its reply shows data that none of its keys tells of: see [`Sees`].
+    #[inline]
+    pub fn sees_everything(&self) -> bool {
+        match self.command.sees {
+            Sees::Keys => false,
+            Sees::Everything => true,
+            Sees::EverythingIf(shows) => shows(self),
+        }
     }
 
     /// One argument. The arity check has made sure of the required ones.

@@ -6,7 +6,7 @@
 //! layers.
 
 use crate::admin::{Admin, ClientId};
-use crate::base::clock::UnixMs;
+use crate::base::clock::{UnixMs, UnixUs};
 use crate::command::logged::Wanted;
 use crate::keyspace::{Db, Keyspace, View};
 use crate::resp::Reply;
@@ -18,6 +18,13 @@ use std::time::Duration;
 pub enum Answer<'a> {
     /// The reply.
     Now(Reply<'a>),
+    /// The reply, and a push of RESP3 behind it (DEBUG PROTOCOL PUSH).
+    Followed {
+        /// What answers the request.
+        reply: Reply<'a>,
+        /// What does not.
+        push: Reply<'a>,
+    },
     /// No reply at all (CLIENT REPLY OFF).
     Silent,
     /// Something for the engine to do, which then gives the reply.
@@ -185,6 +192,8 @@ pub struct Control<'a> {
     pub keyspace: &'a Keyspace,
     /// The instant of the call.
     pub now: UnixMs,
+    /// The same instant, to the microsecond.
+    pub now_us: UnixUs,
 }
 
 impl Control<'_> {

@@ -67,8 +67,9 @@ pub use error::{Error, Result};
 pub use table::find;
 
 use crate::base::clock::UnixMs;
-use crate::keyspace::{Key, Tx, View};
+use crate::keyspace::{Tx, Type, View};
 use crate::resp::Reply;
+use std::ops::Range;
 
 /// One command, or one subcommand: its entry in the table.
 #[derive(Debug)]
@@ -97,6 +98,8 @@ pub struct Command {
     /// one. Of a write, whether it uses its first key even though it leaves its value as it is
     /// (EXPIRE).
     pub touches: Option<bool>,
+    /// What of the data the reply shows: under `appendfsync always` it waits until that is synced.
+    pub sees: Sees,
     /// What cannot be derived from handler, keys and group.
     pub flags: &'static [Flag],
     /// Arity, where the syntax does not give it (positive: exact; negative: at least; the name
@@ -171,15 +174,19 @@ pub enum Served<'a> {
     /// The reply.
     Now(Reply<'a>),
     /// Nothing to reply with yet.
-    Wait(Wait<'a>),
+    Wait(Wait),
 }
 
 /// What a blocked call waits for. Inside MULTI, a script or a replay nothing waits: its reply is
-/// [`Wait::null`].
+/// [`Wait::null`]. Whatever comes of a later run ends the wait, an error too: `BLPOP k j 0` fails
+/// when `j` becomes a list while `k` is a string, as in Redis 7.2 and Valkey.
 #[derive(Debug)]
-pub struct Wait<'a> {
-    /// A change of any of these keys runs the call again.
-    pub keys: Vec<Key<'a>>,
+pub struct Wait {
+    /// The positions of its keys. A change of any of them may run the call again.
+    pub keys: Range<usize>,
+    /// The type of what is waited for: only a changed key that holds such a value runs the call
+    /// again. None: any change does (XREADGROUP, whose stream and group must not go away).
+    pub awaits: Option<Type>,
     /// When it gives up, unix ms; none: never.
     pub deadline: Option<UnixMs>,
     /// When it is run again although no key was touched, unix ms: what it waits for comes with time
@@ -190,24 +197,13 @@ pub struct Wait<'a> {
     pub again: Option<Vec<Vec<u8>>>,
     /// The reply when it gives up.
     pub null: Reply<'static>,
-    /// Whether an error of a later run ends the wait (the group of an XREADGROUP is gone); if not,
-    /// the call stays parked (the list that BLPOP waits for has become a string).
-    pub ends_with_error: bool,
 }
 
-impl<'a> Wait<'a> {
-    /// Waits for something to take under one of the keys. A value of another type leaves the call
-    /// parked.
-    pub fn for_one_of(keys: Vec<Key<'a>>, deadline: Option<UnixMs>) -> Served<'a> {
-        let null = Reply::NullArray;
-        Served::Wait(Wait {
-            keys,
-            deadline,
-            alarm: None,
-            again: None,
-            null,
-            ends_with_error: false,
-        })
+impl Wait {
+    /// A wait for a value of this type under one of the keys that stand there.
+    pub fn for_one_of(keys: Range<usize>, awaited: Type, deadline: Option<UnixMs>) -> Self {
+        let (awaits, null) = (Some(awaited), Reply::NullArray);
+        Wait { keys, awaits, deadline, alarm: None, again: None, null }
     }
 }
 
@@ -325,6 +321,19 @@ pub enum Keys {
     Unknown(Access),
 }
 
+/// What of the data a reply shows that has changed nothing. (The reply of a call that has written
+/// waits for its own record.)
+#[derive(Debug, Clone, Copy)]
+pub enum Sees {
+    /// Of a read or a write: the keys that its specs name, or its database if there are none. Of a
+    /// control, which sees no data: nothing.
+    Keys,
+    /// More than that: perhaps keys of other databases.
+    Everything,
+    /// As [`Sees::Everything`] if this says so of the call, else as [`Sees::Keys`].
+    EverythingIf(fn(&Call<'_>) -> bool),
+}
+
 /// How many keys follow a word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Follow {
@@ -374,6 +383,9 @@ pub enum Flag {
     /// Shows what the engine knows of itself: its facts are brought up to date first. Not for
     /// COMMAND INFO.
     ShowsFacts,
+    /// Writes nothing, and is refused all the same while writes are (the log has failed). Not for
+    /// COMMAND INFO.
+    RefusedWithWrites,
 }
 
 /// What an entry leaves out.
@@ -387,6 +399,7 @@ pub const DEFAULT: Command = Command {
     group: Group::Server,
     keys: &[],
     touches: None,
+    sees: Sees::Keys,
     flags: &[],
     arity: None,
     categories: &[],

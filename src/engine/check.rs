@@ -324,7 +324,7 @@ pub fn check_laws(local: &Local) {
     for format in formats {
         let file = super::snapshot::to_vec(&local.engine.keyspace, *format);
         let mut loaded = Local::default();
-        replay::rdb(&mut loaded.engine, &file.expect("a Vec takes everything"))
+        replay::rdb(&mut loaded.engine, &file.expect("a Vec takes everything"), true)
             .expect("our own RDB loads");
         assert_eq!(loaded.digest(), local.digest(), "an RDB file loads as another keyspace");
         assert_eq!(expiries(&loaded), expiries(local), "an RDB file loads with other expiries");
@@ -348,6 +348,7 @@ const OTHER_LIMITS: types::Limits = types::Limits {
     stream_node_bytes: 60,
     stream_node_entries: 3,
     hll_sparse_bytes: 100,
+    string_bytes: 1,
 };
 
 /// An engine with these limits into which records were replayed.

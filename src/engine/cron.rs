@@ -33,10 +33,14 @@ pub fn tick(shared: &std::sync::Arc<Shared>, n: u64) {
         snapshot::save_if_due(shared, now, monotonic);
     }
     if n.is_multiple_of(IDLE_EVERY) {
-        shared.hold(Hold::Cron, |engine| {
+        let log = shared.hold(Hold::Cron, |engine| {
             engine.close_idle(now);
             engine.limit_output();
+            engine.journal.log().cloned()
         });
+        if let Some(log) = log {
+            log.drop_outsized();
+        }
     }
     tidy(shared);
 }

@@ -12,12 +12,13 @@
 //! ```
 
 use super::elsewhere::Reader;
+use super::http::is_http;
 use super::outbox::Address;
 use super::pace::Pace;
 use super::round::{Group, Outcome, ParkedFor, Replies, Request, Round};
 use super::{Engine, actions};
 use crate::admin::ClientId;
-use crate::base::clock::{self, UnixMs};
+use crate::base::clock::{self, UnixUs};
 use crate::command::error::{unknown_command, unknown_subcommand};
 use crate::command::table::{self, Found, Resolved};
 use crate::command::{
@@ -49,11 +50,14 @@ pub(super) enum Flow {
 
 impl Engine {
     /// Executes a round at `now`, and gives its records to the log.
-    pub fn execute(&mut self, round: &Round<'_>, now: UnixMs, replies: &mut Replies) {
+    pub fn execute(&mut self, round: &Round<'_>, now: impl Into<UnixUs>, replies: &mut Replies) {
         self.begin_round(now);
         self.take_tails();
         self.do_due();
         self.prefetch(round);
+        if !round.large.is_empty() {
+            self.keyspace.offer(round.large);
+        }
         self.pace = Pace::begin(clock::monotonic(), self.admin.latency.is_on());
         for group in &round.groups {
             let outcome = self.run_group(round, group, &mut replies.out);
@@ -63,11 +67,14 @@ impl Engine {
             self.look();
         }
         self.commit();
+        if !round.large.is_empty() {
+            self.keyspace.offer(&[]);
+        }
         self.admin.stats.rounds += 1;
     }
 
     /// Reads the clock into everything that needs it. A round sees one instant.
-    pub(super) fn begin_round(&mut self, now: UnixMs) {
+    pub(super) fn begin_round(&mut self, now: impl Into<UnixUs>) {
         self.set_now(now);
         self.seed = self.rng.u64();
         self.refresh_gate();
@@ -147,6 +154,7 @@ impl Engine {
             ends_with_peer: session.is_blocked(),
             close: session.closing,
             authenticated: session.authenticated,
+            was_authenticated: session.was_authenticated,
         }
     }
 
@@ -171,14 +179,18 @@ impl Engine {
                 if self.pace.ran(None, true) {
                     self.look();
                 }
-                return self.refuse(client, &error, out);
+                return match found {
+                    Found::Unknown if is_http(arguments) => self.hang_up(client),
+                    _ => self.refuse(client, &error, out),
+                };
             }
         };
-        if command.handler.writes() && !self.journal.has_room() || self.is_paused(command) {
+        if command.handler.writes() && !self.journal.has_room(self.batch.len())
+            || self.is_paused(command)
+        {
             return Done::now(Flow::Park(ParkedFor::Log));
         }
-        let session = self.admin.clients.session(client);
-        let db = session.db;
+        let db = self.admin.clients.session(client).db;
         if command.cost.is_some() && self.pool.queue().is_full() {
             let call = Call::hashed(command, arguments, command.first_key, hash);
             if self.is_slow(db, &call) {
@@ -273,10 +285,15 @@ impl Engine {
             self.refresh_facts();
         }
         let hold = self.journal.hold_of_control(call);
-        let mut window =
-            Control { admin: &mut self.admin, client, keyspace: &self.keyspace, now: self.now };
+        let (now, now_us) = (self.now, self.now_us);
+        let keyspace = &self.keyspace;
+        let mut window = Control { admin: &mut self.admin, client, keyspace, now, now_us };
         match control(&mut window, call) {
             Ok(Answer::Now(reply)) => Done { hold, ..self.reply(client, &reply, out) },
+            Ok(Answer::Followed { reply, push }) => {
+                self.reply(client, &reply, out);
+                Done { hold, ..self.reply(client, &push, out) }
+            }
             Ok(Answer::Silent) => Done::now(Flow::Next),
             Ok(Answer::Do(action)) => actions::act(self, client, action, hold, out),
             Err(error) => {
@@ -300,7 +317,7 @@ impl Engine {
         }
         let session = self.admin.clients.session(client);
         let (protocol, touches) = (session.protocol, !session.no_touch);
-        let view = self.keyspace.view(db, self.now).counted();
+        let view = self.keyspace.view(db, self.now).of_read();
         let error = match read(view, call) {
             Ok(reply) => {
                 encode(&reply, protocol, out);
@@ -375,11 +392,8 @@ impl Engine {
             self.admin.stats.commands[command.index].rejected += 1;
             return Err(Error::Arity(command.full_name.into()));
         }
-        // PING too, as in Redis: whoever looks after servers is to see it.
         if let Some(gate) = &self.gate
-            && (command.handler.writes()
-                || command.flags.contains(&Flag::Write)
-                || command.name == "ping")
+            && (command.writes() || command.flags.contains(&Flag::RefusedWithWrites))
         {
             self.admin.stats.commands[command.index].rejected += 1;
             return Err(gate.clone());
@@ -505,7 +519,7 @@ impl Engine {
             self.note_touched()
         } else {
             // It changed nothing: what it saw is what it depends on.
-            self.journal.hold_of_idle_write(call, db)
+            self.journal.hold_of_read(call, db)
         }
     }
 

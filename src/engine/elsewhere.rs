@@ -73,7 +73,7 @@ impl Engine {
             let argument = |end: &usize| &bytes[std::mem::replace(&mut start, *end)..*end];
             let arguments: Vec<&[u8]> = ends.iter().map(argument).collect();
             let call = Call::new(command, &arguments).with_seed(seed);
-            let error = match read.run(frozen.keyspace().view(db, now).counted(), &call) {
+            let error = match read.run(frozen.keyspace().view(db, now).of_read(), &call) {
                 Ok(reply) => {
                     encode(&reply, protocol, out);
                     None

@@ -63,7 +63,7 @@ impl Engine {
     /// Whether expired keys and fields stay, since the log takes no records now: it has failed, the
     /// disk is full, or the tail is.
     pub(super) fn refuses_removals(&self) -> bool {
-        self.journal.refusal().is_some() || !self.journal.has_room()
+        self.journal.refusal().is_some() || !self.journal.has_room(self.batch.len())
     }
 
     /// One step, under the lock.

@@ -109,3 +109,46 @@ fn the_index_follows_the_hashes() {
     assert!(!local.engine.keyspace.has_field_expiries());
     check_laws(&local);
 }
+
+/// At its very millisecond a key is still there, also for the cycle that has come to its page for
+/// the sake of another one.
+#[test]
+fn a_key_is_not_removed_at_its_millisecond() {
+    let mut local = Local::default();
+    let at = |ms| BEGINNING.plus_ms(ms).0;
+    run(&mut local, &format!("SET a 1 PXAT {}", at(99)));
+    run(&mut local, &format!("SET b 1 PXAT {}", at(100)));
+    local.now = BEGINNING.plus_ms(100);
+    assert_eq!(cycle(&mut local, BEGINNING.plus_ms(100)), [1]);
+    assert_eq!(run(&mut local, "GET b"), b"$1\r\n1\r\n");
+    assert_eq!(run(&mut local, "PTTL b"), b":0\r\n");
+    assert_eq!(cycle(&mut local, BEGINNING.plus_ms(101)), [1]);
+    assert_eq!(run(&mut local, "DBSIZE"), b":0\r\n");
+    check_laws(&local);
+}
+
+/// However many expired keys a read meets, it has a bounded number removed; the cycle removes the
+/// rest. A write has all removed that it meets.
+#[test]
+fn a_read_has_a_bounded_number_of_keys_removed() {
+    let keys: Vec<String> = (0..3000).map(|n| format!("key:{n}")).collect();
+    let removed = |line: &str| {
+        let mut local = Local::default();
+        for key in &keys {
+            run(&mut local, &format!("SET {key} v PX 10"));
+        }
+        local.now = BEGINNING.plus_ms(1000);
+        run(&mut local, line);
+        check_laws(&local);
+        let removed = local.engine.admin.stats.expired_keys;
+        let now = local.now;
+        cycle(&mut local, now);
+        assert_eq!(local.engine.admin.stats.expired_keys, 3000, "{line}");
+        check_laws(&local);
+        removed
+    };
+    let all = keys.join(" ");
+    assert_eq!(removed("SCAN 0 COUNT 1000000"), 1000);
+    assert_eq!(removed(&format!("MGET {all}")), 1000);
+    assert_eq!(removed(&format!("SUNIONSTORE to {all}")), 3000);
+}

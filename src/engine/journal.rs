@@ -7,11 +7,13 @@
 
 use super::pool::Queue;
 use super::round::ParkedFor;
+use crate::base::clock::{self, Monotonic};
 use crate::command::{Call, Keys};
 use crate::keyspace::tx::TouchedKey;
 use crate::keyspace::{Batch, Db, Key};
 use crate::log::planted::{Bug, planted};
-use crate::log::{Fsync, Log, Lsn, Positions};
+use crate::log::{Fsync, Group, Log, Lsn, Positions};
+use crate::resp::Mark;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
@@ -22,6 +24,8 @@ pub struct Journal {
     /// Whether replies are held: `appendfsync always`, on disk.
     holds: bool,
     unsynced: Unsynced,
+    /// The monotonic clock at the last [`Self::set_now`].
+    now: Monotonic,
 }
 
 enum Backend {
@@ -44,7 +48,7 @@ impl Journal {
     }
 
     fn over(log: Backend) -> Self {
-        Journal { log, holds: false, unsynced: Unsynced::default() }
+        Journal { log, holds: false, unsynced: Unsynced::default(), now: Monotonic::default() }
     }
 
     /// Keeps all records from now on (tests).
@@ -103,12 +107,17 @@ impl Journal {
         }
     }
 
-    /// Whether a batch may be appended now.
+    /// Moves its clock.
+    pub(super) fn set_now(&mut self, now: Monotonic) {
+        self.now = now;
+    }
+
+    /// Whether a call may write now, in a turn whose batch is `batch_len` bytes long already.
     #[inline]
-    pub(super) fn has_room(&self) -> bool {
+    pub(super) fn has_room(&self, batch_len: usize) -> bool {
         match &self.log {
             Backend::None { .. } => true,
-            Backend::Log(log) => log.has_room(0),
+            Backend::Log(log) => log.has_room(batch_len, self.now),
         }
     }
 
@@ -134,14 +143,21 @@ impl Journal {
     pub(super) fn append(&mut self, batch: &Batch) {
         match &mut self.log {
             Backend::None { emitted, kept } => {
-                *emitted = emitted.advance(batch.bytes().len());
+                *emitted = emitted.advance(batch.len());
                 if let Some(kept) = kept {
-                    kept.extend_from_slice(batch.bytes());
+                    let records = batch.records();
+                    let slices = records.slices(Mark::default(), records.mark());
+                    slices.for_each(|slice| kept.extend_from_slice(slice));
                 }
             }
             Backend::Log(log) => {
                 let database = batch.selected().unwrap_or_default();
-                log.append(batch.bytes(), u32::from(database.0));
+                let group = if batch.records().has_shared() {
+                    Group::Pieces(batch.records())
+                } else {
+                    Group::Bytes(batch.bytes())
+                };
+                log.append_group(group, u32::from(database.0));
             }
         }
     }
@@ -161,37 +177,24 @@ impl Journal {
         }
     }
 
-    /// The LSN that the reply of a read depends on; 0: none.
+    /// The LSN that the reply of a read, or of a write that has changed nothing, depends on: what
+    /// it saw; 0: none.
     #[inline]
     pub(super) fn hold_of_read(&mut self, call: &Call<'_>, db: Db) -> Lsn {
         if !self.holds || self.unsynced.is_empty() || planted(Bug::ReadNotHeld) {
             return Lsn::default();
         }
+        if call.sees_everything() {
+            return self.hold_of_everything();
+        }
         self.unsynced.forget(self.positions().synced);
         self.unsynced.of_call(call, db)
     }
 
-    /// The LSN that the reply of a write that changed nothing depends on: what it saw. COPY and
-    /// MOVE look into a database that their keys do not tell.
-    pub(super) fn hold_of_idle_write(&mut self, call: &Call<'_>, db: Db) -> Lsn {
-        if ["copy", "move"].contains(&call.command.name) {
-            return self.hold_of_everything();
-        }
-        self.hold_of_read(call, db)
-    }
-
     /// The LSN that the reply of a control depends on: of those that show data, the newest there
-    /// is. All of INFO goes out at once: it must say what is wrong with a log that cannot be
-    /// synced.
+    /// is.
     pub(super) fn hold_of_control(&mut self, call: &Call<'_>) -> Lsn {
-        let shows_data = match call.command.name {
-            "debug" => ["DIGEST", "DIGEST-VALUE", "OBJECT"].iter().any(|word| call.is(1, word)),
-            // That there are no such keys, or what they were.
-            "migrate" => true,
-            "info" => call.len() == 2 && call.is(1, "KEYSPACE"),
-            _ => false,
-        };
-        if shows_data { self.hold_of_everything() } else { Lsn::default() }
+        if call.sees_everything() { self.hold_of_everything() } else { Lsn::default() }
     }
 
     /// The newest LSN that is not synced; 0: none.
@@ -225,7 +228,9 @@ impl Watch {
         if parked == ParkedFor::Pool {
             return self.queue.has_room();
         }
-        let takes = |log: &Arc<Log>| log.has_room(0) || log.disk_full() || log.failure().is_some();
+        let takes = |log: &Arc<Log>| {
+            log.has_room(0, clock::monotonic()) || log.disk_full() || log.failure().is_some()
+        };
         !self.paused.load(SeqCst) && self.log.as_ref().is_none_or(takes)
     }
 
@@ -326,15 +331,12 @@ mod tests {
     use super::*;
     use crate::command::table::{self, Found};
 
-    fn of(unsynced: &mut Journal, line: &str, db: Db) -> [u64; 3] {
+    /// What the reply of a line waits for: as a read's or an idle write's, and as a control's.
+    fn of(journal: &mut Journal, line: &str, db: Db) -> [u64; 2] {
         let words: Vec<&[u8]> = line.split(' ').map(str::as_bytes).collect();
         let Found::Command(command) = table::find(&words) else { panic!("{line}") };
         let call = Call::new(command, &words);
-        [
-            unsynced.unsynced.of_call(&call, db).0,
-            unsynced.hold_of_idle_write(&call, db).0,
-            unsynced.hold_of_control(&call).0,
-        ]
+        [journal.hold_of_read(&call, db).0, journal.hold_of_control(&call).0]
     }
 
     /// What depends on a key of database 1 that is not synced.
@@ -343,26 +345,27 @@ mod tests {
         let mut journal = Journal { holds: true, ..Journal::memory() };
         let key = Key::new(b"b");
         journal.unsynced.note(TouchedKey::Key(Db(1), key.hash), Lsn(7));
-        assert_eq!(of(&mut journal, "GET b", Db(1)), [7, 7, 0]);
-        assert_eq!(of(&mut journal, "GET b", Db(0)), [0, 0, 0]);
-        assert_eq!(of(&mut journal, "SETNX b 1", Db(0)), [0, 0, 0]);
+        assert_eq!(of(&mut journal, "GET b", Db(1)), [7, 0]);
+        assert_eq!(of(&mut journal, "GET b", Db(0)), [0, 0]);
+        assert_eq!(of(&mut journal, "SETNX b 1", Db(0)), [0, 0]);
         assert_eq!(of(&mut journal, "DBSIZE", Db(1))[0], 7);
         // They look into the other database.
-        assert_eq!(of(&mut journal, "COPY a b DB 1", Db(0)), [0, 7, 0]);
-        assert_eq!(of(&mut journal, "MOVE b 1", Db(0)), [0, 7, 0]);
+        assert_eq!(of(&mut journal, "COPY a b DB 1", Db(0))[0], 7);
+        assert_eq!(of(&mut journal, "MOVE b 1", Db(0))[0], 7);
         for (line, hold) in [
             ("DEBUG DIGEST", 7),
             ("DEBUG OBJECT b", 7),
             ("DEBUG SLEEP 0", 0),
+            ("MIGRATE host 1 b 0 1", 7),
             ("INFO keyspace", 7),
             ("INFO", 0),
             ("PING", 0),
         ] {
-            assert_eq!(of(&mut journal, line, Db(0))[2], hold, "{line}");
+            assert_eq!(of(&mut journal, line, Db(0))[1], hold, "{line}");
         }
         journal.unsynced.forget(Lsn(7));
         assert!(journal.unsynced.is_empty());
-        assert_eq!(of(&mut journal, "DEBUG DIGEST", Db(0)), [0, 0, 0]);
+        assert_eq!(of(&mut journal, "DEBUG DIGEST", Db(0)), [0, 0]);
     }
 
     #[test]

@@ -29,7 +29,7 @@ use super::{Engine, Shared};
 use crate::admin::{ClientId, Hold};
 use crate::command::{LogRead, table};
 use crate::keyspace::digest;
-use crate::log::{Log, Lsn, Positions, ReadError, Record, RecordReader, SegmentInfo};
+use crate::log::{Continues, Log, Lsn, Positions, ReadError, Record, RecordReader, SegmentInfo};
 use crate::resp::{Out, Protocol, Reply, encode};
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use std::collections::VecDeque;
@@ -208,7 +208,7 @@ impl Reader {
 impl Job {
     fn can_go_on(&self) -> bool {
         let place = self.place.as_ref();
-        place.is_none_or(|place| place.at() < self.log.readable() || !place.is_of(&self.log))
+        place.is_none_or(|place| place.at() < self.log.readable())
     }
 
     /// Goes on for a slice. `None`: nobody waits for it any more.
@@ -226,13 +226,11 @@ impl Job {
         places: &mut VecDeque<RecordReader>,
     ) -> Result<Slice, ReadError> {
         let LogRead { from, count, .. } = self.read;
-        if self.place.as_ref().is_none_or(|place| !place.is_of(&self.log)) {
+        if self.place.is_none() {
             if let Some(error) = self.foreign_id() {
                 return Ok(Slice::Reply(Reply::Error(error.into())));
             }
-            // Behind what was seen, if another history was adopted meanwhile.
-            let from = Lsn(ticket.next.load(SeqCst).max(from));
-            places.retain(|place| place.is_of(&self.log));
+            let from = Lsn(from);
             let known = places.iter().position(|place| place.at() == from);
             let known = known.and_then(|index| places.remove(index));
             self.place = Some(known.map_or_else(|| self.log.records(from), Ok)?);
@@ -269,17 +267,13 @@ impl Job {
     /// The error if the LSN was learnt under a history that does not lead here.
     fn foreign_id(&self) -> Option<String> {
         let asked = self.read.id.as_deref()?;
-        let name = asked.escape_ascii();
-        let (ids, from) = (self.log.ids(), self.read.from);
-        if asked == ids.current.as_bytes() {
-            return None;
-        }
-        match ids.before.iter().find(|(id, _)| id.as_bytes() == asked) {
-            Some((_, last)) if from <= last.0 => None,
-            Some((_, last)) => Some(format!(
+        let (name, from) = (asked.escape_ascii(), Lsn(self.read.from));
+        match self.log.ids().continues(asked, from, self.log.positions().emitted) {
+            Continues::Yes => None,
+            Continues::Ahead(last) => Some(format!(
                 "ERR LSN {from} of history {name} is not in this log, where it ends at LSN {last}"
             )),
-            None => Some(format!("ERR this log has no history {name}")),
+            Continues::Unknown => Some(format!("ERR this log has no history {name}")),
         }
     }
 

@@ -150,7 +150,7 @@ impl Engine {
     ) -> bool {
         self.begin_round(now);
         let removes = !migration.request.copy && !migration.restored.is_empty();
-        let waits = self.pause.is_on() || !self.journal.has_room();
+        let waits = self.pause.is_on() || !self.journal.has_room(self.batch.len());
         if removes && waits && self.gate.is_none() {
             return false;
         }

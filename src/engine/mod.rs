@@ -17,12 +17,14 @@
 //! | `expire` | the active expiry cycle, of keys and of hashes' fields |
 //! | `snapshot` | RDB files from a frozen keyspace, automatic saves |
 //! | `rewrite` | new bases for the log, its files begun and sealed at run time |
+//! | `healing` | when it is tried again to heal the log |
 //! | `flushing` | a large file that is flushed while it is written |
 //! | `log_reads` | LOG: reading the log, away from the lock |
 //! | `migrate` | MIGRATE: what goes to another server, and its removal |
 //! | `start` | from a data folder to a running engine: recovery, taking over foreign files |
 //! | `replay` | records and RDB entries into the keyspace |
 //! | `cron` | periodic work |
+//! | `http` | whoever takes this server for one of another kind |
 //! | `info` | the facts that INFO shows |
 //! | `pool`, `reads`, `outbox` | slow reads, what is left to do of any read, and messages to connections |
 //! | `check`, `fuzzing` | the test of commands by transcripts, and by a fuzzer |
@@ -45,6 +47,8 @@ mod expire;
 #[cfg(test)]
 mod expire_tests;
 mod flushing;
+mod healing;
+mod http;
 mod info;
 mod journal;
 mod log_reads;
@@ -63,11 +67,11 @@ mod tests;
 pub use journal::Watch;
 pub use migrate::{Migration, Sendable, Sender};
 pub use outbox::{Address, Inbox, Message, Outbox};
-pub use replay::{AUX_LSN, command_of};
+pub use replay::{AUX_LSN, command_of, no_database, no_functions};
 pub use round::{Group, Outcome, ParkedFor, Replies, Request, Round, WorkerSettings};
 
 use crate::admin::{Admin, ClientId};
-use crate::base::clock::{self, UnixMs};
+use crate::base::clock::{self, UnixMs, UnixUs};
 use crate::base::disk::Disk;
 use crate::base::rng::Rng;
 use crate::command::Error;
@@ -148,6 +152,10 @@ pub struct Engine {
     pace: pace::Pace,
     /// The instant of the current round.
     now: UnixMs,
+    /// The same instant, to the microsecond.
+    now_us: UnixUs,
+    /// Of whoever speaks HTTP.
+    http_warned: http::Warned,
     /// Why writes are refused, if they are.
     gate: Option<Error>,
     /// Where the last housekeeping step stopped.
@@ -239,6 +247,8 @@ impl Engine {
             seed: 0,
             pace: pace::Pace::default(),
             now: UnixMs::ZERO,
+            now_us: UnixUs::default(),
+            http_warned: http::Warned::default(),
             gate: None,
             tidy_cursor: crate::keyspace::TidyCursor::default(),
             replay_db: Db(0),
@@ -321,11 +331,13 @@ impl Engine {
 
     /// Moves the engine's clock. It does not go back by a little: whoever read the clock before
     /// waiting for the lock comes late. A clock that was set is followed.
-    fn set_now(&mut self, now: UnixMs) {
+    fn set_now(&mut self, now: impl Into<UnixUs>) {
+        self.journal.set_now(clock::monotonic());
         const LATE_MS: u64 = 1000;
-        if now > self.now || self.now.since_ms(now) > LATE_MS {
-            self.now = now;
-            self.keyspace.set_clock(crate::keyspace::value::lru_clock(now.0));
+        let now = now.into();
+        if now > self.now_us || self.now.since_ms(now.ms()) > LATE_MS {
+            (self.now, self.now_us) = (now.ms(), now);
+            self.keyspace.set_clock(crate::keyspace::value::lru_clock(self.now.0));
         }
     }
 

@@ -7,7 +7,9 @@ use crate::base::clock;
 use crate::base::disk::{Disk, RealDisk, folder_of};
 use crate::base::rng;
 use crate::keyspace::{self, Db, Key};
-use crate::log::{self, BaseInfo, Lsn, Replay, ReplayError, Settings, Source, Start};
+use crate::log::{
+    self, ArchiveError, BaseInfo, Lsn, Place, Records, Replay, ReplayError, Settings, Source, Start,
+};
 use std::io;
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -25,25 +27,48 @@ pub struct Offline {
 impl Offline {
     /// An empty one.
     pub fn new() -> Result<Offline, OpenError> {
-        let arguments = ["--databases".to_owned(), DATABASES.to_string()];
+        Offline::with_databases(DATABASES)
+    }
+
+    /// An empty one with so many databases, else as a server with default settings: recovery into
+    /// it takes what a start of that server takes, and refuses what that refuses.
+    pub fn with_databases(count: usize) -> Result<Offline, OpenError> {
+        let arguments = ["--databases".to_owned(), count.to_string()];
         let config = Config::from_args(&arguments).map_err(io::Error::other)?;
         let mut engine = Engine::in_memory(Admin::new(config), 0, Arc::new(RealDisk));
         engine.begin_round(clock::now());
         Ok(Offline { engine })
     }
 
-    /// What a data folder holds: its log, or its `dump.rdb`. The folder is not changed, and may be
-    /// a running server's: then it is what was written so far.
+    /// What a data folder holds: its log, whatever its files are called, or else its `dump.rdb`.
+    /// The folder is not changed, and may be a running server's: then it is what was written so
+    /// far.
     pub fn of_folder(dir: &Path) -> Result<Offline, OpenError> {
-        let mut offline = Offline::new()?;
-        let settings = Settings { appendonly: true, ..Settings::new(dir.to_owned()) };
-        let mut replay = replay::Recovering { engine: &mut offline.engine };
-        let recovered = log::recover(Arc::new(RealDisk), &settings, &mut replay)?;
-        if recovered.source == Source::Fresh {
-            let text = format!("{} holds no data: no log, and no dump.rdb", dir.display());
-            return Err(io::Error::new(io::ErrorKind::NotFound, text).into());
+        let dir = std::path::absolute(dir)?;
+        let disk: Arc<dyn Disk> = Arc::new(RealDisk);
+        let settings = log_in(&*disk, &dir)?.settings();
+        let (offline, recovered) = log::recover_in_use(&disk, &settings, Offline::new)?;
+        let no_data = |text: String| OpenError::from(io::Error::new(io::ErrorKind::NotFound, text));
+        match recovered?.source {
+            Source::Fresh => {
+                let text = format!("{} holds no data: no log, and no dump.rdb", dir.display());
+                Err(no_data(text))
+            }
+            Source::DumpRdb => match disk.list(&dir)?.iter().find(|name| name.ends_with(".aof")) {
+                Some(file) => {
+                    let text = "which of its data is newer is not known: name the RDB file itself";
+                    let dir = dir.display();
+                    Err(no_data(format!("{dir} holds {file} beside an RDB file; {text}")))
+                }
+                None => Ok(offline),
+            },
+            Source::Log | Source::SingleFileAof => Ok(offline),
         }
-        Ok(offline)
+    }
+
+    /// What recovery fills, as a server's is filled.
+    fn recovering(&mut self) -> replay::Recovering<'_> {
+        replay::Recovering { engine: &mut self.engine }
     }
 
     /// Runs a command that writes, or SELECT. The error is its error reply, or that it is none of
@@ -56,6 +81,11 @@ impl Offline {
     pub fn exists(&self, key: &[u8]) -> bool {
         let view = self.engine.keyspace.view(self.engine.replay_db, clock::UnixMs::ZERO);
         view.exists(Key::new(key))
+    }
+
+    /// Keys that RDB files had.
+    pub fn keys_loaded(&self) -> u64 {
+        self.engine.snapshots.loaded_keys
     }
 
     /// How many databases a server needs to have these data: one more than the number of the last
@@ -104,6 +134,35 @@ impl Offline {
         disk.sync_dir(dir)?;
         disk.sync_dir(&folder_of(dir))?;
         Ok(())
+    }
+}
+
+/// Where the log in a data folder is: what a tool that was told nothing but the folder looks at. If
+/// there is none, where one would be by default.
+pub fn log_in(disk: &dyn Disk, dir: &Path) -> Result<Place, ArchiveError> {
+    if let Some(place) = Place::find(disk, dir)? {
+        return Ok(place);
+    }
+    let Settings { appenddirname, appendfilename, .. } = Settings::new(dir.to_owned());
+    let default = Place { dir: dir.to_owned(), appenddirname, appendfilename };
+    Ok(Place::without_manifest(disk, dir)?.unwrap_or(default))
+}
+
+impl Replay for Offline {
+    fn base(&mut self, path: &Path) -> Result<BaseInfo, ReplayError> {
+        self.recovering().base(path)
+    }
+
+    fn rdb_preamble(&mut self, bytes: &[u8]) -> Result<usize, ReplayError> {
+        self.recovering().rdb_preamble(bytes)
+    }
+
+    fn record(&mut self, arguments: &[&[u8]]) -> Result<(), ReplayError> {
+        self.recovering().record(arguments)
+    }
+
+    fn records(&mut self, records: &Records<'_>) -> Result<(), (usize, ReplayError)> {
+        self.recovering().records(records)
     }
 }
 

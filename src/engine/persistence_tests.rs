@@ -2,6 +2,7 @@
 //! that hang or fail.
 
 use super::outbox::{Inbox, Message};
+use super::round::ParkedFor;
 use super::{Group, Outbox, Replies, Round, Shared, snapshot, start};
 use crate::admin::{ClientId, Config};
 use crate::base::clock::{self, Monotonic};
@@ -13,6 +14,8 @@ use crate::log::{Log, Lsn};
 use crate::resp::Mark;
 use std::sync::Arc;
 use std::time::Duration;
+
+mod earlier_tests;
 
 /// A server without sockets: an engine with its log's threads, and one connection.
 struct Running {
@@ -62,6 +65,21 @@ impl Running {
         let bytes: Vec<u8> =
             replies.out.slices(Mark::default(), outcome.end).flatten().copied().collect();
         Some((String::from_utf8(bytes).unwrap(), outcome.hold))
+    }
+
+    /// Runs as many of these requests in one round as it takes. Returns how many did.
+    fn run_many(&self, requests: &[[&[u8]; 3]]) -> usize {
+        let mut round = Round::default();
+        for request in requests {
+            let first = round.arguments.len();
+            round.arguments.extend_from_slice(request);
+            round.push(first);
+        }
+        let count = requests.len() as u32;
+        round.groups.push(Group { client: self.client, count, ..Group::default() });
+        let mut replies = Replies::default();
+        self.shared.lock().execute(&round, clock::now(), &mut replies);
+        replies.outcomes[0].ran as usize
     }
 
     /// Runs one request, and gives its reply as soon as it may leave.
@@ -523,4 +541,55 @@ fn slow_syncs_are_events_of_the_latency_monitor() {
     wait_until("it is synced", || watch.synced() >= hold);
     let latest = running.call("LATENCY LATEST");
     assert!(latest.contains("aof-fsync-always"), "{latest}");
+}
+
+/// What a round writes counts while it runs: it ends when the log's tail is full, though nothing of
+/// it is there yet.
+#[test]
+fn a_round_writes_no_more_than_the_tail_takes() {
+    const TAIL: usize = 1 << 20;
+    const VALUE: usize = 300 << 10;
+    for appendonly in ["yes", "no"] {
+        let settings =
+            ["--save", "", "--appendonly", appendonly, "--log-tail-bytes", &TAIL.to_string()];
+        let running = Running::start(Arc::new(empty_disk()), &settings).unwrap();
+        let log = running.log();
+        let value = vec![b'v'; VALUE];
+        let requests = [[b"SET".as_slice(), b"key", &value]; 30];
+        let (mut ran, watch) = (0, running.shared.lock().watch());
+        while ran < requests.len() {
+            wait_until("there is room", || watch.goes_on(ParkedFor::Log));
+            let before = log.positions().emitted;
+            ran += running.run_many(&requests[ran..]);
+            let batch = log.positions().emitted.since(before) as usize;
+            assert!(batch <= TAIL + VALUE + 100, "{batch} bytes in one round, after {ran}");
+        }
+        assert_eq!(running.call("STRLEN key"), format!(":{VALUE}\r\n"));
+    }
+}
+
+/// While the disk stays as it is the attempts to heal the log become rare; when it has recovered it
+/// is healed at once.
+#[test]
+fn a_disk_that_stays_broken_is_tried_ever_more_rarely() {
+    let disk = empty_disk();
+    let running = Running::start(Arc::new(disk.clone()), ON).unwrap();
+    disk.fail(0, Failure::Error(ENOSPC), true);
+    assert_eq!(running.call("SET key 1"), "refused");
+    let failures = "aof_rewrites_consecutive_failures";
+    for seconds in 0..300 {
+        running.let_time_pass(seconds);
+        wait_until("no attempt runs", || running.info("aof_rewrite_in_progress") == "0");
+    }
+    let attempts: u64 = running.info(failures).parse().unwrap();
+    assert!((5..=12).contains(&attempts), "{attempts} attempts in five minutes");
+    disk.repair();
+    wait_until("it is healed in a second", || {
+        running.let_time_pass(301);
+        running.log().failure().is_none()
+    });
+    wait_until("no attempt runs", || running.info("aof_rewrite_in_progress") == "0");
+    assert_eq!(running.info(failures), "0");
+    assert_eq!(running.call("SET key 2"), OK);
+    assert_eq!(after_crash(&disk, ON).digest(), running.digest());
 }

@@ -129,14 +129,14 @@ fn apply(
 /// Loads an RDB file's bytes. Keys whose expiry has passed are loaded too: the log decides when
 /// they go. One thread decodes and hashes, this one puts; each waits when it is far ahead of the
 /// other. What goes into an empty database is put when all has come, on all cores.
-pub(super) fn rdb(engine: &mut Engine, bytes: &[u8]) -> Result<(BaseInfo, usize), ReplayError> {
+pub(super) fn rdb(
+    engine: &mut Engine,
+    bytes: &[u8],
+    verify_checksum: bool,
+) -> Result<(BaseInfo, usize), ReplayError> {
     /// Batches under way: enough that neither thread waits for every batch of the other.
     const BATCHES: usize = 8;
-    let options = LoadOptions {
-        verify_checksum: engine.admin.config.rdbchecksum(),
-        rest: rdb::Rest::Allow,
-        ..LoadOptions::default()
-    };
+    let options = LoadOptions { verify_checksum, rest: rdb::Rest::Allow, ..LoadOptions::default() };
     let (full, to_put) = crossbeam_channel::bounded::<Gathered>(BATCHES);
     let (empty, to_fill) = crossbeam_channel::bounded::<Gathered>(BATCHES);
     let databases = engine.keyspace.databases();
@@ -286,6 +286,16 @@ pub(super) fn origin(bytes: &[u8]) -> BaseInfo {
     facts.0
 }
 
+/// Why a key of an RDB file cannot be loaded into a database that there is not.
+pub fn no_database(number: u64) -> rdb::Refused {
+    rdb::Refused(format!("database {number} does not exist here (see `databases`)"))
+}
+
+/// Why a function library cannot be loaded.
+pub fn no_functions() -> rdb::Refused {
+    rdb::Refused("function libraries are not supported yet".to_owned())
+}
+
 /// Gathers an RDB file's entries into batches for the thread that puts them.
 struct Gatherer {
     databases: usize,
@@ -320,9 +330,7 @@ impl Gatherer {
 
     /// The database of the next entry.
     fn db(&self) -> Result<Db, rdb::Refused> {
-        self.db.1.ok_or_else(|| {
-            rdb::Refused(format!("database {} does not exist here (see `databases`)", self.db.0))
-        })
+        self.db.1.ok_or_else(|| no_database(self.db.0))
     }
 
     /// The access clock that an entry has.
@@ -405,7 +413,7 @@ impl Sink for Gatherer {
     }
 
     fn function(&mut self, _code: &[u8]) -> Result<(), rdb::Refused> {
-        Err(rdb::Refused("function libraries are not supported yet".to_owned()))
+        Err(no_functions())
     }
 }
 
@@ -414,10 +422,20 @@ pub(super) struct Recovering<'a> {
     pub engine: &'a mut Engine,
 }
 
+impl Recovering<'_> {
+    /// Whether checksums are compared. The log's base is always verified, and a `dump.rdb` that
+    /// becomes it as the next start will; `rdbchecksum` is about files that are only loaded.
+    fn verify_checksum(&self) -> bool {
+        let config = &self.engine.admin.config;
+        config.appendonly() || config.rdbchecksum()
+    }
+}
+
 impl Replay for Recovering<'_> {
     fn base(&mut self, path: &Path) -> Result<BaseInfo, ReplayError> {
         let file = self.engine.disk.map(path)?;
-        let (info, consumed) = rdb(self.engine, &file)?;
+        let verify_checksum = self.verify_checksum();
+        let (info, consumed) = rdb(self.engine, &file, verify_checksum)?;
         if consumed != file.len() {
             return Err(format!("{} bytes follow the end of the RDB", file.len() - consumed).into());
         }
@@ -425,7 +443,8 @@ impl Replay for Recovering<'_> {
     }
 
     fn rdb_preamble(&mut self, bytes: &[u8]) -> Result<usize, ReplayError> {
-        rdb(self.engine, bytes).map(|(_, consumed)| consumed)
+        let verify_checksum = self.verify_checksum();
+        rdb(self.engine, bytes, verify_checksum).map(|(_, consumed)| consumed)
     }
 
     fn record(&mut self, arguments: &[&[u8]]) -> Result<(), ReplayError> {
@@ -440,5 +459,6 @@ impl Replay for Recovering<'_> {
 /// Loads a file into an engine that serves: DEBUG RELOAD.
 pub(super) fn file(engine: &mut Engine, disk: &dyn Disk, path: &Path) -> Result<(), ReplayError> {
     let bytes = disk.map(path)?;
-    rdb(engine, &bytes).map(drop)
+    let verify_checksum = engine.admin.config.rdbchecksum();
+    rdb(engine, &bytes, verify_checksum).map(drop)
 }

@@ -23,12 +23,7 @@ use crate::log::{Log, LogError, Lsn};
 use crate::resp::{Protocol, Reply};
 use std::io;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
-
-/// After a failed attempt to heal the log, or to begin its files, the next one comes this much
-/// later.
-const AGAIN_AFTER: Duration = Duration::from_secs(1);
 
 /// Connections that are told when the files are sealed.
 pub(super) type Waiting = Vec<(Address, Protocol)>;
@@ -50,6 +45,26 @@ enum RewriteError {
     Io(#[from] io::Error),
     #[error("{0}")]
     Log(#[from] LogError),
+}
+
+impl RewriteError {
+    fn is_for_want_of_room(&self) -> bool {
+        let error = match self {
+            RewriteError::Io(error) => Some(error),
+            RewriteError::Log(error) => error.io_error(),
+        };
+        error.is_some_and(|error| error.kind() == io::ErrorKind::StorageFull)
+    }
+}
+
+/// A rewrite that has failed.
+#[derive(Debug)]
+struct Failed {
+    error: RewriteError,
+    /// Of the snapshot so many bytes were written.
+    bytes: u64,
+    /// For want of room something was given up: the next attempt has more.
+    made_room: bool,
 }
 
 impl Engine {
@@ -86,12 +101,12 @@ impl Engine {
         if begun.is_err() {
             self.snapshots.rewrite = None;
             self.follow_snapshots();
-            self.rewrite_failed(purpose);
+            self.rewrite_failed(purpose, Duration::ZERO, (0, false));
         }
         begun
     }
 
-    fn rewrite_done(&mut self, purpose: Purpose, outcome: Result<(), RewriteError>) {
+    fn rewrite_done(&mut self, purpose: Purpose, outcome: Result<(), Failed>) {
         let Some(running) = self.snapshots.rewrite.take() else { return };
         self.follow_snapshots();
         let time = clock::monotonic().since(running.begun);
@@ -100,6 +115,7 @@ impl Engine {
                 self.snapshots.last_rewrite_time = Some(time);
                 self.snapshots.last_rewrite_ok = true;
                 self.snapshots.rewrite_failures = 0;
+                self.snapshots.healing.succeeded();
                 self.snapshots.rewrites += 1;
                 let log = self.journal.log();
                 self.snapshots.rewrite_base_bytes = log.map_or(0, |log| log.info().current_size);
@@ -109,26 +125,34 @@ impl Engine {
                     self.follow_fsync();
                 }
             }
-            Err(error) if running.claim.is_cancelled() => {
+            Err(Failed { error, .. }) if running.claim.is_cancelled() => {
                 tracing::info!(%error, "the rewrite was given up");
             }
-            Err(error) => {
-                // It is tried again every second: said once, and shown by INFO for as long.
+            Err(Failed { error, bytes, made_room }) => {
+                // It is tried again and again: said once, and shown by INFO for as long.
                 if self.snapshots.rewrite_failures == 0 {
                     tracing::error!(%error, "rewriting the log failed");
                 } else {
                     tracing::debug!(%error, "rewriting the log failed again");
                 }
                 self.snapshots.last_rewrite_time = Some(time);
-                self.rewrite_failed(purpose);
+                self.rewrite_failed(purpose, time, (bytes, made_room));
             }
         }
         self.begin_scheduled();
     }
 
-    fn rewrite_failed(&mut self, purpose: Purpose) {
+    fn rewrite_failed(
+        &mut self,
+        purpose: Purpose,
+        took: Duration,
+        (bytes, made_room): (u64, bool),
+    ) {
         self.snapshots.last_rewrite_ok = false;
         self.snapshots.rewrite_failures += 1;
+        if purpose != Purpose::Replace {
+            self.snapshots.healing.failed(took, bytes, made_room);
+        }
         if purpose == Purpose::Begin
             && let Some(log) = self.journal.log()
             && let Err(error) = log.to_memory()
@@ -154,7 +178,7 @@ impl Engine {
     /// files are sealed, which `asker` is then told.
     pub(super) fn follow_appendonly(&mut self, asker: (Address, Protocol)) -> bool {
         if self.admin.config.appendonly() {
-            self.snapshots.last_heal = Some(clock::monotonic());
+            self.snapshots.healing.begins(clock::monotonic());
             self.begin_or_log(Engine::begin_rewrite);
             return false;
         }
@@ -231,11 +255,8 @@ impl Engine {
                 self.begin_or_log(Engine::begin_sealing);
             }
         } else if failed {
-            let last = self.snapshots.last_heal;
-            let is_time = last.is_none_or(|last| now.since(last) >= AGAIN_AFTER);
-            if is_time && self.snapshots.rewrite.is_none() && self.snapshots.sealing.is_none() {
-                self.snapshots.last_heal = Some(now);
-                self.begin_or_log(Engine::begin_rewrite);
+            if self.snapshots.rewrite.is_none() && self.snapshots.sealing.is_none() {
+                self.heal_if_due(&log, now);
             }
         } else if self.has_grown(&log, now) {
             self.begin_or_log(Engine::begin_rewrite);
@@ -260,30 +281,37 @@ impl Engine {
 }
 
 /// Writes the snapshot, and makes it the base unless that was cancelled meanwhile.
-fn rewrite(log: &Arc<Log>, job: Job, at: Lsn, purpose: Purpose) -> Result<(), RewriteError> {
+fn rewrite(log: &Log, job: Job, at: Lsn, purpose: Purpose) -> Result<(), Failed> {
     let at = if planted(Bug::SnapshotLacksLast) { log.roll() } else { at };
     let path = log.snapshot_path(&format!("rewrite-{}", job.number));
     let (disk, claim) = (job.disk.clone(), job.claim.clone());
-    let installed = written(job, &path).map_err(RewriteError::from).and_then(|_| {
-        claim.place(|| {
-            match purpose {
-                Purpose::Replace => log.install_base(&path, at)?,
-                Purpose::Heal => {
-                    log.heal(&path, at)?;
-                    tracing::warn!("the log is healed: writes are accepted again");
-                }
-                Purpose::Begin => {
-                    log.heal(&path, at)?;
-                    tracing::info!("the log is on disk from now on");
-                }
-            }
-            Ok(())
-        })
-    });
-    if installed.is_err() {
+    let snapshot = written(job, &path).map_err(RewriteError::from);
+    let bytes = snapshot.as_ref().ok().copied();
+    let place = |_| claim.place(|| Ok(install(log, &path, at, purpose)?));
+    snapshot.and_then(place).map_err(|error| {
+        let length = || disk.open_read(&path).and_then(|file| file.len());
+        // A file that is not there had no byte written.
+        let bytes = bytes.unwrap_or_else(|| length().unwrap_or_default());
         remove_unfinished(&*disk, &path);
+        let heals = purpose != Purpose::Replace;
+        let made_room = heals && error.is_for_want_of_room() && log.make_room();
+        Failed { error, bytes, made_room }
+    })
+}
+
+fn install(log: &Log, path: &Path, at: Lsn, purpose: Purpose) -> Result<(), LogError> {
+    match purpose {
+        Purpose::Replace => log.install_base(path, at)?,
+        Purpose::Heal => {
+            log.heal(path, at)?;
+            tracing::warn!("the log is healed: writes are accepted again");
+        }
+        Purpose::Begin => {
+            log.heal(path, at)?;
+            tracing::info!("the log is on disk from now on");
+        }
     }
-    installed
+    Ok(())
 }
 
 /// Writes the snapshot; the log's folder may not be there yet.

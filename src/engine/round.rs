@@ -7,10 +7,13 @@
 use crate::admin::config::BufferLimit;
 use crate::admin::{ClientId, Config};
 use crate::base::limits;
+use crate::command;
 use crate::command::table::{self, Found};
+use crate::keyspace::LARGE_BYTES;
 use crate::log::Lsn;
 use crate::paged;
 use crate::resp::{Mark, Out};
+use std::sync::Arc;
 
 /// Parsed requests, grouped by connection.
 #[derive(Default)]
@@ -21,6 +24,8 @@ pub struct Round<'r> {
     pub requests: Vec<Request>,
     /// Which requests belong to which connection.
     pub groups: Vec<Group>,
+    /// Values that some of the arguments are: they are kept without a copy.
+    pub large: &'r [Arc<Vec<u8>>],
 }
 
 /// One request.
@@ -76,6 +81,37 @@ impl<'r> Round<'r> {
         self.requests.push(Request { first: first as u32, count, found, hash });
     }
 
+    /// Copies of the arguments that are worth handing in as values: the large ones of writes that
+    /// keep or record them. To be made outside the lock, and given to [`Self::share`].
+    pub fn large_copies(&self) -> Vec<Arc<Vec<u8>>> {
+        let copy = |place: usize| Arc::new(self.arguments[place].to_vec());
+        self.large_places().map(copy).collect()
+    }
+
+    /// Puts the copies in the arguments' places.
+    pub fn share(&mut self, large: &'r [Arc<Vec<u8>>]) {
+        let places: Vec<usize> = self.large_places().collect();
+        for (place, value) in places.into_iter().zip(large) {
+            self.arguments[place] = value;
+        }
+        self.large = large;
+    }
+
+    fn large_places(&self) -> impl Iterator<Item = usize> {
+        let keeps = |found| match found {
+            Found::Command(command) => {
+                command.group == command::Group::String && command.handler.writes()
+            }
+            _ => false,
+        };
+        let requests = self.requests.iter().filter(move |request| keeps(request.found));
+        let places = requests.flat_map(|request| {
+            let first = request.first as usize;
+            first..first + request.count as usize
+        });
+        places.filter(|place| self.arguments[*place].len() >= LARGE_BYTES)
+    }
+
     /// Empties the round, keeping its memory for one over other buffers, unless that is very much.
     pub fn recycle<'s>(mut self) -> Round<'s> {
         self.requests.clear();
@@ -85,7 +121,7 @@ impl<'r> Round<'r> {
         let mut arguments: Vec<_> =
             self.arguments.into_iter().map(|_| -> &'s [u8] { &[] }).collect();
         arguments.shrink_to(limits::ARGUMENTS_KEPT);
-        Round { arguments, requests: self.requests, groups: self.groups }
+        Round { arguments, requests: self.requests, groups: self.groups, large: &[] }
     }
 }
 
@@ -157,6 +193,8 @@ pub struct Outcome {
     pub close: bool,
     /// Whether it may now send requests of any size.
     pub authenticated: bool,
+    /// Whether it ever might.
+    pub was_authenticated: bool,
 }
 
 impl Replies {
@@ -182,5 +220,35 @@ mod tests {
         let empty = round.recycle();
         assert!(empty.arguments.is_empty());
         assert!(empty.arguments.capacity() <= limits::ARGUMENTS_KEPT);
+    }
+
+    /// Large arguments of writes of strings, and no others.
+    #[test]
+    fn large_arguments_are_handed_in_as_values() {
+        let (long, short) = (vec![b'x'; LARGE_BYTES], vec![b'y'; LARGE_BYTES - 1]);
+        let large;
+        let mut round = Round::default();
+        for request in [
+            [b"SET".as_slice(), b"k", &long].as_slice(),
+            &[b"SADD", b"k", &long],
+            &[b"GET", &long],
+            &[b"SETRANGE", b"k", b"0", &short],
+            &[b"no such", &long],
+            &[b"MSET", b"k", b"v", b"l", &long],
+        ] {
+            let first = round.arguments.len();
+            round.arguments.extend_from_slice(request);
+            round.push(first);
+        }
+        let before: Vec<Vec<u8>> = round.arguments.iter().map(|one| one.to_vec()).collect();
+        large = round.large_copies();
+        assert_eq!(large.len(), 2);
+        round.share(&large);
+        assert!(round.arguments == before);
+        let own = |place: usize, value: usize| {
+            std::ptr::eq(round.arguments[place], large[value].as_slice())
+        };
+        assert!(own(2, 0) && own(18, 1) && round.large.len() == 2);
+        assert!(std::ptr::eq(round.arguments[5], long.as_slice()));
     }
 }

@@ -4,6 +4,7 @@
 //! are one operation: commit the batch, note the LSN, freeze, write elsewhere. What differs is
 //! where the file goes, and who is told.
 
+use super::healing::Healing;
 use super::outbox::Address;
 use super::{Engine, Shared, flushing, replay, rewrite};
 use crate::admin::{Config, Hold};
@@ -62,7 +63,7 @@ pub(super) struct Snapshots {
     pub rewrites: u64,
     /// Rewrites that have failed since the last that succeeded.
     pub rewrite_failures: u64,
-    pub last_heal: Option<Monotonic>,
+    pub healing: Healing,
     /// Bytes of base and segments after the last rewrite: what `auto-aof-rewrite-percentage`
     /// compares with.
     pub rewrite_base_bytes: u64,
@@ -99,7 +100,7 @@ impl Default for Snapshots {
             last_rewrite_time: None,
             rewrites: 0,
             rewrite_failures: 0,
-            last_heal: None,
+            healing: Healing::default(),
             rewrite_base_bytes: 0,
             loaded_keys: 0,
             spawn,
@@ -244,7 +245,8 @@ impl Engine {
         let config = &self.admin.config;
         let options = WriterOptions {
             compression: config.rdbcompression(),
-            checksum: config.rdbchecksum(),
+            // A flipped bit in the log's base would be served by every start.
+            checksum: is_base || config.rdbchecksum(),
             format: self.format(is_base),
         };
         let is_chosen = !is_base && config.rdb_format().is_some();

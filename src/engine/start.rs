@@ -23,6 +23,9 @@ pub enum OpenError {
     /// The files do not say what they should.
     #[error("{0}")]
     Recover(#[from] log::RecoverError),
+    /// It is not to be told which of the files are the data (tools only).
+    #[error("{0}")]
+    Archive(#[from] log::ArchiveError),
     /// A folder or a thread.
     #[error("{0}")]
     Io(#[from] io::Error),
@@ -117,6 +120,9 @@ fn wake_on_progress(shared: &Arc<Shared>, log: &log::Log) {
 
 fn report(recovered: &log::Recovered, keys: usize, seconds: f64) {
     match recovered.source {
+        Source::Fresh if recovered.unread.is_some() => {
+            tracing::info!("there is no RDB file: the data set is empty");
+        }
         Source::Fresh => tracing::info!("the data folder is empty: a new log begins"),
         source => tracing::info!(
             keys,
@@ -142,6 +148,19 @@ fn report(recovered: &log::Recovered, keys: usize, seconds: f64) {
     }
     if let Some(dump) = &recovered.newer_dump {
         tracing::warn!(file = %dump.display(), "an RDB file is newer than the log and was not loaded");
+    }
+    if let Some(aof) = &recovered.newer_aof {
+        tracing::warn!(
+            file = %aof.display(),
+            "an append-only file is newer than the log and was not loaded"
+        );
+    }
+    if let Some(unread) = &recovered.unread {
+        tracing::warn!(
+            file = %unread.display(),
+            "a log is there and is not loaded, since appendonly is no: a start with appendonly yes \
+             loads it; CONFIG SET appendonly yes begins another one and keeps it aside"
+        );
     }
 }
 

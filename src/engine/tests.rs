@@ -1,8 +1,11 @@
 //! Every example in the command table and every transcript, run; and the laws they imply.
 
 use super::check::{BEGINNING, Local, check, parsed};
+use super::round::{Group, Replies, Round};
 use crate::admin::Config;
+use crate::base::clock::UnixUs;
 use crate::command::table;
+use crate::resp::Mark;
 use std::path::Path;
 
 mod crash;
@@ -76,6 +79,38 @@ fn transcripts() {
         outcomes.push(named(&name, || check(&transcript)));
     }
     assert_none_failed(outcomes);
+}
+
+/// A transcript's time is in milliseconds.
+#[test]
+fn time_tells_microseconds() {
+    let mut local = Local::default();
+    let mut round = Round::default();
+    round.arguments.push(b"TIME");
+    round.push(0);
+    round.groups.push(Group { client: local.client, count: 1, ..Group::default() });
+    // Somebody who has waited for the lock comes with an older time.
+    for now in [1_700_000_000_123_456, 1_700_000_000_123_455] {
+        let mut replies = Replies::default();
+        local.engine.execute(&round, UnixUs(now), &mut replies);
+        let out = &replies.out;
+        let bytes: Vec<u8> = out.slices(Mark::default(), out.mark()).flatten().copied().collect();
+        assert_eq!(bytes, b"*2\r\n$10\r\n1700000000\r\n$6\r\n123456\r\n");
+    }
+}
+
+/// A push is no reply: a client that only got that would wait for ever.
+#[test]
+fn debug_protocol_push_replies_too() {
+    let mut local = Local::new(
+        Config::from_args(&["--enable-debug-command", "yes"].map(String::from)).unwrap(),
+    );
+    let push: &[&[u8]] = &[b"DEBUG", b"PROTOCOL", b"PUSH"];
+    assert_eq!(local.run(push), b"-ERR RESP2 is not supported by this command\r\n");
+    local.run(&[b"HELLO", b"3"]);
+    let reply = "$40\r\nSome real reply following the push reply\r\n";
+    let aside = ">2\r\n$16\r\nserver-cpu-usage\r\n:42\r\n";
+    assert_eq!(local.run(push), format!("{reply}{aside}").as_bytes());
 }
 
 /// A read that runs on the pool has the chance of its own call, like any other.

@@ -11,13 +11,13 @@
 //! - **It is a value** (law 4): [`Keyspace::freeze`] clones the roots, and whoever holds the clone
 //!   reads one instant for as long as it likes, off the lock, while writes go on.
 //!
-//! Reading order: this file, [`value`] (strings), [`collection`] (the other types), [`tx`],
-//! [`record`], `frozen`, then [`load`] and [`loaded`] (snapshots and payloads), [`digest`], and the
+//! Reading order: this file, `view`, [`value`] (strings), [`collection`] (the other types), [`tx`],
+//! [`record`], then [`load`] and [`loaded`] (snapshots and payloads), [`digest`], and the
 //! housekeeping: `volatile` (which hashes have fields that expire), [`reclaim`], `tidy`.
 
 pub mod collection;
 pub mod digest;
-mod frozen;
+mod large;
 pub mod load;
 pub mod loaded;
 pub mod reclaim;
@@ -25,27 +25,23 @@ pub mod record;
 mod tidy;
 pub mod tx;
 pub mod value;
+mod view;
 mod volatile;
 
 use crate::base::clock::UnixMs;
-use crate::base::rng::Rng;
 use crate::paged::{self, Expiry, NewValue, PageHeap, Table, Value};
 use crate::types::Limits;
-use crate::types::hash::HashRef;
-use crate::types::list::ListRef;
-use crate::types::set::SetRef;
-use crate::types::stream::Stream;
-use crate::types::zset::ZsetRef;
 use std::cell::{Cell, RefCell};
 use std::ops::ControlFlow;
 
-pub use frozen::{Findings, Frozen};
+pub use large::{LARGE_BYTES, Large};
 pub use loaded::{Loaded, LoadedField};
 pub use reclaim::Reclaimer;
 pub use record::{Change, Touched};
 pub use tidy::TidyCursor;
 pub use tx::{Batch, Tx};
 pub use value::{Entry, Object, StringRef, Type};
+pub use view::View;
 
 /// A value of another type stands under the key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,7 +84,8 @@ pub struct Keyspace {
     stream_extras: bool,
     heap: PageHeap,
     reclaimer: Reclaimer,
-    /// Keys that a view has found expired: notes for whoever may emit records.
+    /// Keys that a view has found expired: notes for whoever may emit records. A read leaves a
+    /// bounded number ([`View::of_read`]).
     noticed: RefCell<Vec<(Db, Vec<u8>)>>,
     /// The access clock given to entries that are written: 24 bits, see [`value::lru_clock`].
     clock: u32,
@@ -97,6 +94,8 @@ pub struct Keyspace {
     limits: Limits,
     /// Memory for a small collection that is being edited.
     scratch: Vec<u8>,
+    /// Arguments of the current round that can be kept as they are.
+    large: Large,
 }
 
 /// Counters of key look-ups by read commands (`keyspace_hits`, `keyspace_misses`).
@@ -106,6 +105,35 @@ pub struct Lookups {
     pub hits: Cell<u64>,
     /// Look-ups that found none, or an expired one.
     pub misses: Cell<u64>,
+}
+
+/// What reads of a frozen keyspace have found: expired keys, and how many look-ups there were.
+#[derive(Default)]
+pub struct Findings {
+    noticed: Vec<(Db, Vec<u8>)>,
+    lookups: Lookups,
+}
+
+/// The keyspace as it was at one instant. It never changes, and may be read and dropped on any
+/// thread.
+pub struct Frozen(Keyspace);
+
+impl Frozen {
+    /// The keyspace, to look at.
+    pub fn keyspace(&self) -> &Keyspace {
+        &self.0
+    }
+
+    /// What reads of it have found, for [`Keyspace::take_findings`] of the one it was frozen from.
+    pub fn into_findings(self) -> Findings {
+        Findings { noticed: self.0.noticed.into_inner(), lookups: self.0.lookups }
+    }
+
+    /// Takes the databases apart, for a reader that drops each part as soon as it has read it, so
+    /// that the memory held for a snapshot shrinks while it is written.
+    pub fn into_tables(self) -> impl Iterator<Item = (Db, Table<Object>)> {
+        self.0.databases.into_iter().enumerate().map(|(n, table)| (Db(n as u16), table))
+    }
 }
 
 impl Keyspace {
@@ -122,6 +150,7 @@ impl Keyspace {
             lookups: Lookups::default(),
             limits: Limits::default(),
             scratch: Vec::new(),
+            large: Large::default(),
         }
     }
 
@@ -162,7 +191,34 @@ impl Keyspace {
     /// A view of database `db` at `now`; [`UnixMs::ZERO`] hides nothing (replay: expiry is off).
     #[inline]
     pub fn view(&self, db: Db, now: UnixMs) -> View<'_> {
-        View { keyspace: self, db, now, counting: false }
+        View::new(self, db, now)
+    }
+
+    /// The keyspace as a value of its own, O(number of databases).
+    pub fn freeze(&self) -> Frozen {
+        Frozen(Keyspace {
+            databases: self.databases.iter().map(Table::clone).collect(),
+            // Who reads a frozen keyspace removes nothing from it.
+            volatile: Box::default(),
+            stream_extras: self.stream_extras,
+            heap: PageHeap::detached(),
+            reclaimer: self.reclaimer.clone(),
+            noticed: RefCell::default(),
+            clock: self.clock,
+            lookups: Lookups::default(),
+            limits: self.limits,
+            scratch: Vec::new(),
+            large: Large::default(),
+        })
+    }
+
+    /// Takes over what reads of a frozen one have found, as if they had read this one.
+    pub fn take_findings(&mut self, findings: Findings) {
+        let Findings { noticed, lookups: found } = findings;
+        self.noticed.get_mut().extend(noticed);
+        let Lookups { hits, misses } = &self.lookups;
+        hits.set(hits.get() + found.hits.get());
+        misses.set(misses.get() + found.misses.get());
     }
 
     /// Bytes of live data: pages and out-of-line values. Exact as long as no two keys share a value;
@@ -235,8 +291,8 @@ impl Keyspace {
         self.databases[db.index()].touch(key.hash, key.bytes, clock);
     }
 
-    /// Looks for keys of `db` that are due at `now`, over at most `pages_max` pages from `cursor`
-    /// on, and calls `found` with each. Returns whether it reached the end.
+    /// Looks for keys of `db` that have expired at `now`, over at most `pages_max` pages from
+    /// `cursor` on, and calls `found` with each. Returns whether it reached the end.
     pub fn due(
         &self,
         db: Db,
@@ -245,7 +301,9 @@ impl Keyspace {
         pages_max: usize,
         found: &mut dyn FnMut(&[u8]),
     ) -> bool {
-        self.table(db).due(now.0, cursor, pages_max, &mut |entry| found(entry.key))
+        // At its very millisecond a key is still there ([`View::has_expired`]).
+        let last = now.0.saturating_sub(1);
+        self.table(db).due(last, cursor, pages_max, &mut |entry| found(entry.key))
     }
 
     // ---- The mutators: for the changes in `record` only. ----
@@ -358,199 +416,5 @@ impl Keyspace {
     pub(in crate::keyspace) fn swap(&mut self, a: Db, b: Db) {
         self.databases.swap(a.index(), b.index());
         self.volatile.swap(a.index(), b.index());
-    }
-}
-
-/// How often a random key is drawn again because the one drawn had expired: Redis' bound.
-const RANDOM_TRIES: usize = 100;
-
-/// What a command may see: one database at one instant, expired keys hidden.
-#[derive(Clone, Copy)]
-pub struct View<'a> {
-    keyspace: &'a Keyspace,
-    db: Db,
-    now: UnixMs,
-    counting: bool,
-}
-
-impl<'a> View<'a> {
-    /// The same view, counting hits and misses: for commands that only read.
-    #[inline]
-    pub fn counted(self) -> Self {
-        View { counting: true, ..self }
-    }
-
-    /// The same view, counting none: for commands that ask how something is kept, not for what is
-    /// in it.
-    #[inline]
-    pub fn uncounted(self) -> Self {
-        View { counting: false, ..self }
-    }
-
-    /// The whole keyspace.
-    pub fn keyspace(&self) -> &'a Keyspace {
-        self.keyspace
-    }
-
-    /// The database looked at.
-    pub fn db(&self) -> Db {
-        self.db
-    }
-
-    /// The instant of the look; [`UnixMs::ZERO`] during replay.
-    pub fn now(&self) -> UnixMs {
-        self.now
-    }
-
-    /// The same instant in another database.
-    pub fn of(self, db: Db) -> Self {
-        View { db, ..self }
-    }
-
-    /// Keys in the database, expired ones that are not yet removed included (as in Redis).
-    pub fn len(&self) -> usize {
-        self.keyspace.table(self.db).len()
-    }
-
-    /// Whether the database has no key at all.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// The entry under `key`, unless it has expired; then a note is left for whoever may remove it.
-    #[inline]
-    pub fn entry(&self, key: Key<'_>) -> Option<Entry<'a>> {
-        self.look(key)
-    }
-
-    /// [`Self::entry`], for those below who only pass a small part of it on: an entry is large to
-    /// hand from function to function.
-    #[inline(always)]
-    fn look(&self, key: Key<'_>) -> Option<Entry<'a>> {
-        let found = self.keyspace.table(self.db).get(key.hash, key.bytes);
-        let live = match found {
-            Some(entry) if self.has_expired(entry.expiry) => {
-                self.notice(key.bytes);
-                None
-            }
-            other => other,
-        };
-        if self.counting {
-            let lookups = &self.keyspace.lookups;
-            let counter = if live.is_some() { &lookups.hits } else { &lookups.misses };
-            counter.set(counter.get() + 1);
-        }
-        live.map(Entry)
-    }
-
-    /// The string under `key`.
-    #[inline]
-    pub fn string(&self, key: Key<'_>) -> Result<Option<StringRef<'a>>, WrongType> {
-        match self.look(key) {
-            None => Ok(None),
-            Some(entry) => entry.string().map(Some).ok_or(WrongType),
-        }
-    }
-
-    /// The list under `key`.
-    #[inline]
-    pub fn list(&self, key: Key<'_>) -> Result<Option<ListRef<'a>>, WrongType> {
-        match self.look(key) {
-            None => Ok(None),
-            Some(entry) => entry.list().map(Some).ok_or(WrongType),
-        }
-    }
-
-    /// The set under `key`.
-    #[inline]
-    pub fn set(&self, key: Key<'_>) -> Result<Option<SetRef<'a>>, WrongType> {
-        match self.look(key) {
-            None => Ok(None),
-            Some(entry) => entry.set().map(Some).ok_or(WrongType),
-        }
-    }
-
-    /// The sorted set under `key`.
-    #[inline]
-    pub fn zset(&self, key: Key<'_>) -> Result<Option<ZsetRef<'a>>, WrongType> {
-        match self.look(key) {
-            None => Ok(None),
-            Some(entry) => entry.zset().map(Some).ok_or(WrongType),
-        }
-    }
-
-    /// The hash under `key`. Its fields may have expired: whoever reads them gives them the
-    /// instant, [`Self::now`].
-    #[inline]
-    pub fn hash(&self, key: Key<'_>) -> Result<Option<HashRef<'a>>, WrongType> {
-        match self.look(key) {
-            None => Ok(None),
-            Some(entry) => entry.hash().map(Some).ok_or(WrongType),
-        }
-    }
-
-    /// The stream under `key`.
-    pub fn stream(&self, key: Key<'_>) -> Result<Option<&'a Stream>, WrongType> {
-        match self.look(key) {
-            None => Ok(None),
-            Some(entry) => entry.stream().map(|stream| Some(&**stream)).ok_or(WrongType),
-        }
-    }
-
-    /// Whether a live value of any type stands under `key`.
-    #[inline]
-    pub fn exists(&self, key: Key<'_>) -> bool {
-        self.entry(key).is_some()
-    }
-
-    /// Whether an expiry (ms, 0 = none) has passed.
-    #[inline]
-    pub fn has_expired(&self, expiry: u64) -> bool {
-        expiry != 0 && self.now.0 > expiry
-    }
-
-    /// One page's live keys from `cursor` on: the SCAN step. Returns the next cursor, 0 at the end.
-    pub fn scan(&self, cursor: u64, found: &mut dyn FnMut(Entry<'_>)) -> u64 {
-        self.keyspace.table(self.db).scan(cursor, &mut |entry| {
-            if self.has_expired(entry.expiry) {
-                self.notice(entry.key);
-            } else {
-                found(Entry(entry));
-            }
-        })
-    }
-
-    /// A live key, each with the same chance; `seed` makes the choice. While it only meets expired
-    /// keys it draws [`RANDOM_TRIES`] times; then it takes the first live key of as many pages,
-    /// and none if there is none there.
-    pub fn random(&self, seed: u64) -> Option<Entry<'a>> {
-        let table = self.keyspace.table(self.db);
-        let mut rng = Rng::from_seed(seed);
-        for _ in 0..RANDOM_TRIES {
-            let entry = table.random(&mut || rng.u64())?;
-            if !self.has_expired(entry.expiry) {
-                return Some(Entry(entry));
-            }
-            self.notice(entry.key);
-        }
-        let mut cursor = 0;
-        for _ in 0..RANDOM_TRIES {
-            let mut live = None;
-            cursor = self.scan(cursor, &mut |entry| {
-                live.get_or_insert_with(|| entry.key().to_vec());
-            });
-            if let Some(key) = live {
-                return View { counting: false, ..*self }.entry(Key::new(&key));
-            }
-            if cursor == 0 {
-                break;
-            }
-        }
-        None
-    }
-
-    #[cold]
-    fn notice(&self, key: &[u8]) {
-        self.keyspace.noticed.borrow_mut().push((self.db, key.to_vec()));
     }
 }

@@ -14,16 +14,21 @@
 use super::record::{Cause, Change, Delete, Record, Touched};
 use super::{Db, Entry, Key, Keyspace, StringRef, View, WrongType};
 use crate::base::clock::UnixMs;
+use crate::resp::{Mark, Out};
+
+/// Memory of a batch that is kept from one turn to the next.
+const KEPT_BYTES: usize = 1 << 20;
 
 /// The records of one turn, and what at the commit of the turn is made of them.
 #[derive(Default)]
 pub struct Batch {
-    /// Record bytes: RESP commands, in order. Their count is what the LSN counts.
-    bytes: Vec<u8>,
-    /// The database that a reader of the stream has selected after `bytes`; none: it is not known.
+    /// Record bytes: RESP commands, in order. Their count is what the LSN counts. Large values are
+    /// shared with the keyspace.
+    records: Out,
+    /// The database that a reader of the stream has selected after them; none: it is not known.
     selected: Option<Db>,
-    /// Where the current call's records begin in `bytes`, and how many there are.
-    call_start: usize,
+    /// Where the current call's records begin, and how many there are.
+    call_start: Mark,
     call_records: usize,
     /// Changes in Redis' sense (`rdb_changes_since_last_save`).
     changes: u64,
@@ -53,9 +58,15 @@ pub enum TouchedKey {
 }
 
 impl Batch {
-    /// The record bytes gathered so far.
+    /// The records gathered so far.
+    pub fn records(&self) -> &Out {
+        &self.records
+    }
+
+    /// Their bytes, but for values that are shared ([`Large`](super::Large)): for those who have
+    /// offered none.
     pub fn bytes(&self) -> &[u8] {
-        &self.bytes
+        &self.records.bytes
     }
 
     /// Changes since the last [`Self::clear`].
@@ -111,28 +122,34 @@ impl Batch {
 
     /// Empties the batch after it was given to the log; the selected database stays.
     pub fn clear(&mut self) {
-        self.bytes.clear();
+        self.records.clear(KEPT_BYTES);
         self.touched.clear();
         self.changes = 0;
         self.expired = 0;
         self.expired_fields = 0;
-        self.call_start = 0;
+        self.call_start = Mark::default();
         self.call_records = 0;
     }
 
     /// Where the bytes of calls to come will begin.
     pub fn len(&self) -> usize {
-        self.bytes.len()
+        self.records.total_bytes()
+    }
+
+    /// Memory held for records' bytes (tests).
+    #[doc(hidden)]
+    pub fn capacity(&self) -> usize {
+        self.records.bytes.capacity()
     }
 
     /// Whether no record was gathered.
     pub fn is_empty(&self) -> bool {
-        self.bytes.is_empty()
+        self.records.bytes.is_empty()
     }
 
     #[inline]
     fn begin_call(&mut self) {
-        self.call_start = self.bytes.len();
+        self.call_start = self.records.mark();
         self.call_records = 0;
     }
 
@@ -141,14 +158,14 @@ impl Batch {
     fn end_call(&mut self) {
         if self.call_records > 1 {
             const MULTI: &[u8] = b"*1\r\n$5\r\nMULTI\r\n";
-            self.bytes.splice(self.call_start..self.call_start, MULTI.iter().copied());
-            self.bytes.extend_from_slice(b"*1\r\n$4\r\nEXEC\r\n");
+            self.records.insert(self.call_start, MULTI);
+            self.records.bytes.extend_from_slice(b"*1\r\n$4\r\nEXEC\r\n");
         }
     }
 
     fn select(&mut self, db: Db) {
         if self.selected != Some(db) {
-            let mut record = Record::begin(&mut self.bytes, 2);
+            let mut record = Record::begin(&mut self.records.bytes, 2);
             record.bulk(b"SELECT");
             record.int(i64::from(db.0));
             self.selected = Some(db);
@@ -260,7 +277,7 @@ impl<'a> Tx<'a> {
             self.batch.changes += effect.changes;
             self.batch.call_records += change.records();
             self.batch.select(db);
-            change.write(&mut self.batch.bytes);
+            change.write_sharing(&mut self.batch.records, self.keyspace.large());
             if self.batch.watching {
                 self.collect(db, change);
             }

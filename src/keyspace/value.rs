@@ -7,6 +7,11 @@
 //! | integer | it is exactly what printing an i64 gives | `int` |
 //! | bytes in the page | at most [`paged::INLINE_MAX`] bytes | `embstr` or `raw` |
 //! | [`Object::String`] | longer | `raw` |
+//!
+//! The unit of copying of a long string is the string: where a snapshot, a reply under way, a read
+//! on the pool, a copy (COPY) or a record that is not written yet shares it, the next change in
+//! place (APPEND, SETRANGE, SETBIT, BITFIELD) copies it whole, once. Collections are copied by the
+//! node or page.
 
 use crate::base::number;
 use crate::paged::{self, NewValue, PageHeap, Value};

@@ -1,6 +1,7 @@
 //! A log folder looked at from outside, for the tools: nothing is changed, and a server may run on
 //! it. Files are opened once, so what the server removes meanwhile can still be read to its end.
 
+use std::collections::BTreeSet;
 use std::io::ErrorKind;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -8,9 +9,11 @@ use std::sync::Arc;
 
 use super::catalog::Folder;
 use super::cursor::{Cursor, Opened, Step};
-use super::error::{Corrupt, LogError};
+use super::error::{Corrupt, LogError, RecoverError};
+use super::keep::KEPT;
 use super::manifest::{Manifest, Retained};
 use super::reader::ReadError;
+use super::recovery::{Recovered, Replay, recover};
 use super::scan::{Record, Scan, Walked};
 use super::segment;
 use super::{Ids, Lsn, Settings};
@@ -58,30 +61,47 @@ pub struct Place {
 }
 
 impl Place {
-    /// Finds the log in a data folder, or in the log's folder itself. `None`: there is none.
+    /// Finds the log in a data folder, or in the log's folder itself: by its manifest. `None`:
+    /// there is none. A kept one is found only by its own folder.
     pub fn find(disk: &dyn Disk, path: &Path) -> Result<Option<Place>, ArchiveError> {
-        let mut found = manifests(disk, path)?;
+        let name_in = |file: &str| file.strip_suffix(".manifest").map(str::to_owned);
+        Place::of_file(disk, path, &name_in)
+    }
+
+    /// As [`Place::find`] of a log that has lost its manifest, or got none yet: by the names of its
+    /// other files.
+    pub fn without_manifest(disk: &dyn Disk, path: &Path) -> Result<Option<Place>, ArchiveError> {
+        let name_in = |file: &str| Folder::name_in(file).map(str::to_owned);
+        Place::of_file(disk, path, &name_in)
+    }
+
+    /// Finds the log by files of which `name_in` knows what log they are of.
+    fn of_file(
+        disk: &dyn Disk,
+        path: &Path,
+        name_in: NameIn<'_>,
+    ) -> Result<Option<Place>, ArchiveError> {
+        let mut found = logs_in(disk, path, name_in)?;
         if found.is_empty() {
-            for name in disk.list(path).map_err(LogError::io(path)).map_err(ReadError::from)? {
-                found.extend(manifests(disk, &path.join(name))?);
+            let folders = disk.list(path).map_err(LogError::io(path)).map_err(ReadError::from)?;
+            // What a start has set aside is not the log any more.
+            for name in folders.iter().filter(|name| !name.ends_with(KEPT)) {
+                found.extend(logs_in(disk, &path.join(name), name_in)?);
             }
         }
         let problem = |problem: &str| ArchiveError::Folder {
             file: path.to_path_buf(),
             problem: problem.to_owned(),
         };
-        let Some(manifest) = found.pop() else { return Ok(None) };
+        let Some((folder, appendfilename)) = found.pop_last() else { return Ok(None) };
         if !found.is_empty() {
             return Err(problem("there are several logs in it: name the folder of one"));
         }
-        let folder = manifest.parent().and_then(Path::file_name).and_then(|name| name.to_str());
-        let name = manifest.file_stem().and_then(|name| name.to_str());
-        let dir = manifest.parent().and_then(Path::parent);
-        match (dir, folder, name) {
-            (Some(dir), Some(folder), Some(name)) => Ok(Some(Place {
+        match (folder.parent(), folder.file_name().and_then(|name| name.to_str())) {
+            (Some(dir), Some(name)) => Ok(Some(Place {
                 dir: dir.to_path_buf(),
-                appenddirname: folder.to_owned(),
-                appendfilename: name.to_owned(),
+                appenddirname: name.to_owned(),
+                appendfilename,
             })),
             _ => Err(problem("name the data folder with its whole path")),
         }
@@ -97,17 +117,46 @@ impl Place {
     }
 }
 
-/// The manifests in a folder; none if it is not one.
-fn manifests(disk: &dyn Disk, dir: &Path) -> Result<Vec<PathBuf>, ArchiveError> {
-    let names = match disk.list(dir) {
-        Ok(names) => names,
+/// The name of the log that a file is of, if it is of one.
+type NameIn<'f> = &'f dyn Fn(&str) -> Option<String>;
+
+/// The logs that have files in a folder: the folder, and their names. None if it is not a folder.
+fn logs_in(
+    disk: &dyn Disk,
+    dir: &Path,
+    name_in: NameIn<'_>,
+) -> Result<BTreeSet<(PathBuf, String)>, ArchiveError> {
+    let files = match disk.list(dir) {
+        Ok(files) => files,
         Err(error) if matches!(error.kind(), ErrorKind::NotADirectory | ErrorKind::NotFound) => {
-            return Ok(Vec::new());
+            return Ok(BTreeSet::new());
         }
         Err(error) => return Err(ReadError::from(LogError::io(dir)(error)).into()),
     };
-    let manifests = names.into_iter().filter(|name| name.ends_with(".manifest"));
-    Ok(manifests.filter(|name| !name.starts_with("temp-")).map(|name| dir.join(name)).collect())
+    let files = files.iter().filter(|file| !file.starts_with("temp-"));
+    Ok(files.filter_map(|file| name_in(file)).map(|name| (dir.to_path_buf(), name)).collect())
+}
+
+/// How often the files of a running server are read again that went away meanwhile.
+const READS_MAX: usize = 4;
+
+/// As [`recover`], of a folder on which a server may run: if a file goes away meanwhile, what `new`
+/// gives takes everything from the beginning. Returns whoever took it, and what came of it.
+pub fn recover_in_use<R: Replay, E>(
+    disk: &Arc<dyn Disk>,
+    settings: &Settings,
+    mut new: impl FnMut() -> Result<R, E>,
+) -> Result<(R, Result<Recovered, RecoverError>), E> {
+    let mut reads = 1;
+    loop {
+        let mut replay = new()?;
+        match recover(disk.clone(), settings, &mut replay) {
+            Err(RecoverError::Folder { .. } | RecoverError::Io { .. }) if reads < READS_MAX => {
+                reads += 1;
+            }
+            outcome => return Ok((replay, outcome)),
+        }
+    }
 }
 
 /// A segment with its file held open.
@@ -139,6 +188,8 @@ pub struct Archive {
     folder: Folder,
     /// The base's path and file.
     pub(super) base: Option<(PathBuf, Arc<dyn File>)>,
+    /// See [`Manifest::base_crc`].
+    pub(super) base_crc: Option<u32>,
     pieces: Vec<Piece>,
 }
 
@@ -187,7 +238,8 @@ impl Archive {
             let (path, file) = open(&entry.name)?;
             pieces.push(piece(&entry.name, path, file, None)?);
         }
-        Ok(Archive { disk, place: place.clone(), folder, base, pieces })
+        let base_crc = manifest.base_crc;
+        Ok(Archive { disk, place: place.clone(), folder, base, base_crc, pieces })
     }
 
     /// Where it is.

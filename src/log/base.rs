@@ -1,7 +1,6 @@
-//! Snapshots become bases: after a rewrite, after a failure, when another history is adopted, and
-//! when the log is switched on while running. In all of them the order is the same: the snapshot
-//! durable under its name, the segment after it durable, the manifest that lists both durable, and
-//! only then old files removed.
+//! Snapshots become bases: after a rewrite, after a failure, and when the log is switched on while
+//! running. In all of them the order is the same: the snapshot durable under its name, the segment
+//! after it durable, the manifest that lists both durable, and only then old files removed.
 
 use std::path::Path;
 use std::sync::atomic::Ordering;
@@ -11,9 +10,8 @@ use super::cursor::{Cursor, Step};
 use super::error::LogError;
 use super::planted::{Bug, planted};
 use super::reader::ReadError;
-use super::tail::Tail;
-use super::writer::{Trouble, Writer, trouble};
-use super::{Ids, Lsn, News, Shared, retention};
+use super::writer::{Trouble, Writer, copy};
+use super::{Lsn, News, Shared, retention};
 
 fn failed(trouble: Trouble) -> LogError {
     LogError::Io { file: trouble.file, source: trouble.error }
@@ -39,11 +37,16 @@ impl Shared {
         if planted(Bug::RemovedBeforeManifest) {
             self.remove_segments(&dropped);
         }
-        if let Err(failure) = self.write_manifest(&catalog) {
+        let named = catalog.base.as_ref().map(|base| base.name.clone());
+        if let Err(failure) = self.prepare_manifest(&catalog) {
+            named.iter().for_each(|name| self.discard(&self.folder.file(name)));
+            return Err(failed(failure));
+        }
+        if let Err(failure) = self.place_manifest() {
             // Whether the old or the new manifest is on disk is not known: both are right as long
             // as nothing is removed, and no further one may be trusted to the folder.
-            let answer =
-                LogError::Io { file: failure.file.clone(), source: clone_error(&failure.error) };
+            self.strays.lock().extend(named);
+            let answer = LogError::Io { file: failure.file.clone(), source: copy(&failure.error) };
             self.latch(failure);
             return Err(answer);
         }
@@ -81,8 +84,9 @@ impl Shared {
         self.base_seq_floor.store(seq.saturating_add(1), Ordering::Release);
         let entry = self.folder.base(seq, "rdb");
         let path = self.folder.file(&entry.name);
-        self.disk.rename(temporary, &path).map_err(LogError::io(&path))?;
-        self.sync_folder().map_err(LogError::io(&self.folder.path))?;
+        let renamed = self.disk.rename(temporary, &path).and_then(|()| self.sync_folder());
+        renamed.inspect_err(|_| self.discard(&path)).map_err(LogError::io(&path))?;
+        catalog.base_crc = None;
         Ok(catalog.base.replace(entry).map(|old| old.name))
     }
 
@@ -101,9 +105,13 @@ impl Shared {
         let database = self.tail.lock().database_at(at);
         let mut dropped = self.begin_files(&mut writer, catalog, temporary, (at, database))?;
         dropped.extend(earlier);
+        dropped.append(&mut self.strays.lock());
         let mut tail = self.tail.lock();
         tail.covered(at, self.settings.backlog_bytes);
         self.progress.cover(at);
+        let end = tail.end();
+        tail.ages.sync(at, end);
+        self.follow_ages(&tail);
         self.clear_latch();
         self.on_disk.store(true, Ordering::Release);
         self.has_file.store(true, Ordering::Release);
@@ -111,6 +119,8 @@ impl Shared {
         self.wake.notify_all();
         self.progress.wake(News::Moved);
         drop(writer);
+        dropped.sort_unstable();
+        dropped.dedup();
         self.remove_files(dropped);
         Ok(())
     }
@@ -136,52 +146,6 @@ impl Shared {
         Ok(earlier)
     }
 
-    /// See [`super::Log::adopt`]: everything begins anew at `at` under another history.
-    pub(super) fn adopt(&self, snapshot: Option<&Path>, at: Lsn, ids: Ids) -> Result<(), LogError> {
-        if let Some(snapshot) = snapshot {
-            self.sync_snapshot(snapshot)?;
-        }
-        let mut writer = self.writer.lock();
-        assert!(snapshot.is_some() || writer.current.is_none(), "files begin with a snapshot");
-        let before = std::mem::replace(&mut *self.ids.lock(), ids);
-        let mut dropped = Vec::new();
-        if let Some(snapshot) = snapshot {
-            // The old segments belong to another history: none is kept.
-            let mut catalog = self.catalog.lock().clone();
-            let old = std::mem::take(&mut catalog.segments);
-            dropped = old.iter().map(|segment| segment.entry.name.clone()).collect();
-            let floor = old.last().map_or(0, |segment| segment.entry.seq.saturating_add(1));
-            self.segment_seq_floor.fetch_max(floor, Ordering::AcqRel);
-            match self.begin_files(&mut writer, catalog, snapshot, (at, 0)) {
-                Ok(names) => dropped.extend(names),
-                Err(error) => {
-                    // The new manifest may be on disk or not: nothing may be written to the old
-                    // files.
-                    *self.ids.lock() = before;
-                    let error = std::io::Error::other(error.to_string());
-                    self.latch(trouble("adopt", &self.folder.manifest())(error));
-                    return Err(self
-                        .failure()
-                        .map_or(LogError::NoFiles, |failed| LogError::Failed((*failed).clone())));
-                }
-            }
-        }
-        let mut tail = self.tail.lock();
-        let mut fresh = Tail::new(at, 0);
-        (fresh.sleep, fresh.stopping) = (tail.sleep, tail.stopping);
-        *tail = fresh;
-        self.progress.restart(at);
-        self.clear_latch();
-        let on_disk = writer.current.is_some();
-        self.on_disk.store(on_disk, Ordering::Release);
-        self.has_file.store(on_disk, Ordering::Release);
-        drop(tail);
-        self.progress.wake(News::Moved);
-        drop(writer);
-        self.remove_files(dropped);
-        Ok(())
-    }
-
     fn clear_latch(&self) {
         *self.failed.lock() = None;
         self.latched.store(false, Ordering::Release);
@@ -189,8 +153,8 @@ impl Shared {
     }
 
     /// A base at an LSN, a fresh segment after it that begins in the given database, and the
-    /// manifest that lists both. Segments already in `catalog` become history. Returns the names of
-    /// files to remove.
+    /// manifest that lists both. A log that it replaces unread is kept. Segments already in
+    /// `catalog` become history. Returns the names of files to remove.
     fn begin_files(
         &self,
         writer: &mut Writer,
@@ -198,13 +162,35 @@ impl Shared {
         temporary: &Path,
         (at, database): (Lsn, u32),
     ) -> Result<Vec<String>, LogError> {
+        self.keep_unread()?;
         let old = self.name_base(&mut catalog, temporary)?;
         for segment in &mut catalog.segments {
             segment.retained = true;
         }
-        let next = self.create_segment(&mut catalog, at, database).map_err(failed)?;
+        let base = catalog.base.as_ref().map(|base| base.name.clone());
+        let discard = |names: &[Option<String>]| {
+            // A snapshot that was in vain may be what fills the disk.
+            names.iter().flatten().for_each(|name| self.discard(&self.folder.file(name)));
+        };
+        let next = match self.create_segment(&mut catalog, at, database) {
+            Ok(next) => next,
+            Err(failure) => {
+                discard(&[base]);
+                return Err(failed(failure));
+            }
+        };
+        let segment = catalog.segments.last().map(|segment| segment.entry.name.clone());
         let dropped = retention::expire(&mut catalog, *self.kept.lock(), (self.clock)());
-        self.publish(writer, catalog, next).map_err(failed)?;
+        if let Err(failure) = self.prepare_manifest(&catalog) {
+            discard(&[base, segment]);
+            return Err(failed(failure));
+        }
+        if let Err(failure) = self.place_manifest() {
+            // The manifest on disk may list them.
+            self.strays.lock().extend(base.into_iter().chain(segment));
+            return Err(failed(failure));
+        }
+        self.begin_segment(writer, catalog, next);
         let dropped = dropped.into_iter().map(|segment| segment.entry.name);
         Ok(dropped.chain(old).collect())
     }
@@ -283,6 +269,8 @@ impl Shared {
         // What came between the last write and now lies in memory, and so counts as written.
         tail.roll();
         tail.wrote_all(self.settings.backlog_bytes);
+        tail.ages.clear();
+        self.follow_ages(&tail);
         self.progress.emit_in_memory(tail.end());
         self.clear_latch();
         drop(tail);
@@ -302,18 +290,10 @@ impl Shared {
         if let Some(current) = &mut writer.current
             && let Err(trouble) = self.finish_segment(current)
         {
-            let answer =
-                LogError::Io { file: trouble.file.clone(), source: clone_error(&trouble.error) };
+            let answer = LogError::Io { file: trouble.file.clone(), source: copy(&trouble.error) };
             self.latch(trouble);
             return Err(answer);
         }
         Ok(())
-    }
-}
-
-fn clone_error(error: &std::io::Error) -> std::io::Error {
-    match error.raw_os_error() {
-        Some(errno) => std::io::Error::from_raw_os_error(errno),
-        None => std::io::Error::new(error.kind(), error.to_string()),
     }
 }

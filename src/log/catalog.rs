@@ -46,6 +46,8 @@ pub(super) struct Catalog {
     pub base: Option<Entry>,
     /// The base's length in bytes.
     pub base_bytes: u64,
+    /// See [`Manifest::base_crc`].
+    pub base_crc: Option<u32>,
     /// All segments, oldest first; the last is the one being written.
     pub segments: Vec<Segment>,
     /// The file being written; `None` while the log lies in memory.
@@ -58,6 +60,7 @@ impl Catalog {
         let retained = self.segments.iter().filter(|segment| segment.retained);
         Manifest {
             base: self.base.clone(),
+            base_crc: self.base_crc,
             segments: listed.map(|segment| segment.entry.clone()).collect(),
             retained: retained
                 .map(|segment| Retained {
@@ -153,6 +156,13 @@ impl Folder {
         let middle = name.strip_prefix(self.name.as_str())?.strip_prefix('.')?;
         let seq = middle.strip_suffix(".base.rdb").or(middle.strip_suffix(".base.aof"))?;
         seq.parse().ok().filter(|seq| *seq < u64::MAX)
+    }
+
+    /// The log's name in the name of one of its segments or bases, whatever log it is of.
+    pub fn name_in(file: &str) -> Option<&str> {
+        let mut endings = [".incr.aof", ".base.rdb", ".base.aof"].into_iter();
+        let (name, seq) = endings.find_map(|ending| file.strip_suffix(ending))?.rsplit_once('.')?;
+        seq.parse::<u64>().is_ok().then_some(name)
     }
 
     pub fn contains(&self, path: &Path) -> bool {

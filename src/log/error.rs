@@ -107,6 +107,14 @@ pub enum LogError {
 }
 
 impl LogError {
+    /// The operating system's error, if it is one.
+    pub fn io_error(&self) -> Option<&io::Error> {
+        match self {
+            LogError::Io { source, .. } => Some(source),
+            _ => None,
+        }
+    }
+
     pub(super) fn io(file: &Path) -> impl FnOnce(io::Error) -> LogError + use<> {
         let file = file.to_path_buf();
         move |source| LogError::Io { file, source }

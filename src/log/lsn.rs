@@ -8,6 +8,12 @@ use std::fmt;
 pub struct Lsn(pub u64);
 
 impl Lsn {
+    /// Clients and replicas count in signed 64 bits. Whatever claims to be beyond is not believed.
+    pub const MAX: Lsn = Lsn(i64::MAX as u64);
+    /// The highest that an RDB file is believed to be of: a log that begins there has more room up
+    /// to [`Lsn::MAX`] than is ever written.
+    pub const BEGIN_MAX: Lsn = Lsn(1 << 62);
+
     /// The place `bytes` further on. The count would take millennia to overflow; it saturates.
     pub fn advance(self, bytes: usize) -> Lsn {
         Lsn(self.0.saturating_add(bytes as u64))

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! #COOLCACHE-MANIFEST 1 <crc32c, 8 hex>                     over every byte after this line
+//! #COOLCACHE-BASE crc 9d2e01aa                           over the base, if it was taken over
 //! #COOLCACHE-RETAINED file appendonly.aof.3.incr.aof seq 3 first 100 last 900 closed 1700000000
 //! file appendonly.aof.2.base.rdb seq 2 type b               what stock servers load: the base,
 //! file appendonly.aof.4.incr.aof seq 4 type i               and the segments after it
@@ -9,12 +10,16 @@
 //!
 //! A manifest without our first line is a stock server's and has no checksum. Lines of type `h`
 //! (files a stock server was about to delete) are read, and never written.
+//!
+//! A base that we wrote ends in a checksum of its own. One that was taken over may have none (an
+//! append-only file never has), so its checksum stands here until the next base replaces it.
 
 use std::io::Write;
 
 use super::Lsn;
 
 const MARK: &str = "#COOLCACHE-MANIFEST";
+const BASE: &str = "#COOLCACHE-BASE";
 const RETAINED: &str = "#COOLCACHE-RETAINED";
 
 /// A listed file.
@@ -40,6 +45,8 @@ pub(super) struct Retained {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Manifest {
     pub base: Option<Entry>,
+    /// Over the base's bytes, if it was taken over.
+    pub base_crc: Option<u32>,
     pub segments: Vec<Entry>,
     pub retained: Vec<Retained>,
     /// Files a stock server was about to delete.
@@ -60,6 +67,9 @@ impl Manifest {
     /// The file's bytes, with our checksum.
     pub fn encode(&self) -> Vec<u8> {
         let mut body = Vec::new();
+        if let Some(crc) = self.base_crc {
+            let _ = writeln!(body, "{BASE} crc {crc:08x}");
+        }
         for Retained { entry, first, last, closed } in &self.retained {
             let Entry { name, seq } = entry;
             let name = quote(name);
@@ -100,6 +110,9 @@ impl Manifest {
             } else if let Some(rest) = line.strip_prefix(RETAINED) {
                 let retained = retained(rest).filter(|_| manifest.ours);
                 manifest.retained.push(retained.ok_or(bad(here, "a checksummed retained line"))?);
+            } else if let Some(rest) = line.strip_prefix(BASE) {
+                let crc = base_crc(rest).filter(|_| manifest.ours);
+                manifest.base_crc = Some(crc.ok_or(bad(here, "the base's checksum"))?);
             } else if !line.starts_with('#') {
                 manifest.list(line).map_err(|expected| bad(here, expected))?;
             }
@@ -123,6 +136,13 @@ impl Manifest {
         Ok(())
     }
 
+    /// The names of all files in it.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        let retained = self.retained.iter().map(|retained| &retained.entry);
+        let listed = self.base.iter().chain(&self.segments).chain(&self.history);
+        listed.chain(retained).map(|entry| entry.name.as_str())
+    }
+
     /// A number above that of every file in the manifest.
     pub fn next_segment_seq(&self) -> u64 {
         let retained = self.retained.iter().map(|retained| retained.entry.seq);
@@ -136,7 +156,8 @@ impl Manifest {
     }
 }
 
-fn checksum(body: &[u8]) -> u32 {
+/// CRC-32C, as it stands in a manifest.
+pub(super) fn checksum(body: &[u8]) -> u32 {
     (crc_fast::checksum(crc_fast::CrcAlgorithm::Crc32Iscsi, body) & 0xffff_ffff) as u32
 }
 
@@ -152,6 +173,11 @@ fn entry(words: &[String]) -> Option<(Entry, String)> {
     let name = file_name(value(words, "file")?)?;
     let seq = value(words, "seq")?.parse().ok().filter(|seq| *seq > 0 && *seq < u64::MAX)?;
     words.len().is_multiple_of(2).then_some((Entry { name, seq }, value(words, "type")?.clone()))
+}
+
+fn base_crc(rest: &str) -> Option<u32> {
+    let words = split(rest.trim())?;
+    u32::from_str_radix(value(&words, "crc")?, 16).ok()
 }
 
 fn retained(rest: &str) -> Option<Retained> {
@@ -244,6 +270,7 @@ mod tests {
         let entry = |name: &str, seq| Entry { name: name.to_owned(), seq };
         let old = Retained { entry: entry("a 3", 3), first: Lsn(1), last: Lsn(9), closed: 77 };
         Manifest {
+            base_crc: Some(0x0123_abcd),
             base: Some(entry("say \"x\"\n.2.base.rdb", 2)),
             segments: vec![entry("a.4.incr.aof", 4), entry("a.5.incr.aof", 5)],
             retained: vec![old],
@@ -264,6 +291,7 @@ mod tests {
         let harmless = |manifest: &Manifest| {
             manifest.segments == sample().segments
                 && manifest.base == sample().base
+                && manifest.base_crc == sample().base_crc
                 && manifest.retained == sample().retained
         };
         for bit in 0..bytes.len() * 8 {

@@ -30,18 +30,18 @@
 //! ```
 //!
 //! A log is had from [`recover`] only, by [`Recovered::start`]. Reading order: `lsn`, `record`,
-//! `segment`, `manifest`, `catalog`, `tail`, `positions`, `writer`, `gather`, `threads`,
-//! `recovery`, `start`, `base`, `retention`; then who reads: `cursor` and `scan`, `reader` and
-//! `records` of a running log, `archive` of a folder from outside, `restore`, `repair`.
+//! `segment`, `manifest`, `catalog`, `tail`, `positions`, `late`, `writer`, `gather`, `threads`,
+//! `recovery`, `start`, `base`, `keep`, `retention`, `room`; then who reads: `cursor` and `scan`,
+//! `reader` and `records` of a running log, `archive` of a folder from outside, `restore`, `repair`.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::thread::JoinHandle;
-use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex, RwLock};
 
+use crate::base::clock::{self, Monotonic};
 use crate::base::disk::Disk;
 
 mod archive;
@@ -52,6 +52,10 @@ mod error;
 #[doc(hidden)]
 pub mod fuzzing;
 mod gather;
+mod ids;
+mod info;
+mod keep;
+mod late;
 mod lsn;
 mod manifest;
 pub(crate) mod planted;
@@ -63,6 +67,7 @@ mod recovery;
 mod repair;
 mod restore;
 mod retention;
+mod room;
 mod scan;
 mod segment;
 mod start;
@@ -72,8 +77,10 @@ mod tests;
 mod threads;
 mod writer;
 
-pub use archive::{Archive, ArchiveError, Follower, Piece, Place, State};
+pub use archive::{Archive, ArchiveError, Follower, Piece, Place, State, recover_in_use};
 pub use error::{Corrupt, Failed, LogError, RecoverError, ReplayError};
+pub use ids::{Continues, Ids};
+pub use info::{DiskWork, Info, Observer, SegmentInfo};
 pub use lsn::Lsn;
 pub use positions::{News, Positions, Waker};
 pub use reader::{ReadError, Reader};
@@ -87,6 +94,7 @@ pub use start::Start;
 use catalog::{Catalog, Folder};
 
 use positions::Progress;
+pub use tail::Group;
 use tail::{Sleep, Tail};
 use writer::Writer;
 
@@ -156,74 +164,6 @@ impl Settings {
     }
 }
 
-/// The running replication id and those before it, newest first, each with its last LSN.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Ids {
-    /// 40 hex digits.
-    pub current: String,
-    /// A replica that followed one of these may continue, if it is not beyond that LSN.
-    pub before: Vec<(String, Lsn)>,
-}
-
-/// A segment, as LOG INFO shows it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SegmentInfo {
-    /// File name.
-    pub name: String,
-    /// The LSN at its beginning.
-    pub first: Lsn,
-    /// The LSN at its end.
-    pub last: Lsn,
-    /// The file's length.
-    pub bytes: u64,
-    /// Unix seconds of its newest batch.
-    pub closed: u64,
-    /// Older than the base: a start does not load it.
-    pub retained: bool,
-}
-
-/// What INFO says of the log. Sizes are in bytes.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Info {
-    /// Base and the segments after it: what a start would load.
-    pub current_size: u64,
-    /// The base alone.
-    pub base_size: u64,
-    /// Segments on disk, retained ones included.
-    pub segments: usize,
-    /// The lowest LSN from which the log can be read.
-    pub window_start: Lsn,
-    /// Appended and not yet written.
-    pub pending_bytes: u64,
-    /// Syncs that took two seconds or longer.
-    pub delayed_fsyncs: u64,
-    /// Whether the last write and sync went well.
-    pub last_write_ok: bool,
-    /// Whether reserving space ahead failed: writes must be refused before the disk is full.
-    pub disk_full: bool,
-    /// Whether a sync of the segment being written is under way.
-    pub syncing: bool,
-}
-
-/// What the log's threads do with the disk: who watches for slow disks is told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DiskWork {
-    /// A write of a batch.
-    Write {
-        /// The segment was being synced when it began.
-        while_syncing: bool,
-    },
-    /// A sync of a segment.
-    Sync {
-        /// The policy under which it was made.
-        policy: Fsync,
-    },
-}
-
-/// Told of each write and sync of a segment and how long it took, on the thread that did it: it
-/// must be quick and must not wait.
-pub type Observer = Box<dyn Fn(DiskWork, Duration) + Send + Sync>;
-
 /// What the threads, the appenders and the readers share. Fields say who changes them.
 struct Shared {
     disk: Arc<dyn Disk>,
@@ -231,7 +171,7 @@ struct Shared {
     folder: Folder,
     clock: Clock,
     salt: u64,
-    /// Changed by who holds the writer's lock.
+    /// Changed only before the log runs: a log has one history.
     ids: Mutex<Ids>,
     tail: Mutex<Tail>,
     /// The writer thread waits here, with the tail's lock.
@@ -257,14 +197,21 @@ struct Shared {
     /// Whether that file is there: not yet while its first base is being written.
     has_file: AtomicBool,
     fsync: AtomicU8,
-    delayed_fsyncs: AtomicU64,
+    delays: Mutex<late::Delays>,
+    /// From this moment of the monotonic clock on nothing more is to be appended: what waits for a
+    /// sync is too old. Follows the tail's ages, under its lock; `u64::MAX`: nothing waits.
+    late_at: AtomicU64,
     observer: RwLock<Option<Observer>>,
     kept: Mutex<retention::Kept>,
+    /// Files that the manifest on disk may list or not; changed by who holds the writer's lock. They
+    /// go when another manifest is durable.
+    strays: Mutex<Vec<String>>,
     /// `everysec` does not sync for now.
     syncs_paused: AtomicBool,
     /// Sequence numbers below these are not given again.
     segment_seq_floor: AtomicU64,
     base_seq_floor: AtomicU64,
+    earlier: Mutex<keep::Earlier>,
 }
 
 impl Shared {
@@ -282,6 +229,28 @@ impl Shared {
             1 => Fsync::Everysec,
             _ => Fsync::No,
         }
+    }
+
+    /// Whether what is appended must be synced soon, although nobody waits for it.
+    fn limits_ages(&self) -> bool {
+        self.fsync() == Fsync::Everysec
+            && self.has_file.load(Ordering::Acquire)
+            && !self.syncs_paused.load(Ordering::Acquire)
+    }
+
+    /// Who has the tail's lock has changed its ages.
+    fn follow_ages(&self, tail: &Tail) {
+        let late_at = tail.ages.late_at().map_or(u64::MAX, |at| at.0);
+        self.late_at.store(late_at, Ordering::Release);
+    }
+
+    /// Syncs are not to be expected any more. Whoever waited for one goes on.
+    fn forget_ages(&self) {
+        let mut tail = self.tail.lock();
+        tail.ages.clear();
+        self.follow_ages(&tail);
+        drop(tail);
+        self.progress.wake(News::Moved);
     }
 }
 
@@ -304,9 +273,9 @@ impl Log {
 
     /// Appends one group: a record, or MULTI … EXEC, whole. Returns the LSN after it. `database` is
     /// the one selected when the group has run. The caller holds the engine's lock; this copies
-    /// bytes, and wakes the writer if it sleeps. Bytes that cut a group here may be lost in part by
-    /// a crash.
-    pub fn append(&self, group: &[u8], database: u32) -> Lsn {
+    /// bytes that are not shared, and wakes the writer if it sleeps. Bytes that cut a group here
+    /// may be lost in part by a crash.
+    pub fn append_group(&self, group: Group<'_>, database: u32) -> Lsn {
         let shared = &*self.shared;
         let mut tail = shared.tail.lock();
         if !shared.on_disk.load(Ordering::Acquire) {
@@ -314,6 +283,11 @@ impl Log {
             shared.progress.emit_in_memory(end);
             tail.wrote_all(shared.settings.backlog_bytes);
             return end;
+        }
+        if shared.limits_ages() {
+            let from = tail.end();
+            tail.ages.append(from, clock::monotonic());
+            shared.follow_ages(&tail);
         }
         let end = tail.append(group, database);
         shared.progress.emit(end);
@@ -353,7 +327,10 @@ impl Log {
 
     /// Whether `everysec` goes without its syncs for now (`no-appendfsync-on-rewrite`).
     pub fn pause_syncs(&self, paused: bool) {
-        self.shared.syncs_paused.store(paused, Ordering::Release);
+        let was_paused = self.shared.syncs_paused.swap(paused, Ordering::AcqRel);
+        if paused && !was_paused {
+            self.shared.forget_ages();
+        }
     }
 
     /// Whether there are files that appended bytes go to: not while the log lies in memory, and not
@@ -362,13 +339,16 @@ impl Log {
         self.shared.has_file.load(Ordering::Acquire)
     }
 
-    /// Whether a group of so many bytes may be appended now. If not, whoever wants to write is
-    /// parked outside the engine's lock until a subscriber is told of progress. An empty tail takes
-    /// a group of any size.
-    pub fn has_room(&self, bytes: usize) -> bool {
+    /// Whether a further group may be appended at `now`, when `gathered` bytes are about to be. If
+    /// not, whoever wants to write is parked outside the engine's lock until a subscriber is told
+    /// of progress: the tail is full (it takes one group that is larger than it), or under
+    /// `everysec` a sync has hung for so long that too much would be lost with the power.
+    pub fn has_room(&self, gathered: usize, now: Monotonic) -> bool {
+        let shared = &*self.shared;
         let Positions { emitted, written, .. } = self.positions();
-        let pending = emitted.since(written);
-        pending == 0 || pending.saturating_add(bytes as u64) <= self.shared.settings.tail_bytes_max
+        let pending = emitted.since(written).saturating_add(gathered as u64);
+        let is_late = now.0 >= shared.late_at.load(Ordering::Acquire);
+        pending <= shared.settings.tail_bytes_max && !is_late
     }
 
     /// The failure that stopped the log, if one did. Writes are refused while there is one.
@@ -390,6 +370,9 @@ impl Log {
         // After what is owed: who sees the new policy sees that too.
         shared.fsync.store(fsync as u8, Ordering::Release);
         shared.tail.lock().sync_asked = true;
+        if fsync != Fsync::Everysec {
+            shared.forget_ages();
+        }
         shared.sync_wake.notify_all();
         self.nudge();
     }
@@ -459,10 +442,24 @@ impl Log {
 
     /// Begins the files anew with a snapshot at `at`: after a latch (with `at` from [`Log::roll`]),
     /// or to give a log in memory files (with `at` from [`Log::to_disk`]). The failed segment is
-    /// first cut to its last good LSN. On success the latch is gone and all up to `at` is durable;
-    /// on failure everything stays as it was.
+    /// first cut to its last good LSN, and a log in the folder that was not read is kept aside. On
+    /// success the latch is gone and all up to `at` is durable; on failure all stays as it was.
     pub fn heal(&self, snapshot: &Path, at: Lsn) -> Result<(), LogError> {
         self.shared.heal(snapshot, at)
+    }
+
+    /// Gives up retained history, and what failed attempts to heal have left on the disk, so that
+    /// there is room for the next one. Returns whether there was anything. Not for a thread that
+    /// must not wait.
+    pub fn make_room(&self) -> bool {
+        let writer = self.shared.writer.lock();
+        writer.current.is_some() && self.shared.give_up_history()
+    }
+
+    /// Whether the disk has so many bytes free, and takes a small file. Not for a thread that must
+    /// not wait.
+    pub fn probe(&self, bytes: u64) -> std::io::Result<()> {
+        self.shared.probe(bytes)
     }
 
     /// Appended bytes are from now on for files, which [`Log::heal`] begins with a snapshot at the
@@ -478,13 +475,6 @@ impl Log {
     pub fn to_memory(&self) -> Result<(), LogError> {
         self.shared.write_step();
         self.shared.to_memory()
-    }
-
-    /// Throws the log away and goes on at `at` under another primary's history: after a full sync,
-    /// with the snapshot it sent (`None` for a log in memory). Positions may move back; the caller
-    /// holds the engine's lock.
-    pub fn adopt(&self, snapshot: Option<&Path>, at: Lsn, ids: Ids) -> Result<(), LogError> {
-        self.shared.adopt(snapshot, at, ids)
     }
 
     /// The lowest LSN from which the log can be read.
@@ -533,7 +523,7 @@ impl Log {
             segments: catalog.segments.len(),
             window_start,
             pending_bytes: emitted.since(written),
-            delayed_fsyncs: self.shared.delayed_fsyncs.load(Ordering::Relaxed),
+            delayed_fsyncs: self.shared.delays.lock().count(clock::monotonic()),
             last_write_ok: !self.shared.is_latched(),
             disk_full: self.disk_full(),
             syncing: self.shared.syncing.is_locked(),

@@ -48,9 +48,12 @@ pub(super) struct Progress {
 impl Progress {
     /// All three at `at`.
     pub fn at(at: Lsn) -> Progress {
-        let progress = Progress::default();
-        progress.restart(at);
-        progress
+        Progress {
+            emitted: at.0.into(),
+            written: at.0.into(),
+            synced: at.0.into(),
+            ..Progress::default()
+        }
     }
 
     /// The positions now. Read from the lowest up, so that the order holds however they move
@@ -116,17 +119,6 @@ impl Progress {
         self.emit(to);
         self.written.store(to.0, Ordering::Release);
         self.synced.store(to.0, Ordering::Release);
-    }
-
-    /// Begins anew at `at`, forwards or backwards: another primary's history was adopted.
-    /// The caller holds the locks of tail and writer.
-    pub fn restart(&self, at: Lsn) {
-        self.owed.store(0, Ordering::Release);
-        self.synced.store(0, Ordering::Release);
-        self.written.store(0, Ordering::Release);
-        self.emitted.store(at.0, Ordering::Release);
-        self.written.store(at.0, Ordering::Release);
-        self.synced.store(at.0, Ordering::Release);
     }
 
     pub fn subscribe(&self, waker: Waker) {

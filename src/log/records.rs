@@ -11,10 +11,8 @@ use super::{Log, Lsn, cursor::Cursor};
 pub struct RecordReader {
     reader: Reader,
     scan: Scan,
-    /// RecordReader up to here are read and not visited.
+    /// Records up to here are read and not visited.
     from: Lsn,
-    /// The replication id under which it was begun: adopting another history makes it worthless.
-    id: String,
 }
 
 impl Log {
@@ -30,8 +28,7 @@ impl Log {
         }
         let (start, database) = self.start_before(from)?;
         let reader = self.reader_unchecked(start);
-        let (scan, id) = (Scan::at(database), self.ids().current);
-        let mut records = RecordReader { reader, scan, from, id };
+        let mut records = RecordReader { reader, scan: Scan::at(database), from };
         records.reach(self.readable())?;
         Ok(records)
     }
@@ -57,11 +54,6 @@ impl RecordReader {
     /// The end of the last record visited.
     pub fn at(&self) -> Lsn {
         self.reader.at().max(self.from)
-    }
-
-    /// Whether it is still of the history that `log` has.
-    pub fn is_of(&self, log: &Log) -> bool {
-        self.id == log.ids().current
     }
 
     /// Visits the next records below `up_to` (see [`Log::readable`]): at most a batch, none only if

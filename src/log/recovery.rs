@@ -11,65 +11,22 @@ use std::sync::Arc;
 
 use super::catalog::{Catalog, Folder, Segment};
 use super::error::{Corrupt, RecoverError, ReplayError};
-use super::manifest::{Entry, Manifest};
+use super::manifest::{self, Entry, Manifest};
 use super::planted::{Bug, planted};
 use super::record::{self, Frame, Places};
 use super::segment::{self, Damage, Head, Next};
 use super::{Lsn, Settings};
 use crate::base::disk::Disk;
 
+mod replay;
 mod single;
 mod strays;
 
+pub use replay::{BaseInfo, Records, Replay};
 pub use single::recover_file;
 
 /// Records read before they run, if groups do not make it more.
 const WINDOW: usize = 64;
-
-/// What an RDB file says of itself.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct BaseInfo {
-    /// The replication id it was written under, 40 hex digits.
-    pub replication_id: Option<String>,
-    /// The LSN that it is a snapshot of.
-    pub lsn: Option<Lsn>,
-}
-
-/// Who takes what recovery finds: the engine, on an empty keyspace. Any error stops recovery.
-pub trait Replay {
-    /// Loads an RDB file: the base, or a `dump.rdb` taken over.
-    fn base(&mut self, path: &Path) -> Result<BaseInfo, ReplayError>;
-    /// Loads the RDB at the start of `bytes`, an append-only file of Redis 4 to 6, and returns its
-    /// length.
-    fn rdb_preamble(&mut self, bytes: &[u8]) -> Result<usize, ReplayError>;
-    /// Runs one command of the log. SELECT, MULTI and EXEC come too; a group only if it is whole.
-    fn record(&mut self, args: &[&[u8]]) -> Result<(), ReplayError>;
-    /// Runs some, in order. If one cannot be run, its index comes with the reason, and those behind
-    /// it have not run.
-    fn records(&mut self, records: &Records<'_>) -> Result<(), (usize, ReplayError)> {
-        let run = |(index, args)| self.record(args).map_err(|error| (index, error));
-        records.iter().enumerate().try_for_each(run)
-    }
-}
-
-/// Records that come one after the other: so many that what they touch can be fetched together.
-pub struct Records<'a> {
-    args: &'a [&'a [u8]],
-    /// For each record: its offset, and the end of its arguments in `args`.
-    ends: &'a [(usize, usize)],
-}
-
-impl<'a> Records<'a> {
-    /// Their arguments, record by record.
-    pub fn iter(&self) -> impl Iterator<Item = &'a [&'a [u8]]> + Clone {
-        let (all, mut first) = (self.args, 0);
-        self.ends.iter().map(move |(_, end)| {
-            let args = all.get(first..*end).unwrap_or_default();
-            first = *end;
-            args
-        })
-    }
-}
 
 /// What was there to recover from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,6 +70,12 @@ pub struct Recovered {
     pub foreign_records: u64,
     /// A `dump.rdb` that is newer than the log and was not loaded, since the log wins.
     pub newer_dump: Option<PathBuf>,
+    /// A single-file append-only file that is newer than the log and was not loaded: a server of
+    /// Redis 6 or older has gone on with what was taken over.
+    pub newer_aof: Option<PathBuf>,
+    /// A manifest or a single-file append-only file that was not loaded since the log is to have no
+    /// files (`appendonly no`).
+    pub unread: Option<PathBuf>,
     pub(super) disk: Arc<dyn Disk>,
     pub(super) settings: Settings,
     pub(super) plan: Plan,
@@ -141,8 +104,11 @@ pub fn recover(
     let folder = Folder::of(settings);
     let mut recovery = Recovery::new(&*disk, settings, &folder, replay);
     let source = recovery.run()?;
-    let newer_dump = recovery.newer_dump(source)?;
-    Ok(recovery.recovered(disk.clone(), source, newer_dump))
+    let newer_dump = recovery.newer(source, &settings.dir.join(&settings.dbfilename))?;
+    let newer_aof = recovery.newer(source, &settings.dir.join(&settings.appendfilename))?;
+    let unread = recovery.unread()?;
+    let recovered = recovery.recovered(disk.clone(), source);
+    Ok(Recovered { newer_dump, newer_aof, unread, ..recovered })
 }
 
 struct Recovery<'a> {
@@ -186,12 +152,7 @@ impl<'a> Recovery<'a> {
         }
     }
 
-    fn recovered(
-        self,
-        disk: Arc<dyn Disk>,
-        source: Source,
-        newer_dump: Option<PathBuf>,
-    ) -> Recovered {
+    fn recovered(self, disk: Arc<dyn Disk>, source: Source) -> Recovered {
         let Recovery { settings, position, ids, torn, records, foreign, plan, .. } = self;
         Recovered {
             last_lsn: position.unwrap_or_default(),
@@ -200,7 +161,9 @@ impl<'a> Recovery<'a> {
             torn,
             records,
             foreign_records: foreign,
-            newer_dump,
+            newer_dump: None,
+            newer_aof: None,
+            unread: None,
             settings: settings.clone(),
             plan,
             disk,
@@ -278,7 +241,7 @@ impl Recovery<'_> {
             }
         }
         if let Some(base) = &manifest.base {
-            self.base(base)?;
+            self.base(base, manifest.base_crc)?;
         }
         for (index, entry) in manifest.segments.iter().enumerate() {
             let after = manifest.segments.get(index + 1);
@@ -297,12 +260,23 @@ impl Recovery<'_> {
         file.len().map_err(RecoverError::io(path))
     }
 
-    fn base(&mut self, entry: &Entry) -> Result<(), RecoverError> {
+    fn base(&mut self, entry: &Entry, crc: Option<u32>) -> Result<(), RecoverError> {
         let path = self.folder.file(&entry.name);
+        if let Some(crc) = crc {
+            let bytes = self.disk.map(&path).map_err(RecoverError::io(&path))?;
+            let found = manifest::checksum(&bytes);
+            if found != crc {
+                let expected = format!("a file whose checksum is {crc:08x}");
+                let found = format!("{} bytes with {found:08x}", bytes.len());
+                return Err(corrupt(&path, Damage { offset: 0, expected, found }).into());
+            }
+        }
+        self.plan.catalog.base_crc = crc;
         self.plan.catalog.base_bytes = self.len(&path)?;
         self.plan.catalog.base = Some(entry.clone());
         if entry.name.ends_with(".aof") {
-            self.commands_file(&path)?;
+            // It was written whole before it was listed: whatever it lacks was there.
+            self.commands_file(&path, false)?;
             return Ok(());
         }
         self.rdb(&path)
@@ -311,8 +285,9 @@ impl Recovery<'_> {
     fn rdb(&mut self, path: &Path) -> Result<(), RecoverError> {
         let loaded = self.replay.base(path);
         let info = loaded.map_err(|source| refused(path, 0, source))?;
-        self.position = info.lsn;
-        if let (Some(id), Some(lsn)) = (info.replication_id, info.lsn) {
+        let BaseInfo { replication_id, lsn } = info.of_a_log();
+        self.position = lsn;
+        if let (Some(id), Some(lsn)) = (replication_id, lsn) {
             self.ids = vec![(id, lsn)];
         }
         Ok(())
@@ -326,14 +301,15 @@ impl Recovery<'_> {
     }
 
     fn single_file(&mut self, path: &Path) -> Result<Source, RecoverError> {
-        let good = self.commands_file(path)?;
+        let good = self.commands_file(path, true)?;
         self.position = Some(Lsn(0));
         self.plan.take_over = Some((path.to_path_buf(), good, "aof"));
         Ok(Source::SingleFileAof)
     }
 
-    /// A file of commands, perhaps behind an RDB. Its records take no LSN: they are a base.
-    fn commands_file(&mut self, path: &Path) -> Result<u64, RecoverError> {
+    /// A file of commands, perhaps behind an RDB. Its records take no LSN: they are a base. Returns
+    /// where they end: before the file does only if it may end torn.
+    fn commands_file(&mut self, path: &Path, may_end_torn: bool) -> Result<u64, RecoverError> {
         let bytes = self.disk.map(path).map_err(RecoverError::io(path))?;
         let mut start = 0;
         if bytes.starts_with(b"REDIS") {
@@ -344,7 +320,7 @@ impl Recovery<'_> {
                 return Err(corrupt(path, found).into());
             }
         }
-        let (good, _) = self.foreign(path, &bytes, start, true)?;
+        let (good, _) = self.foreign(path, &bytes, start, may_end_torn)?;
         Ok(good as u64)
     }
 

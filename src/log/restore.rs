@@ -392,6 +392,7 @@ impl Copy {
         let length = file.len().map_err(LogError::io(from))?;
         disk::copy_open(&*self.disk, &*file, &path, 0, length).map_err(LogError::io(&path))?;
         self.manifest.base = Some(entry);
+        self.manifest.base_crc = archive.base_crc.filter(|_| own.is_some());
         Ok(())
     }
 

@@ -99,6 +99,8 @@ pub(super) enum Head {
 pub(super) fn encode_opener(opener: &Opener) -> Vec<u8> {
     let mut out = Vec::with_capacity(256);
     let Opener { first, salt, ids, database } = opener;
+    let mut all = ids.before.iter().map(|(id, _)| id).chain([&ids.current]);
+    assert!(all.all(|id| is_id(id)), "an opener that could not be read again: {ids:?}");
     let _ = write!(out, "#COOLCACHE:{VERSION}:{first}:{salt:016x}\r\n#ID:{}\r\n", ids.current);
     for (id, last) in &ids.before {
         let _ = write!(out, "#ID-BEFORE:{id}:{last}\r\n");
@@ -119,6 +121,18 @@ pub(super) fn encode_batch(
     lsns: (Lsn, Lsn, Lsn),
     payload: &[u8],
 ) {
+    encode_batch_of(out, covered, salt, seconds, lsns, &[payload]);
+}
+
+/// As [`encode_batch`], of a payload in pieces.
+pub(super) fn encode_batch_of(
+    out: &mut Vec<u8>,
+    covered: usize,
+    salt: u64,
+    seconds: Option<u64>,
+    lsns: (Lsn, Lsn, Lsn),
+    payload: &[impl AsRef<[u8]>],
+) {
     if let Some(seconds) = seconds {
         let _ = write!(out, "#TS:{seconds}\r\n");
     }
@@ -128,14 +142,14 @@ pub(super) fn encode_batch(
     let _ = write!(out, "{crc:08x}\r\n");
 }
 
-fn checksum(salt: u64, before: &[u8], payload: &[u8]) -> u32 {
+fn checksum(salt: u64, before: &[u8], payload: &[impl AsRef<[u8]>]) -> u32 {
     let mut digest = crc_fast::Digest::new(crc_fast::CrcAlgorithm::Crc32Iscsi);
     digest.update(&salt.to_le_bytes());
     if !planted(Bug::ChecksumSkipsAnnotation) {
         digest.update(before);
     }
     digest.update(b"\r\n");
-    digest.update(payload);
+    payload.iter().for_each(|piece| digest.update(piece.as_ref()));
     // A 32-bit checksum in a 64-bit answer.
     (digest.finalize() & 0xffff_ffff) as u32
 }
@@ -172,7 +186,7 @@ fn read_opener(bytes: &[u8]) -> Result<(Opener, usize), Stop> {
     if fields.next() != Some(VERSION) {
         return Err(Stop::Bad(OPENER.len(), "format version 1"));
     }
-    let first = fields.next().and_then(decimal).ok_or_else(bad(0, "the first LSN"))?;
+    let first = fields.next().and_then(lsn).ok_or_else(bad(0, "the first LSN"))?;
     let salt = fields.next().filter(|salt| salt.len() == 16);
     let salt = salt.and_then(|salt| u64::from_str_radix(salt, 16).ok());
     let salt = salt.ok_or_else(bad(0, "16 hex digits of salt"))?;
@@ -185,7 +199,7 @@ fn read_opener(bytes: &[u8]) -> Result<(Opener, usize), Stop> {
         let (text, next) = line(bytes, at)?;
         let pair = text.strip_prefix("#ID-BEFORE:").and_then(|rest| rest.split_once(':'));
         let pair = pair.filter(|(id, _)| is_id(id));
-        let pair = pair.and_then(|(id, last)| Some((id.to_owned(), Lsn(decimal(last)?))));
+        let pair = pair.and_then(|(id, last)| Some((id.to_owned(), lsn(last)?)));
         before.push(pair.ok_or_else(bad(at, "#ID-BEFORE, an id and its last LSN"))?);
         at = next;
     }
@@ -206,12 +220,12 @@ fn read_opener(bytes: &[u8]) -> Result<(Opener, usize), Stop> {
     let database = database.ok_or_else(bad(at, "SELECT and a database"))?;
     let (text, _) = line(bytes, end)?;
     let closing = parse_header(text).filter(|header| header.first == header.last);
-    if closing.is_none_or(|header| header.first != Lsn(first)) {
+    if closing.is_none_or(|header| header.first != first) {
         return Err(Stop::Bad(end, "the opener's empty batch"));
     }
     let (_, end) = read_batch(bytes, 0, end, salt)?;
     let ids = Ids { current, before };
-    Ok((Opener { first: Lsn(first), salt, ids, database }, end))
+    Ok((Opener { first, salt, ids, database }, end))
 }
 
 /// Reads what stands at `at`, where a batch should begin at `expected`.
@@ -263,7 +277,7 @@ fn read_batch(
     let end = start.checked_add(len).filter(|end| *end <= bytes.len()).ok_or(Stop::Incomplete)?;
     let before = bytes.get(covered..start - 2 - CRC_DIGITS).unwrap_or(&[]);
     let payload = bytes.get(start..end).unwrap_or(&[]);
-    if checksum(salt, before, payload) != fields.crc {
+    if checksum(salt, before, &[payload]) != fields.crc {
         return Err(Stop::Bad(header, "a batch that matches its checksum"));
     }
     let Header { first, last, durable, .. } = fields;
@@ -281,8 +295,8 @@ pub(super) struct Header {
 
 fn parse_header(text: &str) -> Option<Header> {
     let mut fields = text.strip_prefix("#CC:")?.split(':');
-    let mut lsn = || fields.next().and_then(decimal).map(Lsn);
-    let (first, last, durable) = (lsn()?, lsn()?, lsn()?);
+    let mut next = || fields.next().and_then(lsn);
+    let (first, last, durable) = (next()?, next()?, next()?);
     let crc = fields.next().filter(|crc| crc.len() == CRC_DIGITS)?;
     if fields.next().is_some() || crc.bytes().any(|byte| byte.is_ascii_uppercase()) {
         return None;
@@ -362,6 +376,11 @@ fn line(bytes: &[u8], at: usize) -> Result<(&str, usize), Stop> {
 fn decimal(text: &str) -> Option<u64> {
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     digits.then(|| text.parse().ok()).flatten()
+}
+
+/// An LSN that a log can come to.
+fn lsn(text: &str) -> Option<Lsn> {
+    decimal(text).map(Lsn).filter(|lsn| *lsn <= Lsn::MAX)
 }
 
 /// Whether a text has the form of a replication id: 40 hex digits, lower case.

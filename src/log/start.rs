@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use super::catalog::Catalog;
 use super::error::RecoverError;
+use super::keep::Earlier;
+use super::manifest;
 use super::planted::{Bug, planted};
 use super::recovery::Recovered;
 use super::segment;
@@ -102,7 +104,9 @@ impl Recovered {
 }
 
 impl Shared {
-    /// Makes the good part of a file the first base; the file itself stays.
+    /// Makes the good part of a file the first base; the file itself stays. An RDB file is linked:
+    /// servers replace it by another. To an append-only file they append, Redis 6 does when it goes
+    /// on with it: that is copied.
     fn take_over(
         &self,
         catalog: &mut Catalog,
@@ -114,13 +118,13 @@ impl Shared {
         let path = self.folder.file(&entry.name);
         let linked = || -> std::io::Result<bool> {
             let file = self.disk.open_append(from)?;
-            if file.len()? != length {
+            if ending != "rdb" || file.len()? != length {
                 return Ok(false);
             }
             file.sync_all()?;
             Ok(self.disk.hard_link(from, &path).is_ok())
         };
-        // Where a link cannot be made (another file system, or only a part is good), a copy is.
+        // Where no link can be made (of another file system), a copy is, too.
         if !linked().map_err(RecoverError::io(from))? {
             let temporary = self.folder.temporary("base");
             copy_prefix(&*self.disk, from, &temporary, length).map_err(RecoverError::io(&path))?;
@@ -129,6 +133,8 @@ impl Shared {
         self.sync_folder().map_err(RecoverError::io(&self.folder.path))?;
         catalog.base = Some(entry);
         catalog.base_bytes = length;
+        let bytes = self.disk.map(&path).map_err(RecoverError::io(&path))?;
+        catalog.base_crc = Some(manifest::checksum(&bytes));
         Ok(())
     }
 
@@ -172,6 +178,7 @@ impl Shared {
         clock: Clock,
     ) -> Arc<Shared> {
         let fsync = settings.fsync;
+        let earlier = Earlier::of(&settings);
         let kept = retention::Kept {
             bytes: settings.retention_bytes,
             seconds: settings.retention_seconds,
@@ -197,12 +204,15 @@ impl Shared {
             on_disk: false.into(),
             has_file: false.into(),
             fsync: (fsync as u8).into(),
-            delayed_fsyncs: 0.into(),
+            delays: Default::default(),
+            late_at: u64::MAX.into(),
             observer: Default::default(),
             kept: kept.into(),
+            strays: Default::default(),
             syncs_paused: false.into(),
             segment_seq_floor: 0.into(),
             base_seq_floor: 0.into(),
+            earlier: earlier.into(),
         })
     }
 }

@@ -20,9 +20,6 @@ const LINGER: Duration = Duration::from_millis(1);
 const LINGER_BYTES_MAX: usize = 4 << 20;
 /// After so long without work the log is sealed; and `everysec` syncs this often.
 const SECOND: Duration = Duration::from_secs(1);
-/// A sync that takes longer than this counts as delayed in INFO, as Redis counts it.
-const DELAYED_SECONDS: u64 = 2;
-
 enum Work {
     Bytes,
     Idle,
@@ -66,29 +63,30 @@ fn write_loop(shared: &Shared) {
     }
 }
 
+/// Syncs each second, counted from when the last sync began: after one that took longer the next
+/// follows at once, since as much has gathered meanwhile.
 fn sync_loop(shared: &Shared) {
+    let mut due = clock::monotonic().plus(SECOND);
     loop {
         let mut tail = shared.tail.lock();
         if tail.stopping {
             return;
         }
-        if !tail.sync_asked {
-            shared.sync_wake.wait_for(&mut tail, SECOND);
+        let left = due.since(clock::monotonic());
+        if !tail.sync_asked && !left.is_zero() {
+            shared.sync_wake.wait_for(&mut tail, left);
         }
         if tail.stopping {
             return;
         }
         tail.sync_asked = false;
         drop(tail);
+        due = clock::monotonic().plus(SECOND);
         // Under `always` too: what was written under an earlier policy nobody else syncs.
         let paused = shared.syncs_paused.load(Ordering::Acquire);
         let is_wanted = shared.fsync() != Fsync::No && !paused;
         if is_wanted || shared.progress.owes_sync() {
-            let began = (shared.clock)();
             shared.sync_step();
-            if (shared.clock)().saturating_sub(began) >= DELAYED_SECONDS {
-                shared.delayed_fsyncs.fetch_add(1, Ordering::Relaxed);
-            }
         }
     }
 }

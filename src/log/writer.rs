@@ -12,15 +12,13 @@ use std::sync::atomic::Ordering;
 
 use super::catalog::{Catalog, Segment};
 use super::error::Failed;
+use super::late::UNSYNCED_MAX;
 use super::planted::{Bug, planted};
 use super::segment::{self, Opener};
 use super::tail::Chunk;
 use super::{DiskWork, Fsync, Lsn, News, Shared, retention};
 use crate::base::clock;
 use crate::base::disk::File;
-
-/// Space kept reserved beyond what is about to be written, so that a full disk is seen early.
-const RESERVE_STEP: u64 = 8 << 20;
 
 /// The segment being written.
 pub(super) struct Current {
@@ -30,7 +28,7 @@ pub(super) struct Current {
     /// The file's length.
     pub len: u64,
     /// Up to which offset space is reserved.
-    reserved: u64,
+    pub reserved: u64,
     /// Seconds of the newest `#TS`.
     second: u64,
     /// The highest durable LSN that a batch in it claims.
@@ -86,7 +84,7 @@ impl Shared {
             let Some(current) = &mut writer.current else { return Ok(()) };
             let mut size = current.len;
             let full = |chunk: &Chunk| {
-                size += chunk.bytes.len() as u64;
+                size += chunk.len() as u64;
                 chunk.roll || size >= self.settings.segment_bytes
             };
             let stop = rest.iter().position(full);
@@ -119,12 +117,13 @@ impl Shared {
         }
         let mut ends = Vec::with_capacity(run.len());
         headers.clear();
-        for chunk in run.iter().filter(|chunk| !chunk.bytes.is_empty()) {
+        for chunk in run.iter().filter(|chunk| !chunk.is_empty()) {
             let seconds = (now != current.second).then_some(now);
             current.second = now;
             let covered = headers.len();
             let lsns = (chunk.first, chunk.last(), durable);
-            segment::encode_batch(headers, covered, self.salt, seconds, lsns, &chunk.bytes);
+            let pieces = chunk.pieces();
+            segment::encode_batch_of(headers, covered, self.salt, seconds, lsns, pieces);
             ends.push((headers.len(), chunk));
         }
         let mut parts: Vec<&[u8]> = Vec::with_capacity(ends.len() * 2);
@@ -132,9 +131,9 @@ impl Shared {
         let (mut start, mut offset) = (0, current.len);
         for (end, chunk) in &ends {
             parts.push(headers.get(start..*end).unwrap_or(&[]));
-            parts.push(&chunk.bytes);
+            parts.extend(chunk.pieces().iter().map(|piece| &piece[..]));
             notes.push((chunk.first, offset));
-            offset += (end - start + chunk.bytes.len()) as u64;
+            offset += (end - start + chunk.len()) as u64;
             start = *end;
         }
         let Some((_, newest)) = ends.last() else { return Ok(()) };
@@ -171,32 +170,6 @@ impl Shared {
         result
     }
 
-    /// Keeps space reserved ahead of `end`. Failing is not yet a failed write: the log says that
-    /// the disk is full, the engine refuses writes, and what was accepted still fits into what was
-    /// reserved.
-    fn reserve(&self, current: &mut Current, end: u64) {
-        let wanted = end.saturating_add(RESERVE_STEP);
-        if current.reserved >= wanted {
-            return;
-        }
-        let wanted = wanted.saturating_add(RESERVE_STEP);
-        let offset = current.reserved.max(current.len);
-        match current.file.reserve(offset, wanted - offset) {
-            Ok(()) => {
-                current.reserved = wanted;
-                self.disk_full.store(false, Ordering::Release);
-            }
-            Err(error) if error.kind() == io::ErrorKind::StorageFull => {
-                self.disk_full.store(true, Ordering::Release);
-            }
-            Err(error) if error.kind() == io::ErrorKind::Unsupported => {
-                current.reserved = u64::MAX;
-            }
-            // Anything else wrong with the disk shows at the write itself.
-            Err(_) => {}
-        }
-    }
-
     /// Makes all that is written durable. Returns whether there was anything to do.
     pub fn sync_step(&self) -> bool {
         let positions = self.progress.get();
@@ -222,6 +195,13 @@ impl Shared {
             self.progress.sync(positions.written);
         }
         self.sync_file(&*file, &self.folder.file(&path))?;
+        if self.late_at.load(Ordering::Acquire) != u64::MAX {
+            let mut tail = self.tail.lock();
+            let end = tail.end();
+            tail.ages.sync(positions.written, end);
+            // Before anybody is told: who waited because it was late looks there.
+            self.follow_ages(&tail);
+        }
         self.progress.sync(positions.written);
         Ok(())
     }
@@ -237,7 +217,16 @@ impl Shared {
                 error: io::Error::other("an earlier write or sync of it failed"),
             });
         }
-        let result = self.observed(DiskWork::Sync { policy: self.fsync() }, || file.sync_data());
+        let policy = self.fsync();
+        if policy != Fsync::Always {
+            self.delays.lock().begin(clock::monotonic());
+        }
+        let result = self.observed(DiskWork::Sync { policy }, || file.sync_data());
+        let took = self.delays.lock().end(clock::monotonic());
+        if took >= UNSYNCED_MAX {
+            let seconds = took.as_secs_f64();
+            tracing::warn!(seconds, "a sync of the log took so long that writes had to wait");
+        }
         if planted(Bug::RetriedFsync) && result.is_err() {
             return file.sync_data().map_err(trouble("sync", path));
         }
@@ -325,10 +314,14 @@ impl Shared {
         let path = self.folder.file(&entry.name);
         let ids = self.ids.lock().clone();
         let opener = segment::encode_opener(&Opener { first: at, salt: self.salt, ids, database });
-        let file = self.disk.create(&path).map_err(trouble("roll", &path))?;
-        file.write_all(&opener).map_err(trouble("roll", &path))?;
-        file.sync_all().map_err(trouble("roll", &path))?;
-        self.sync_folder().map_err(trouble("roll", &self.folder.path))?;
+        let create = || {
+            let file = self.disk.create(&path)?;
+            file.write_all(&opener)?;
+            file.sync_all()?;
+            self.sync_folder()?;
+            Ok(file)
+        };
+        let file = create().inspect_err(|_| self.discard(&path)).map_err(trouble("roll", &path))?;
         let len = opener.len() as u64;
         catalog.current = Some(file.clone());
         catalog.segments.push(Segment {
@@ -341,10 +334,7 @@ impl Shared {
             readable: true,
             index: vec![(at, len)],
         });
-        let mut current =
-            Current { file, path, first: at, len, reserved: 0, second: 0, claimed: at, database };
-        self.reserve(&mut current, len);
-        Ok(current)
+        Ok(Current { file, path, first: at, len, reserved: 0, second: 0, claimed: at, database })
     }
 
     /// Makes `catalog` the truth, on disk and then in memory, and `current` the segment being
@@ -355,24 +345,38 @@ impl Shared {
         catalog: Catalog,
         current: Current,
     ) -> Result<(), Trouble> {
-        self.write_manifest(&catalog)?;
-        writer.current = Some(current);
-        *self.catalog.lock() = catalog;
-        self.boundary.notify_all();
+        self.prepare_manifest(&catalog)?;
+        self.place_manifest()?;
+        self.begin_segment(writer, catalog, current);
         Ok(())
     }
 
-    /// Replaces the manifest on disk.
-    pub fn write_manifest(&self, catalog: &Catalog) -> Result<(), Trouble> {
-        let (path, temporary) = (self.folder.manifest(), self.folder.temporary("manifest"));
+    /// The manifest of `catalog`, which lists `current`, is durable.
+    pub fn begin_segment(&self, writer: &mut Writer, catalog: Catalog, mut current: Current) {
+        *self.catalog.lock() = catalog;
+        self.boundary.notify_all();
+        let end = current.len;
+        self.reserve(&mut current, end);
+        writer.current = Some(current);
+    }
+
+    /// Makes the next manifest durable under another name. If that fails, the one on disk stands.
+    pub fn prepare_manifest(&self, catalog: &Catalog) -> Result<(), Trouble> {
+        let temporary = self.folder.temporary("manifest");
         let write = || -> io::Result<()> {
             let file = self.disk.create(&temporary)?;
             file.write_all(&catalog.manifest().encode())?;
-            file.sync_all()?;
-            self.disk.rename(&temporary, &path)?;
-            self.sync_folder()
+            file.sync_all()
         };
-        write().map_err(trouble("roll", &path))
+        write().map_err(trouble("roll", &self.folder.manifest()))
+    }
+
+    /// Replaces the manifest on disk by the one prepared. If that fails, it is not known which of
+    /// the two will be there after a crash.
+    pub fn place_manifest(&self) -> Result<(), Trouble> {
+        let (path, temporary) = (self.folder.manifest(), self.folder.temporary("manifest"));
+        let placed = self.disk.rename(&temporary, &path).and_then(|()| self.sync_folder());
+        placed.map_err(trouble("roll", &path))
     }
 
     /// Makes the folder's names durable.
@@ -395,6 +399,13 @@ impl Shared {
     pub fn remove_file(&self, path: &Path) {
         if let Err(error) = self.disk.remove(path) {
             tracing::warn!("{} could not be removed: {error}", path.display());
+        }
+    }
+
+    /// Removes a file that no manifest has ever listed, if it is there.
+    pub fn discard(&self, path: &Path) {
+        if self.disk.exists(path).unwrap_or(true) {
+            self.remove_file(path);
         }
     }
 
@@ -431,7 +442,7 @@ impl Catalog {
 }
 
 /// An I/O error cannot be cloned; number or text can.
-fn copy(error: &io::Error) -> io::Error {
+pub(super) fn copy(error: &io::Error) -> io::Error {
     match error.raw_os_error() {
         Some(errno) => io::Error::from_raw_os_error(errno),
         None => io::Error::new(error.kind(), error.to_string()),

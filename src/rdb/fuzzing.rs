@@ -4,9 +4,11 @@
 use super::dump::DumpValue;
 use super::{
     Chunk, Entry, Fed, Format, Hash, List, LoadError, LoadOptions, Loader, Modules, Refused, Rest,
-    Set, Sink, StringValue, Summary, Text, ValueRef, Zset, dump, load, stream,
+    Set, Sink, StringValue, Summary, Text, Zset, dump, entry, load, stream,
 };
-use crate::paged::PageHeap;
+use crate::base::clock::UnixMs;
+use crate::keyspace::load::{self as keyspace_load, Gathered};
+use crate::keyspace::{self, Db, Key, Keyspace, Reclaimer, StringRef};
 use crate::types::Limits;
 use crate::types::packed::Element;
 use crate::types::stream::Chunk as Node;
@@ -124,49 +126,69 @@ pub fn framed(body: &[u8], version: u16) -> Vec<u8> {
     payload
 }
 
-/// What decodes is encoded again, in every format, and decodes to the same.
+/// A keyspace that has a value under a key, as RESTORE and the loading of files put it there.
+pub(super) fn stored(key: &[u8], value: DumpValue<'_>, limits: Limits) -> Result<Keyspace, String> {
+    let mut keyspace = Keyspace::new(1, Reclaimer::inline());
+    keyspace.set_limits(limits);
+    let mut gathered = Gathered::default();
+    match value {
+        DumpValue::String(StringValue::Int(number)) => {
+            gathered.string(Db(0), key, StringRef::Int(number), None, None);
+        }
+        DumpValue::String(StringValue::Bytes(bytes)) => {
+            gathered.string(Db(0), key, StringRef::Bytes(bytes), None, None);
+        }
+        other => {
+            gathered.collection(Db(0), key, entry::loaded(other, &limits)?, None, None);
+        }
+    }
+    let mut loader = keyspace_load::Loader::new(&mut keyspace);
+    loader.put(&mut gathered);
+    loader.finish().map_err(|error| error.to_string())?;
+    Ok(keyspace)
+}
+
+/// Calls `f` with what a keyspace has under a key.
+pub(super) fn with_entry<R>(
+    keyspace: &Keyspace,
+    key: &[u8],
+    f: impl FnOnce(&keyspace::Entry<'_>) -> R,
+) -> R {
+    let view = keyspace.view(Db(0), UnixMs::ZERO);
+    f(&view.entry(Key::new(key)).expect("it was put there"))
+}
+
+/// What decodes and is put into a keyspace comes out of it, in every format, and decodes to the
+/// same.
 fn again(payload: &[u8]) {
     let mut scratch = Vec::new();
     let Ok(value) = dump::decode(payload, &mut scratch) else { return };
     let told = tell(&value);
-    let mut heap = PageHeap::new();
     // Tight limits, so that small values of a fuzzer come in all forms.
     let limits = Limits { hash_entries: 3, set_entries: 3, set_intset: 3, ..Limits::default() };
-    let set = match &value {
-        DumpValue::Set(set) => Some(set.clone().into_value(&limits, &mut heap)),
-        _ => None,
-    };
-    let hash = match &value {
-        DumpValue::Hash(hash) => Some(hash.clone().into_value(&limits, &mut heap)),
-        _ => None,
-    };
-    let source = match &value {
-        DumpValue::String(string) => ValueRef::String(*string),
-        DumpValue::List(list) => ValueRef::List(list),
-        DumpValue::Set(_) => ValueRef::Set(set.as_ref().expect("made above").as_ref()),
-        DumpValue::Hash(_) => ValueRef::Hash(hash.as_ref().expect("made above").as_ref()),
-        DumpValue::Zset(zset) => ValueRef::Zset(zset.source()),
-        DumpValue::Stream(stream) => ValueRef::Stream(&**stream),
-    };
-    for format in [Format::V10, Format::V12, Format::V14, Format::Valkey80] {
-        let mut encoded = Vec::new();
-        if dump::encode(&source, true, format, &mut encoded).is_err() {
-            let expires = hash.as_ref().is_some_and(|hash| hash.as_ref().expiring() > 0);
-            let extras = matches!(&value, DumpValue::Stream(stream) if stream.has_extras());
-            assert!(encoded.is_empty());
-            assert!((expires && format == Format::V10) || (extras && format != Format::V14));
-            continue;
-        }
-        let mut scratch = Vec::new();
-        let decoded = dump::decode(&encoded, &mut scratch).expect("our own payload is readable");
-        match (&decoded, format) {
-            // Version 10 has one time for a consumer.
-            (DumpValue::Stream(_), Format::V10) => {
-                assert_eq!(without_active(&value), tell(&decoded));
+    let Ok(keyspace) = stored(b"key", value.clone(), limits) else { return };
+    with_entry(&keyspace, b"key", |entry| {
+        let expires = entry.hash().is_some_and(|hash| hash.expiring() > 0);
+        let extras = entry.stream().is_some_and(|stream| stream.has_extras());
+        for format in [Format::V10, Format::V12, Format::V14, Format::Valkey80] {
+            let mut encoded = Vec::new();
+            if entry::encode(entry, true, format, &mut encoded).is_err() {
+                assert!(encoded.is_empty());
+                assert!((expires && format == Format::V10) || (extras && format != Format::V14));
+                continue;
             }
-            _ => assert_eq!(told, tell(&decoded), "{format:?}"),
+            let mut scratch = Vec::new();
+            let decoded =
+                dump::decode(&encoded, &mut scratch).expect("our own payload is readable");
+            match (&decoded, format) {
+                // Version 10 has one time for a consumer.
+                (DumpValue::Stream(_), Format::V10) => {
+                    assert_eq!(without_active(&value), tell(&decoded));
+                }
+                _ => assert_eq!(told, tell(&decoded), "{format:?}"),
+            }
         }
-    }
+    });
 }
 
 /// What a stream is once version 10 has taken away when its consumers were last active.
@@ -265,6 +287,26 @@ pub(super) fn zset(zset: &Zset<'_>) -> Vec<String> {
     all
 }
 
+/// A group with its consumers and pending entries in order, which says nothing of it.
+fn sorted<'a>(group: &stream::Group<'a>) -> stream::Group<'a> {
+    let name_of = |one: &stream::Pending| group.consumers.get(one.consumer).map(|it| &it.name);
+    let mut group_of_sorted = group.clone();
+    let stream::Group { pending, consumers, .. } = &mut group_of_sorted;
+    consumers.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+    for one in pending.iter_mut() {
+        match name_of(one) {
+            Some(name) => {
+                let place = consumers.iter().position(|consumer| consumer.name == *name);
+                one.consumer = place.expect("no consumer went away");
+            }
+            // When it was delivered nobody asks once it is released.
+            None => one.time_ms = 0,
+        }
+    }
+    pending.sort_unstable_by_key(|one| one.id);
+    group_of_sorted
+}
+
 /// The entries and everything else.
 pub(super) fn stream(stream: &stream::Stream<'_>) -> Vec<String> {
     let mut all = Vec::new();
@@ -275,7 +317,9 @@ pub(super) fn stream(stream: &stream::Stream<'_>) -> Vec<String> {
     assert_eq!(all.len() as u64, stream.length);
     let (last, deleted) = (stream.last_id, stream.max_deleted_id);
     all.push(format!("{last:?} {:?} {deleted:?} {}", stream.first_id, stream.entries_added));
-    for group in &stream.groups {
+    let mut groups: Vec<_> = stream.groups.iter().map(sorted).collect();
+    groups.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+    for group in groups {
         let has_owner = |one: &&stream::Pending| one.consumer < group.consumers.len();
         let owned = group.pending.iter().filter(has_owner).count();
         assert_eq!(owned + group.released.len(), group.pending.len());

@@ -19,9 +19,7 @@ use super::opcodes;
 use super::put::{Format, Put};
 use super::text::{Text, duplicate, read_blob, twice};
 use super::{legacy, length, listpack};
-use crate::paged::PageHeap;
-use crate::types::Limits;
-use crate::types::hash::{Expiry, HashRef, HashValue};
+use crate::types::hash::HashRef;
 use crate::types::packed::{Element, Packed, PackedRef, elements};
 
 /// A hash that was read. Not empty, and its fields differ.
@@ -42,40 +40,6 @@ pub struct HashField<'a> {
     pub value: Text<'a>,
     /// When it expires: unix ms, possibly in the past.
     pub expiry_ms: Option<u64>,
-}
-
-impl Hash<'_> {
-    /// It as a value, in the form that the limits demand: what was packed in the file is taken as
-    /// it is if it is within them.
-    pub fn into_value(self, limits: &Limits, heap: &mut PageHeap) -> HashValue {
-        let mut value = HashValue::new();
-        match self {
-            Hash::Packed(packed) => {
-                let view = packed.as_ref();
-                let longest = view.iter().map(|element| element.len()).max().unwrap_or(0);
-                let takes = limits.hash_takes(view.bytes().len(), longest, 0);
-                if takes && limits.hash_fits(view.len() / 2) {
-                    return HashValue::Packed(packed);
-                }
-                value.prepare(view.len() / 2, longest, limits, heap);
-                for (name, text) in view.pairs() {
-                    name.with(|name| text.with(|text| value.set(name, text, limits, heap)));
-                }
-            }
-            Hash::Fields(fields) => {
-                value.prepare(fields.len(), 0, limits, heap);
-                for HashField { name, value: text, expiry_ms } in &fields {
-                    let expiry = expiry_ms.map_or(Expiry::None, Expiry::At);
-                    name.element().with(|name| {
-                        text.element().with(|text| {
-                            value.set_with(name, text, expiry, limits, heap);
-                        });
-                    });
-                }
-            }
-        }
-        value
-    }
 }
 
 /// Reads a hash of type `number` behind its key; none if it has no fields.

@@ -13,11 +13,9 @@ use super::error::Fault;
 use super::put::{Format, Put};
 use super::text::{Text, duplicate, read_blob, twice};
 use super::{legacy, length, listpack, opcodes};
-use crate::paged::PageHeap;
-use crate::types::Limits;
 use crate::types::intset::IntSet;
 use crate::types::packed::{Element, Packed, elements};
-use crate::types::set::{SetRef, SetValue};
+use crate::types::set::SetRef;
 
 /// A set that was read. Not empty, and its members differ.
 #[derive(Clone, Debug)]
@@ -28,34 +26,6 @@ pub enum Set<'a> {
     Packed(Packed),
     /// Others.
     Members(Vec<Text<'a>>),
-}
-
-impl Set<'_> {
-    /// It as a value, in the form that the limits demand: what was packed in the file is taken as
-    /// it is if it is within them.
-    pub fn into_value(self, limits: &Limits, heap: &mut PageHeap) -> SetValue {
-        match self {
-            Set::Ints(ints) if limits.ints_fit(ints.len()) => SetValue::Ints(ints),
-            Set::Ints(ints) => {
-                let members = ints.as_ref().iter().map(Element::Int);
-                SetValue::of(members, ints.len(), limits, heap)
-            }
-            Set::Packed(packed) => {
-                let view = packed.as_ref();
-                let longest = view.iter().map(|member| member.len()).max().unwrap_or(0);
-                // A set of integers that was packed since it did not always have only these.
-                if limits.set_fits(view.len()) && limits.set_takes(view.bytes().len(), longest) {
-                    SetValue::Packed(packed)
-                } else {
-                    SetValue::of(view.iter(), view.len(), limits, heap)
-                }
-            }
-            Set::Members(members) => {
-                let elements = members.iter().map(Text::element);
-                SetValue::of(elements, members.len(), limits, heap)
-            }
-        }
-    }
 }
 
 /// Reads a set of type `number` behind its key; none if it has no members.

@@ -201,6 +201,12 @@ pub fn write_bulk(out: &mut Vec<u8>, value: &[u8]) {
     out.extend_from_slice(b"\r\n");
 }
 
+/// Appends `$length\r\n`: what stands before a string's bytes; CR LF stands behind them.
+#[inline]
+pub fn write_bulk_header(out: &mut Vec<u8>, length: usize) {
+    write_length(out, b'$', length);
+}
+
 /// Appends an integer as a string: `$2\r\n10\r\n`.
 #[inline]
 pub fn write_bulk_int(out: &mut Vec<u8>, value: i64) {

@@ -29,6 +29,6 @@ mod tests;
 pub use decode::{Decoded, Decoder, OwnedReply, decode};
 pub use encode::{Protocol, encode};
 pub use nested::{Nested, NestedBuilder};
-pub use out::{Mark, Out};
+pub use out::{Mark, Out, Piece};
 pub use reply::{Bulks, BulksBuilder, Reply};
 pub use request::{Arg, Limits, Parsed, ProtocolError, Resume, parse, parse_multibulk};

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::encode;
-use super::number::short_length;
+use super::number::length;
 use super::reply::Reply;
 
 /// An array of strings and arrays (of the same, some levels deep), as it goes out but for its own
@@ -41,7 +41,7 @@ impl Nested {
 /// Reads a string or an array, and moves `rest` behind it.
 fn element<'a>(rest: &mut &'a [u8]) -> Option<Reply<'a>> {
     let (marker, line) = rest.split_first()?;
-    let (len, used) = short_length(line)?;
+    let (len, used) = length(line)?;
     *rest = line.get(used..)?;
     if *marker == b'*' {
         return (0..len).map(|_| element(rest)).collect::<Option<_>>().map(Reply::Array);
@@ -63,14 +63,13 @@ impl NestedBuilder {
         NestedBuilder { encoded: Vec::with_capacity(bytes) }
     }
 
-    /// Adds a string of less than 1 GB.
+    /// Adds a string.
     #[inline]
     pub fn string(&mut self, value: &[u8]) {
-        debug_assert!(value.len() < 1_000_000_000, "a longer one is not read back by iter()");
         encode::write_bulk(&mut self.encoded, value);
     }
 
-    /// Adds an array, whose `len` elements (less than 10^9) are what is added next.
+    /// Adds an array, whose `len` elements are what is added next.
     #[inline]
     pub fn array(&mut self, len: usize) {
         encode::write_array_header(&mut self.encoded, len);

@@ -20,6 +20,22 @@ pub(super) fn short_length(line: &[u8]) -> Option<(usize, usize)> {
     None
 }
 
+/// As [`short_length`], of any size: what our own encoder has written.
+#[inline]
+pub(super) fn length(line: &[u8]) -> Option<(usize, usize)> {
+    short_length(line).or_else(|| long_length(line))
+}
+
+#[cold]
+fn long_length(line: &[u8]) -> Option<(usize, usize)> {
+    /// Of 2^64.
+    const DIGITS_MAX: usize = 20;
+    let digits = line.iter().take(DIGITS_MAX).take_while(|byte| byte.is_ascii_digit()).count();
+    let (text, end) = line.split_at_checked(digits)?;
+    let value = usize::try_from(integer(text)?).ok()?;
+    end.starts_with(b"\r\n").then_some((value, digits + 2))
+}
+
 /// Reads a whole text as a 64-bit integer the way Redis' `string2ll` does: an optional `-`, digits,
 /// nothing else, no leading zero, no `-0`.
 pub(super) fn integer(text: &[u8]) -> Option<i64> {
@@ -75,6 +91,27 @@ mod tests {
             ("", None),
         ] {
             assert_eq!(short_length(text.as_bytes()), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn lengths_of_any_size() {
+        for (text, expected) in [
+            ("0\r\n", Some((0, 3))),
+            ("999999999\r\n", Some((999_999_999, 11))),
+            ("1000000000\r\nrest", Some((1_000_000_000, 12))),
+            ("9223372036854775807\r\n", Some((9_223_372_036_854_775_807, 21))),
+            ("9223372036854775808\r\n", None),
+            ("99999999999999999999\r\n", None),
+            ("01000000000\r\n", None),
+            ("1000000000", None),
+            ("1000000000\r", None),
+            ("1000000000\n", None),
+            ("-1\r\n", None),
+            ("\r\n", None),
+            ("", None),
+        ] {
+            assert_eq!(length(text.as_bytes()), expected, "{text:?}");
         }
     }
 

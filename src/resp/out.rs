@@ -1,4 +1,5 @@
-//! The output arena of a turn: reply bytes, and large values that are sent from where they lie.
+//! The output arena of a turn: reply bytes, and large values that are sent from where they lie. The
+//! records of a turn are gathered in one too.
 
 use std::sync::Arc;
 
@@ -13,6 +14,8 @@ pub struct Out {
     pub bytes: Vec<u8>,
     /// The values that are not copied, by rising `at`.
     shared: Vec<Segment>,
+    /// Bytes of those.
+    shared_bytes: usize,
 }
 
 /// A shared value that stands in front of `bytes[at]`.
@@ -32,11 +35,12 @@ pub struct Mark {
 impl Out {
     /// An empty one, without allocation.
     pub const fn new() -> Self {
-        Out { bytes: Vec::new(), shared: Vec::new() }
+        Out { bytes: Vec::new(), shared: Vec::new(), shared_bytes: 0 }
     }
 
     /// Appends a value without copying it.
     pub fn push_shared(&mut self, value: Arc<Vec<u8>>) {
+        self.shared_bytes += value.len();
         self.shared.push(Segment { at: self.bytes.len(), value });
     }
 
@@ -56,17 +60,34 @@ impl Out {
         self.bytes.clear();
         self.bytes.shrink_to(keep_bytes);
         self.shared.clear();
+        self.shared_bytes = 0;
+    }
+
+    /// Puts bytes at `mark`, in front of what stands behind it.
+    pub fn insert(&mut self, mark: Mark, bytes: &[u8]) {
+        self.bytes.splice(mark.bytes..mark.bytes, bytes.iter().copied());
+        for segment in self.shared.iter_mut().skip(mark.shared) {
+            segment.at += bytes.len();
+        }
+    }
+
+    /// Whether there are values in it that are not copied.
+    #[inline]
+    pub fn has_shared(&self) -> bool {
+        !self.shared.is_empty()
     }
 
     /// Forgets what stands behind `mark`: a reply that CLIENT REPLY OFF suppresses.
     pub fn truncate(&mut self, mark: Mark) {
         self.bytes.truncate(mark.bytes);
-        self.shared.truncate(mark.shared);
+        let dropped = self.shared.drain(mark.shared..).map(|segment| segment.value.len());
+        self.shared_bytes -= dropped.sum::<usize>();
     }
 
     /// Bytes of everything in it.
+    #[inline]
     pub fn total_bytes(&self) -> usize {
-        self.len_between(Mark::default(), self.mark())
+        self.bytes.len() + self.shared_bytes
     }
 
     /// Bytes to send between two marks, shared values included.
@@ -101,8 +122,8 @@ impl Out {
         }
     }
 
-    /// The non-empty pieces between two marks.
-    fn pieces(&self, from: Mark, to: Mark) -> impl Iterator<Item = Piece<'_>> {
+    /// The non-empty pieces between two marks, in order.
+    pub fn pieces(&self, from: Mark, to: Mark) -> impl Iterator<Item = Piece<'_>> {
         let mut at = from.bytes;
         let segments = self.shared.get(from.shared..to.shared).unwrap_or_default();
         let ends = segments.iter().map(Some).chain([None]);
@@ -120,8 +141,12 @@ impl Out {
     }
 }
 
-enum Piece<'a> {
+/// A part of an [`Out`].
+#[derive(Clone, Copy, Debug)]
+pub enum Piece<'a> {
+    /// Bytes that were copied to it.
     Copied(&'a [u8]),
+    /// A value that lies elsewhere.
     Shared(&'a Arc<Vec<u8>>),
 }
 
@@ -152,8 +177,13 @@ mod tests {
                 rest.slices(Mark::default(), rest.mark()).flatten().copied().collect();
             assert_eq!(sent, [b"<", &whole[skip..]].concat());
         }
+        assert_eq!(out.total_bytes(), 5 + whole.len() + 4);
+        out.insert(from, b"<<");
+        let all: Vec<u8> = out.slices(Mark::default(), out.mark()).flatten().copied().collect();
+        assert_eq!(all, b"other<<ABcdEFGHinext");
         out.truncate(from);
         assert_eq!(out.mark(), from);
+        assert_eq!(out.total_bytes(), 5);
         out.clear(0);
         assert!(out.is_empty());
     }

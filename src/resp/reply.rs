@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::encode;
 use super::nested::Nested;
-use super::number::short_length;
+use super::number::length;
 use super::out::SHARE_MIN;
 
 /// A reply. RESP2 has fewer types; `encode` says what each becomes there.
@@ -155,7 +155,7 @@ impl Bulks {
                 return Some(None);
             }
             let (_, line) = rest.split_first()?;
-            let (len, used) = short_length(line)?;
+            let (len, used) = length(line)?;
             let value = line.get(used..used + len)?;
             rest = line.get(used + len + 2..)?;
             Some(Some(value))
@@ -178,9 +178,8 @@ impl BulksBuilder {
         BulksBuilder { kind, count: 0, has_nulls: false, encoded: Vec::new() }
     }
 
-    /// Adds a string of less than 1 GB.
+    /// Adds a string.
     pub fn push(&mut self, value: &[u8]) {
-        debug_assert!(value.len() < 1_000_000_000, "a longer one is not read back by iter()");
         encode::write_bulk(&mut self.encoded, value);
         self.count += 1;
     }
@@ -229,5 +228,22 @@ impl BulksBuilder {
         );
         let BulksBuilder { kind, count, has_nulls, encoded } = self;
         Reply::Bulks(Bulks { kind, count, has_nulls, encoded: Arc::new(encoded) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `proto-max-bulk-len` may be raised above it. The memory is asked for and not touched.
+    #[test]
+    fn a_string_of_a_gigabyte_is_read_back() {
+        const LEN: usize = 1_000_000_000;
+        let (head, tail) = (b"$1000000000\r\n", b"\r\n$1\r\na\r\n");
+        let mut encoded = vec![0; head.len() + LEN + tail.len()];
+        encoded[..head.len()].copy_from_slice(head);
+        encoded[head.len() + LEN..].copy_from_slice(tail);
+        let bulks = Bulks { kind: BulksKind::Array, count: 2, encoded: Arc::new(encoded) };
+        assert_eq!(bulks.iter().map(<[u8]>::len).collect::<Vec<_>>(), [LEN, 1]);
     }
 }

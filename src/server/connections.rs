@@ -165,7 +165,8 @@ impl Worker {
 /// A connection that waits for the log.
 #[derive(Clone, Copy)]
 pub(super) struct Waiting {
-    /// What its oldest held reply waits for; 0: a request is parked, and any progress may do (the log's, or the read pool's).
+    /// What its oldest held reply waits for; 0: a request is parked, and any progress may do, the
+    /// log's or the read pool's.
     pub until: Lsn,
     /// Its place in [`Worker::sockets`].
     pub token: usize,

@@ -34,21 +34,35 @@ just for testing, restart it with the '--protected-mode no' option. 4) Set up an
 user. NOTE: You only need to do one of the above things in order for the server to start accepting connections from the \
 outside.\r\n";
 
+/// A bound address that nobody can connect to yet.
+pub(super) struct Bound {
+    socket: Socket,
+    backlog: i32,
+}
+
+impl Bound {
+    /// Listens from now on.
+    pub(super) fn listen(self) -> io::Result<TcpListener> {
+        self.socket.listen(self.backlog)?;
+        self.socket.set_nonblocking(true)?;
+        let listener = TcpListener::from_std(self.socket.into())?;
+        tracing::info!(address = %listener.local_addr()?, "listening");
+        Ok(listener)
+    }
+}
+
 /// Binds the configured addresses. As in Redis, an address with a `-` before it may be missing, `*`
 /// and `::*` are all IPv4 and IPv6 addresses.
-pub(super) fn bind(config: &Config) -> io::Result<Vec<TcpListener>> {
+pub(super) fn bind(config: &Config) -> io::Result<Vec<Bound>> {
     let port = config.port();
-    let mut listeners = Vec::new();
+    let mut all = Vec::new();
     for address in config.bind() {
         let (address, optional) = match address.strip_prefix('-') {
             Some(address) => (address, true),
             None => (address.as_str(), false),
         };
         match bind_one(address, port, config.tcp_backlog()) {
-            Ok(listener) => {
-                tracing::info!(address = %listener.local_addr()?, "listening");
-                listeners.push(listener);
-            }
+            Ok(bound) => all.push(bound),
             Err(error) if optional => tracing::debug!(address, %error, "not listening"),
             Err(error) => {
                 let text = format!(
@@ -58,10 +72,10 @@ pub(super) fn bind(config: &Config) -> io::Result<Vec<TcpListener>> {
             }
         }
     }
-    Ok(listeners)
+    Ok(all)
 }
 
-fn bind_one(address: &str, port: u16, backlog: u32) -> io::Result<TcpListener> {
+fn bind_one(address: &str, port: u16, backlog: u32) -> io::Result<Bound> {
     let ip: IpAddr = match address {
         "*" => Ipv4Addr::UNSPECIFIED.into(),
         "::*" => Ipv6Addr::UNSPECIFIED.into(),
@@ -76,9 +90,7 @@ fn bind_one(address: &str, port: u16, backlog: u32) -> io::Result<TcpListener> {
         socket.set_only_v6(true)?;
     }
     socket.bind(&SocketAddr::new(ip, port).into())?;
-    socket.listen(i32::try_from(backlog).unwrap_or(i32::MAX))?;
-    socket.set_nonblocking(true)?;
-    TcpListener::from_std(socket.into())
+    Ok(Bound { socket, backlog: i32::try_from(backlog).unwrap_or(i32::MAX) })
 }
 
 /// Accepts for ever, and gives connections to the workers in turn.

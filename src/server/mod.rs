@@ -40,14 +40,16 @@ pub enum Error {
 
 /// Opens the data, serves until a signal or SHUTDOWN, and ends cleanly.
 pub fn serve(config: Config) -> Result<(), Error> {
+    // A port in use ends the process before it has touched any data.
+    let bound = listen::bind(&config)?;
     let shared = start::open(config)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(run(shared))
+    runtime.block_on(run(shared, bound))
 }
 
-async fn run(shared: Arc<Shared>) -> Result<(), Error> {
-    // Listening comes before the workers: a port in use ends the process at once.
-    let listeners = listen::bind(&shared.lock().admin.config)?;
+async fn run(shared: Arc<Shared>, bound: Vec<listen::Bound>) -> Result<(), Error> {
+    let listeners: Vec<_> =
+        bound.into_iter().map(listen::Bound::listen).collect::<Result<_, _>>()?;
     let workers = start_workers(&shared)?;
     let stop = Arc::new(Notify::new());
     let notify = stop.clone();

@@ -9,6 +9,7 @@
 use crate::admin::ClientId;
 use crate::admin::config::BufferLimit;
 use crate::base::clock::{self, Monotonic};
+use crate::base::limits::UNAUTHENTICATED_REPLY_BYTES_MAX;
 use crate::engine::ParkedFor;
 use crate::log::Lsn;
 use crate::resp::{Limits, Mark, Out, ProtocolError, Resume};
@@ -18,6 +19,10 @@ use std::io::{self, ErrorKind, IoSlice, Read, Write};
 
 /// A pending chunk larger than this is not appended to, so that what was sent can be freed.
 const CHUNK_BYTES: usize = 256 << 10;
+
+/// A partial frame's buffer is given back when three quarters of it are unused, if these are much
+/// more than this.
+const PARTIAL_KEPT_BYTES: usize = 256 << 10;
 
 /// Slices given to the kernel at once (Linux' limit is 1,024).
 const SLICES_MAX: usize = 64;
@@ -60,6 +65,8 @@ pub struct Socket {
     pub closing: bool,
     /// Whether AUTH has lifted the stricter limits.
     pub authenticated: bool,
+    /// Whether AUTH was ever given.
+    pub was_authenticated: bool,
     /// The poller has said that the peer sends nothing more. Bytes before the end may not have
     /// been received yet.
     pub ended: bool,
@@ -109,6 +116,7 @@ impl Socket {
             unread: false,
             closing: false,
             authenticated,
+            was_authenticated: authenticated,
             ended: false,
             finished: false,
             heard: true,
@@ -164,6 +172,10 @@ impl Socket {
             self.partial = Vec::new();
         } else if consumed > 0 {
             self.partial.drain(..consumed);
+            // A pipeline may never be empty between two of its frames.
+            if self.partial.capacity() / 4 > self.partial.len().max(PARTIAL_KEPT_BYTES) {
+                self.partial.shrink_to_fit();
+            }
         }
     }
 
@@ -252,8 +264,12 @@ impl Socket {
         self.pending.is_empty() && self.held.is_empty()
     }
 
-    /// Whether the peer reads what it asked for, by `client-output-buffer-limit`.
+    /// Whether the peer reads what it asked for: by `client-output-buffer-limit`, and by a stricter
+    /// limit as long as it is a stranger.
     pub fn reads_its_replies(&mut self, limit: &BufferLimit) -> bool {
+        if !self.was_authenticated && self.unsent > UNAUTHENTICATED_REPLY_BYTES_MAX {
+            return false;
+        }
         let bytes = self.output_bytes() as u64;
         if limit.hard_bytes > 0 && bytes > limit.hard_bytes {
             return false;
@@ -314,7 +330,6 @@ impl Socket {
     }
 }
 
-/// Bytes to send in all of `out`.
 /// Leaves the first `bytes` bytes of some slices out.
 fn skip<'a>(
     slices: impl Iterator<Item = &'a [u8]>,
@@ -361,6 +376,19 @@ fn write_slices<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn strangers_read_at_once() {
+        let (mut socket, _peer) = pair();
+        let unlimited = BufferLimit { hard_bytes: 0, soft_bytes: 0, soft_seconds: 0 };
+        socket.was_authenticated = false;
+        answer(&mut socket, &[b'x'; 1024], 1, 0);
+        assert!(socket.reads_its_replies(&unlimited));
+        answer(&mut socket, b"x", 1, 0);
+        assert!(!socket.reads_its_replies(&unlimited));
+        socket.was_authenticated = true;
+        assert!(socket.reads_its_replies(&unlimited));
+    }
 
     /// A socket, and its peer, which has not read anything.
     fn pair() -> (Socket, std::net::TcpStream) {

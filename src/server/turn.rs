@@ -3,6 +3,7 @@
 //! ```text
 //! 1 receive   each ready socket once, up to 64 KiB, into the worker's arena (or behind its own partial frame)
 //! 2 parse     all frames of all sockets into one flat list; at most 256 commands a round
+//!             large values of string commands are copied, to be kept as they are
 //! 3 execute   one hold of the engine's lock a round: first what others sent to our connections, then the list
 //! 4 send      one write a socket; what the kernel does not take waits for writability
 //! ```
@@ -16,6 +17,7 @@ use super::worker::Worker;
 use crate::admin::Hold;
 use crate::base::{clock, limits};
 use crate::engine::{Group, Message, Replies, Round, WorkerSettings};
+use crate::keyspace::LARGE_BYTES;
 use crate::log::Lsn;
 use crate::resp::{Arg, Mark, Parsed, ProtocolError, parse};
 use mio::Token;
@@ -79,6 +81,8 @@ pub(super) struct Scratch {
     arguments: Vec<Arg>,
     frames: Vec<Frame>,
     parcels: Vec<Parcel>,
+    /// Whether a frame of this round is so long that an argument may be a large value.
+    has_large: bool,
     round: Round<'static>,
     replies: Replies,
 }
@@ -203,6 +207,7 @@ impl Worker {
         scratch.arguments.clear();
         scratch.frames.clear();
         scratch.parcels.clear();
+        scratch.has_large = false;
         for (n, ready) in self.ready.iter_mut().enumerate() {
             if ready.done || scratch.frames.len() >= limits::ROUND_COMMANDS_MAX {
                 continue;
@@ -236,6 +241,7 @@ impl Worker {
     /// Steps 3 and 4.
     fn execute_round(&mut self) {
         let scratch = &mut self.scratch;
+        let large;
         let mut round = std::mem::take(&mut scratch.round).recycle();
         for parcel in &scratch.parcels {
             let ready = &mut self.ready[parcel.ready];
@@ -262,12 +268,15 @@ impl Worker {
                 output_bytes: if socket.is_drained() { 0 } else { socket.output_bytes() },
             });
         }
-        scratch.replies.clear(REPLIES_KEPT_BYTES);
+        if scratch.has_large {
+            large = round.large_copies();
+            round.share(&large);
+        }
         let messages = {
             let mut engine = self.shared.lock();
             let begun = clock::thread_cpu_ns();
             let messages: Vec<Message> = self.inbox.messages.try_iter().collect();
-            engine.execute(&round, clock::now(), &mut scratch.replies);
+            engine.execute(&round, clock::now_us(), &mut scratch.replies);
             let held = clock::thread_cpu_ns().saturating_sub(begun);
             engine.admin.holds.record(Hold::Round, held);
             self.settings = WorkerSettings::of(&engine.admin.config);
@@ -278,6 +287,8 @@ impl Worker {
             self.deliver(message);
         }
         self.send_replies();
+        // Now, not in the next round, which may be long in coming: large values are shared.
+        self.scratch.replies.clear(REPLIES_KEPT_BYTES);
         let arguments = &mut self.scratch.arguments;
         arguments.clear();
         arguments.shrink_to(limits::ARGUMENTS_KEPT);
@@ -314,6 +325,7 @@ impl Worker {
                 }
             }
             socket.authenticated = outcome.authenticated;
+            socket.was_authenticated = outcome.was_authenticated;
             socket.waiting = outcome.waiting;
             socket.silent = outcome.silent;
             socket.parked = outcome.parked;
@@ -433,6 +445,7 @@ fn parse_frames(
                     let (first, count) = (first as u32, count as u32);
                     let end = at + consumed;
                     scratch.frames.push(Frame { first, count, base: at, end, raw });
+                    scratch.has_large |= consumed > LARGE_BYTES;
                 }
                 at += consumed;
             }

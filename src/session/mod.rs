@@ -34,6 +34,9 @@ pub struct Session {
     pub protocol: Protocol,
     /// Whether it may run commands: AUTH was given, or no password is set.
     pub authenticated: bool,
+    /// Whether it ever was authenticated. RESET does not make it a stranger again, whose replies
+    /// are limited.
+    pub was_authenticated: bool,
     /// CLIENT SETNAME; empty if none.
     pub name: Vec<u8>,
     /// CLIENT SETINFO LIB-NAME.
@@ -103,6 +106,7 @@ impl Session {
             db: Db(0),
             protocol: Protocol::Resp2,
             authenticated,
+            was_authenticated: authenticated,
             name: Vec::new(),
             library_name: Vec::new(),
             library_version: Vec::new(),
@@ -171,6 +175,7 @@ mod tests {
         let mut fresh = Session::new(7, 0, 3, UnixMs(5), false);
         fresh.library_name = b"lib".to_vec();
         fresh.redirect_capable = true;
+        fresh.was_authenticated = true;
         assert_eq!(format!("{session:?}"), format!("{fresh:?}"));
     }
 }

@@ -1,10 +1,12 @@
-//! When a collection is too large for its small form: Redis' `*-max-*` parameters.
+//! When a collection is too large for its small form, and how long a string may become: Redis'
+//! `*-max-*` parameters.
 //!
 //! Settings are not on the log, so two servers with different limits differ in encoding only, never
-//! in content.
+//! in content. (What a command refuses is no record, so the bound of strings is not on it either;
+//! replay does not ask for it.)
 
 use super::packed::PackedRef;
-use crate::base::limits::HLL_SPARSE_BYTES_MAX;
+use crate::base::limits::{BULK_BYTES_MAX, HLL_SPARSE_BYTES_MAX};
 
 /// The largest small form, in bytes, whatever the parameters say: Redis'
 /// `LISTPACK_MAX_SAFETY_LIMIT`.
@@ -16,7 +18,7 @@ const CHUNK_BYTES_MAX: usize = 8192;
 /// store.
 const LISTPACK_FRAME_BYTES: usize = 7;
 
-/// The limits of the small forms. Sizes are in bytes.
+/// The limits of the small forms and of strings. Sizes are in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// `hash-max-listpack-entries`: fields of a small hash.
@@ -42,6 +44,8 @@ pub struct Limits {
     pub stream_node_entries: usize,
     /// `hll-sparse-max-bytes`: bytes of a HyperLogLog above which its registers become dense.
     pub hll_sparse_bytes: usize,
+    /// `proto-max-bulk-len`: how long APPEND, SETRANGE, SETBIT and BITFIELD may make a string.
+    pub string_bytes: u64,
 }
 
 impl Default for Limits {
@@ -59,6 +63,7 @@ impl Default for Limits {
             stream_node_bytes: 4096,
             stream_node_entries: 100,
             hll_sparse_bytes: HLL_SPARSE_BYTES_MAX,
+            string_bytes: BULK_BYTES_MAX,
         }
     }
 }

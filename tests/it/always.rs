@@ -1,8 +1,8 @@
 //! `appendfsync always`: what waits for the disk, and what does not.
 
+use crate::broken::Tampered;
 use crate::support::{Connection, coolcache, encoded, has, log_bytes, wait_until};
-use std::io::{BufRead, BufReader, ErrorKind};
-use std::process::{Child, Command, Stdio};
+use std::io::ErrorKind;
 
 /// When a reply is here, its record is in the file.
 #[test]
@@ -66,34 +66,6 @@ fn every_reply_leaves_however_the_policy_changes() {
     }
 }
 
-/// Makes each fdatasync of a process do something else too (strace), until it is dropped.
-struct Tampered(Child);
-
-impl Tampered {
-    fn attach(pid: u32, inject: &str) -> Result<Tampered, String> {
-        let mut strace = Command::new("strace");
-        let inject = format!("inject=fdatasync:{inject}");
-        strace.args(["-f", "-e", "trace=fdatasync", "-e", &inject]);
-        strace.arg("-p").arg(pid.to_string()).stderr(Stdio::piped()).stdin(Stdio::null());
-        let mut child = strace.spawn().map_err(|error| format!("strace: {error}"))?;
-        let mut line = String::new();
-        let mut said = BufReader::new(child.stderr.take().expect("it is piped"));
-        said.read_line(&mut line).map_err(|error| error.to_string())?;
-        // Whatever it says later must not fill the pipe.
-        std::thread::spawn(move || said.lines().for_each(drop));
-        let attached = Tampered(child);
-        if line.contains("attached") { Ok(attached) } else { Err(line) }
-    }
-}
-
-impl Drop for Tampered {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        let _gone = self.0.kill();
-        self.0.wait().expect("strace can be waited for");
-    }
-}
-
 /// Whether a connection has nothing to receive right now.
 fn is_silent(connection: &Connection) -> bool {
     connection.stream.set_nonblocking(true).unwrap();
@@ -108,10 +80,7 @@ fn a_read_of_a_quiet_key_does_not_wait_for_the_disk() {
     let [mut writer, mut reader, mut same] = [(); 3].map(|()| server.connect());
     assert_eq!(writer.call("SET quiet value"), "+OK\r\n");
     assert_eq!(writer.call("SET busy 0"), "+OK\r\n");
-    let slow = match Tampered::attach(server.child.id(), "delay_enter=1000000") {
-        Ok(slow) => slow,
-        Err(reason) => return println!("skipped: cannot slow fdatasync down: {reason}"),
-    };
+    let slow = Tampered::syncs(server.child.id(), "delay_enter=1000000");
     let mut seen = false;
     // On a machine that stands still for a second the sync may be over first: then once more.
     for attempt in 1..=5 {
@@ -155,10 +124,7 @@ fn a_write_that_waits_for_room_does_not_keep_its_worker_busy() {
     let [mut first, mut second] = [(); 2].map(|()| server.connect());
     assert_eq!(first.call("SET key 0"), "+OK\r\n");
     assert_eq!(second.call("SET key 0"), "+OK\r\n");
-    let slow = match Tampered::attach(server.child.id(), "delay_enter=3000000") {
-        Ok(slow) => slow,
-        Err(reason) => return println!("skipped: cannot slow fdatasync down: {reason}"),
-    };
+    let slow = Tampered::syncs(server.child.id(), "delay_enter=3000000");
     // The log is busy with the first; the second fills it; the third must wait, for longer than
     // `timeout`.
     let value = vec![b'v'; 4 << 20];
@@ -184,10 +150,7 @@ fn a_sync_that_fails_refuses_writes_until_the_log_is_healed() {
     let (dir, mut server) = coolcache(&["--appendfsync", "always"]);
     let (mut writer, mut reader) = (server.connect(), server.connect());
     assert_eq!(writer.call("SET quiet value"), "+OK\r\n");
-    let tampered = match Tampered::attach(server.child.id(), "error=EIO") {
-        Ok(tampered) => tampered,
-        Err(reason) => return println!("skipped: cannot make fdatasync fail: {reason}"),
-    };
+    let tampered = Tampered::syncs(server.child.id(), "error=EIO");
     let refused = "-MISCONF Errors writing to the AOF file: Input/output error\r\n";
     // Its outcome is not known: it is in memory, and perhaps in the file.
     assert_eq!(writer.call("SET unsure 1"), refused);
@@ -211,10 +174,7 @@ fn a_sync_that_fails_refuses_writes_until_the_log_is_healed() {
 fn a_change_to_always_holds_reads_of_what_came_before() {
     let (_dir, server) = coolcache(&["--appendfsync", "no"]);
     let [mut writer, mut reader] = [(); 2].map(|()| server.connect());
-    let slow = match Tampered::attach(server.child.id(), "delay_enter=1000000") {
-        Ok(slow) => slow,
-        Err(reason) => return println!("skipped: cannot slow fdatasync down: {reason}"),
-    };
+    let slow = Tampered::syncs(server.child.id(), "delay_enter=1000000");
     let mut seen = false;
     // On a machine that stands still for a second the sync may be over first: then once more.
     for attempt in 0..5 {

@@ -1,6 +1,7 @@
 //! Connections: many, refused, idle, killed, half closed.
 
 use crate::support::{Connection, coolcache, encoded, wait_until};
+use std::io::Write;
 use std::net::{Shutdown, TcpStream};
 
 const IN_MEMORY: &[&str] = &["--appendonly", "no"];
@@ -217,6 +218,29 @@ fn a_peer_above_the_soft_limit_is_closed() {
     lazy.request(&[b"GET", b"key"]).unwrap();
     wait_until("it is closed", || other.info("connected_clients") == "1");
     assert!(lazy.receive_to_end().len() < value.len());
+}
+
+/// One that has not authenticated, asks and does not read: its refusals are not kept for it.
+#[test]
+fn a_stranger_that_does_not_read_is_closed() {
+    let (_dir, server) = coolcache(&["--appendonly", "no", "--requirepass", "secret"]);
+    let (mut other, mut stranger) = (server.connect(), server.connect());
+    assert_eq!(other.call("AUTH secret"), "+OK\r\n");
+    // 35 bytes of refusal for 7: some 270 MB, if nobody stopped it.
+    let requests = b"GET a\r\n".repeat(64 << 10);
+    let sent = (0..120).try_for_each(|_| stranger.stream.write_all(&requests));
+    assert!(sent.is_err(), "it was not closed");
+    wait_until("it is closed", || other.info("connected_clients") == "1");
+    assert_eq!(other.info("client_output_buffer_limit_disconnections"), "1");
+    // Whoever has authenticated may be slow, also as a stranger again.
+    let value = vec![b'v'; 20 << 20];
+    assert_eq!(other.try_call(&[b"SET", b"key", &value]).unwrap(), b"+OK\r\n");
+    let mut lazy = server.connect();
+    lazy.send(b"AUTH secret\r\nGET key\r\nRESET\r\n");
+    wait_until("it has run", || other.call("CLIENT LIST").contains("cmd=reset"));
+    assert_eq!(lazy.try_receive().unwrap(), b"+OK\r\n");
+    assert_eq!(lazy.try_receive().unwrap().len(), value.len() + "$20971520\r\n\r\n".len());
+    assert_eq!(lazy.try_receive().unwrap(), b"+RESET\r\n");
 }
 
 /// CLIENT REPLY OFF and SKIP: neither do replies come that take their time.

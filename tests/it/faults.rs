@@ -5,52 +5,14 @@
 //! The simulated disk (`engine::tests::crash`) fails every operation in turn; this shows that the
 //! real one is wired the same.
 
-use crate::persistence::SmallDisk;
+use crate::broken::{SmallDisk, Tampered};
 use crate::support::{Connection, Kind, Server, wait_until};
-use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
-
-/// Has strace tamper with system calls of a process until it is dropped.
-struct Tampered(Child);
-
-impl Tampered {
-    /// `options`: as strace takes them.
-    ///
-    /// # Panics
-    /// If strace is missing, or may not trace.
-    fn attach(pid: u32, options: &[&str]) -> Tampered {
-        let mut strace = Command::new("strace");
-        strace.arg("-f").args(options).arg("-p").arg(pid.to_string());
-        strace.stderr(Stdio::piped()).stdin(Stdio::null());
-        let needs = "these tests need strace (apt install strace) and the right to trace";
-        let mut child = strace.spawn().unwrap_or_else(|error| panic!("{needs}: {error}"));
-        let mut said = BufReader::new(child.stderr.take().expect("it is piped"));
-        let attached = Tampered(child);
-        let mut line = String::new();
-        // What it says about paths comes first.
-        while !line.contains("attached") {
-            line.clear();
-            let length = said.read_line(&mut line).expect("text");
-            assert!(length > 0, "{needs}: it ended");
-        }
-        // Whatever it says later must not fill the pipe.
-        std::thread::spawn(move || said.lines().for_each(drop));
-        attached
-    }
-}
-
-impl Drop for Tampered {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        let _gone = self.0.kill();
-        self.0.wait().expect("strace can be waited for");
-    }
-}
 
 /// Clients that write rising numbers, each to a key of its own, until they are stopped or the
 /// server is gone.
@@ -230,9 +192,7 @@ fn a_failed_rename_of_base_or_manifest() {
 /// the disk: a short write, and then ENOSPC.
 #[test]
 fn a_disk_that_is_really_full() {
-    let disk = SmallDisk::mount("48m").unwrap_or_else(|reason| {
-        panic!("this test mounts a small file system (tmpfs), which needs the right to: {reason}")
-    });
+    let disk = SmallDisk::mount("48m");
     let filler = disk.path().join("filler");
     let arguments = ["--save", "", "--appendfsync", "always", "--auto-aof-rewrite-percentage", "0"];
     let mut server = Server::start(Kind::CoolCache, disk.path(), &arguments);
@@ -250,6 +210,35 @@ fn a_disk_that_is_really_full() {
     drop(tampered);
     writers.kill_and_check(&mut server);
     server.kill();
+}
+
+/// Retained history that would fill the disk goes before a write is refused.
+#[test]
+fn history_goes_before_a_full_disk_refuses_writes() {
+    let disk = SmallDisk::mount("48m");
+    let sizes = ["--log-segment-bytes", "1mb", "--log-retention-bytes", "1gb"];
+    let arguments = [&["--save", "", "--auto-aof-rewrite-percentage", "0"][..], &sizes].concat();
+    let server = Server::start(Kind::CoolCache, disk.path(), &arguments);
+    let mut connection = server.connect();
+    let window = |connection: &mut Connection| {
+        let info = connection.call("LOG INFO");
+        let start = info.lines().skip_while(|line| *line != "window-start").nth(1);
+        start.unwrap().trim_start_matches(':').parse::<u64>().unwrap()
+    };
+    let value = vec![b'x'; 1 << 20];
+    // Twice the disk.
+    for round in 0..12 {
+        for n in 0..8 {
+            let key = format!("key:{}", n % 2);
+            let reply = connection.try_call(&[b"SET", key.as_bytes(), &value]).unwrap();
+            assert_eq!(reply, b"+OK\r\n", "{round} {n}: {}", reply.escape_ascii());
+        }
+        assert!(connection.call("BGREWRITEAOF").starts_with('+'));
+        wait_until("it has a new base", || connection.info("aof_rewrite_in_progress") == "0");
+        assert_eq!(connection.info("aof_last_bgrewrite_status"), "ok");
+    }
+    assert!(window(&mut connection) > 0, "and as much as there is room for was kept before");
+    assert_eq!(connection.info("aof_last_write_status"), "ok");
 }
 
 /// Takes so much space, or what there is.
@@ -281,4 +270,41 @@ fn a_slow_sync_under_everysec() {
     assert!(longest < DELAY, "a command took {longest:?}, as long as a sync");
     assert!(count > 1000, "{count} commands");
     assert_ne!(writer.info("aof_delayed_fsync"), "0", "{count} commands, the longest {longest:?}");
+}
+
+/// A sync that hangs for longer ends that nothing waits: what was answered is not to be lost, so
+/// writes wait until it is over, and only they.
+#[test]
+fn a_sync_that_hangs_under_everysec_holds_writes() {
+    // What has waited for a sync for five seconds ends writing; this sync takes eleven.
+    const DELAY: Duration = Duration::from_secs(11);
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::start(Kind::CoolCache, dir.path(), &["--save", ""]);
+    let (mut writer, mut reader) = (server.connect(), server.connect());
+    let delay = format!("delay_enter={}:when=1", DELAY.as_micros());
+    let slow = Tampered::syncs(server.child.id(), &delay);
+    writer.stream.set_read_timeout(Some(Duration::from_secs(1))).unwrap();
+    let (begun, mut count) = (Instant::now(), 0);
+    let held_after = loop {
+        count += 1;
+        writer.request(&[b"INCR", b"key"]).unwrap();
+        match writer.try_receive() {
+            Ok(reply) => assert_eq!(reply, format!(":{count}\r\n").as_bytes()),
+            Err(_no_reply_in_time) => break begun.elapsed(),
+        }
+        assert!(begun.elapsed() < DELAY, "writes go on whatever is not synced");
+    };
+    assert_ne!(reader.info("aof_delayed_fsync"), "0", "it counts while it runs");
+    assert_eq!(
+        reader.call("GET key"),
+        format!("${}\r\n{}\r\n", (count - 1).to_string().len(), count - 1)
+    );
+    assert!(held_after > Duration::from_secs(5), "held after {held_after:?}");
+    // And then everything goes on.
+    writer.stream.set_read_timeout(Some(2 * DELAY)).unwrap();
+    assert_eq!(writer.try_receive().unwrap(), format!(":{count}\r\n").as_bytes());
+    writer.stream.set_read_timeout(Some(Duration::from_secs(4))).unwrap();
+    assert_eq!(writer.call("INCR key"), format!(":{}\r\n", count + 1));
+    drop(slow);
+    assert_eq!(reader.info("aof_delayed_fsync"), "1");
 }

@@ -1,4 +1,4 @@
-//! Files and clients of the real thing: redis-server 7.0, redis-cli, redis-benchmark,
+//! Files and clients of the real thing: redis-server 7.0, Valkey 9.1, redis-cli, redis-benchmark,
 //! redis-check-*.
 
 use crate::support::{Connection, Kind, Server, encoded, segments, wait_until};
@@ -112,9 +112,18 @@ fn manifest(dir: &Path) -> std::path::PathBuf {
     dir.join("appendonlydir/appendonly.aof.manifest")
 }
 
-/// There and back: each loads what the other wrote, appends, and is killed or stopped.
 #[test]
-fn one_folder_two_servers() {
+fn one_folder_with_redis() {
+    one_folder_two_servers(Kind::Redis);
+}
+
+#[test]
+fn one_folder_with_valkey() {
+    one_folder_two_servers(Kind::Valkey);
+}
+
+/// There and back: each loads what the other wrote, appends, and is killed or stopped.
+fn one_folder_two_servers(peer: Kind) {
     let dir = tempfile::tempdir().unwrap();
     let mut ours = Server::start(Kind::CoolCache, dir.path(), OURS);
     fill(&mut ours.connect(), 1);
@@ -122,7 +131,7 @@ fn one_folder_two_servers() {
     assert_eq!(ours.terminate(), Some(0));
     for round in 2..5 {
         assert_accepts("redis-check-aof", &manifest(dir.path()));
-        let mut theirs = Server::start(Kind::Redis, dir.path(), THEIRS);
+        let mut theirs = Server::start(peer, dir.path(), THEIRS);
         assert_eq!(digest(&theirs), before, "round {round}: theirs of ours");
         fill(&mut theirs.connect(), round * 10);
         before = digest(&theirs);

@@ -1,7 +1,9 @@
 //! The tools around the log: `check`, `restore`, `log cat` and `log tail`.
 
 use crate::log_read::{SMALL, ask, end, field, lsn, write_some};
-use crate::support::{Connection, DEADLINE, Kind, Server, coolcache, segments, wait_until};
+use crate::support::{
+    Connection, DEADLINE, Kind, Server, coolcache, encoded, segments, wait_until,
+};
 use coolcache::resp::OwnedReply;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
@@ -256,6 +258,130 @@ fn check_knows_files_of_other_servers() {
     assert!(text(&output).contains("another server wrote its log"), "{}", text(&output));
 }
 
+/// A data folder with one file in it.
+fn folder_with(name: &str, content: &[u8]) -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join(name), content).unwrap();
+    dir
+}
+
+/// An append-only file of these commands.
+fn commands(lines: &[&str]) -> Vec<u8> {
+    let line = |line: &&str| encoded(&line.split(' ').map(str::as_bytes).collect::<Vec<_>>());
+    lines.iter().flat_map(line).collect()
+}
+
+fn starts(dir: &Path, arguments: &[&str]) -> bool {
+    Server::try_start(Kind::CoolCache, dir, arguments).is_some()
+}
+
+/// Intact bytes that a server does not start with: 0 of `check` means that it starts.
+#[test]
+fn check_refuses_what_a_start_refuses() {
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
+    let functions = std::fs::read(fixtures.join("redis-7.0-strings.rdb")).unwrap();
+    let dir = folder_with("dump.rdb", &functions);
+    let file = dir.path().join("dump.rdb");
+    // As a base of Redis, too.
+    let stock = tempfile::tempdir().unwrap();
+    let log = stock.path().join("appendonlydir");
+    std::fs::create_dir(&log).unwrap();
+    std::fs::write(log.join("appendonly.aof.1.base.rdb"), &functions).unwrap();
+    std::fs::write(log.join("appendonly.aof.1.incr.aof"), commands(&["SET a b"])).unwrap();
+    let manifest = "file appendonly.aof.1.base.rdb seq 1 type b\n\
+                    file appendonly.aof.1.incr.aof seq 1 type i\n";
+    std::fs::write(log.join("appendonly.aof.manifest"), manifest).unwrap();
+    for target in [dir.path(), &file, stock.path()] {
+        for more in [&[][..], &["--structure-only"]] {
+            let output = tool(&[&["check", path(target)], more].concat());
+            assert_code(&output, 1);
+            let said = text(&output);
+            assert!(said.contains("refused") && said.contains("function libraries"), "{said}");
+        }
+    }
+    assert!(!starts(dir.path(), &[]) && !starts(stock.path(), &[]));
+    // It lies beside a log, so that no start loads it.
+    let beside = folder_with("dump.rdb", &functions);
+    std::fs::write(beside.path().join("appendonly.aof"), commands(&["SET a b"])).unwrap();
+    assert_code(&tool(&["check", path(beside.path())]), 0);
+    assert!(starts(beside.path(), &["--save", ""]));
+}
+
+/// A damaged dump.rdb beside a log is told of, and not taken for something that can be cut.
+#[test]
+fn check_does_not_cut_a_dump() {
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
+    // With a preamble, behind which the log could be cut.
+    let preamble = std::fs::read(fixtures.join("redis-7.0-types.rdb")).unwrap();
+    let aof = [preamble.clone(), commands(&["SET a b"])].concat();
+    let beside = folder_with("appendonly.aof", &aof);
+    let mut damaged = preamble;
+    let middle = damaged.len() / 2;
+    damaged[middle] ^= 1;
+    let dump = beside.path().join("dump.rdb");
+    std::fs::write(&dump, &damaged).unwrap();
+    let output = tool(&["check", path(beside.path())]);
+    assert_code(&output, 1);
+    assert!(text(&output).contains("damaged"), "{}", text(&output));
+    assert_code(&tool(&["check", "--fix", "--cut-corruption", path(beside.path())]), 2);
+    assert_eq!(std::fs::read(&dump).unwrap(), damaged);
+}
+
+#[test]
+fn check_runs_what_a_start_runs() {
+    let wrong = commands(&["SELECT 0", "SET a b", "RPUSH a c", "SET d e"]);
+    let dir = folder_with("appendonly.aof", &wrong);
+    let file = dir.path().join("appendonly.aof");
+    for target in [dir.path(), &file] {
+        let output = tool(&["check", "--json", path(target)]);
+        assert_code(&output, 1);
+        let said = text(&output);
+        assert!(said.contains("\"state\":\"refused\"") && said.contains("WRONGTYPE"), "{said}");
+        assert_code(&tool(&["check", "--structure-only", path(target)]), 0);
+    }
+    assert!(!starts(dir.path(), &[]));
+    assert_code(&tool(&["check", "--fix", path(dir.path())]), 1);
+    assert_code(&tool(&["check", "--fix", "--cut-corruption", path(dir.path())]), 0);
+    assert_eq!(std::fs::read(&file).unwrap(), commands(&["SELECT 0", "SET a b"]));
+    assert!(starts(dir.path(), &["--save", ""]));
+    // A segment by itself goes on from what it does not hold.
+    let part = dir.path().join("part.aof.2.incr.aof");
+    std::fs::write(&part, commands(&["RENAME not-here there"])).unwrap();
+    assert_code(&tool(&["check", path(&part)]), 0);
+    assert_code(&tool(&["check", path(&file)]), 0);
+}
+
+/// That there are too few databases is not damage, and nothing is cut for it.
+#[test]
+fn check_knows_how_many_databases_it_takes() {
+    let many = commands(&["SELECT 20", "SET a b", "SWAPDB 20 0", "SELECT 3", "SET c d"]);
+    let dir = folder_with("appendonly.aof", &many);
+    for more in [&[][..], &["--structure-only"]] {
+        let output = tool(&[&["check", path(dir.path())], more].concat());
+        assert_code(&output, 1);
+        let said = text(&output);
+        assert!(said.contains("refused") && said.contains("--databases 21"), "{said}");
+        assert_code(&tool(&[&["check", "--databases", "21", path(dir.path())], more].concat()), 0);
+    }
+    assert!(!starts(dir.path(), &[]));
+    assert_code(&tool(&["check", "--fix", "--cut-corruption", path(dir.path())]), 2);
+    assert_eq!(std::fs::read(dir.path().join("appendonly.aof")).unwrap(), many);
+    let enough = ["--save", "", "--databases", "21"];
+    let server = Server::start(Kind::CoolCache, dir.path(), &enough);
+    let mut connection = server.connect();
+    assert_eq!(connection.call("SELECT 20"), "+OK\r\n");
+    assert_eq!(connection.call("SET e f"), "+OK\r\n");
+    assert_eq!(connection.call("SAVE"), "+OK\r\n");
+    let dump = dir.path().join("dump.rdb");
+    for more in [&[][..], &["--structure-only"]] {
+        let output = tool(&[&["check", path(&dump)], more].concat());
+        assert_code(&output, 1);
+        assert!(text(&output).contains("--databases 21"), "{}", text(&output));
+        assert_code(&tool(&[&["check", "--databases", "21", path(&dump)], more].concat()), 0);
+    }
+    assert_code(&tool(&["check", "--databases", "0", path(&dump)]), 2);
+}
+
 /// A running `log tail`, read line by line.
 struct Tail {
     child: Child,
@@ -475,4 +601,37 @@ fn restore_leaves_the_dump_of_an_abandoned_branch() {
     let more = ["--base", path(&dump), "--to-lsn", &abandoned.to_string(), "--out", path(&to)];
     let output = tool(&[&["restore", "--dir", path(dir.path())][..], &more].concat());
     assert!(!text(&output).contains("dump.rdb (LSN"), "{}", text(&output));
+}
+
+/// `appendonly no` once over a data folder with a log, and then switched on while it runs: the log
+/// is not loaded, the server says so, and it is kept for whoever looks for it.
+#[test]
+fn a_log_that_was_not_loaded_is_kept() {
+    let (dir, mut server) = coolcache(&[]);
+    for n in 0..3 {
+        assert_eq!(server.connect().call(&format!("SET old:{n} 1")), "+OK\r\n");
+    }
+    assert_eq!(server.terminate(), Some(0));
+    let server = Server::start(Kind::CoolCache, dir.path(), &["--save", "", "--appendonly", "no"]);
+    assert!(server.log().contains("a log is there and is not loaded"), "{}", server.log());
+    let mut connection = server.connect();
+    assert_eq!(connection.call("DBSIZE"), ":0\r\n");
+    assert_eq!(connection.call("CONFIG SET appendonly yes appendfsync always"), "+OK\r\n");
+    wait_until("it has files", || connection.info("aof_rewrites") == "1");
+    assert_eq!(connection.call("SET new 1"), "+OK\r\n");
+    assert_code(&tool(&["check", path(dir.path())]), 0);
+    drop(server);
+    let keys = |more: &[&str]| {
+        let all = [&["--save", ""], more].concat();
+        let server = Server::start(Kind::CoolCache, dir.path(), &all);
+        server.connect().call("KEYS *")
+    };
+    assert_eq!(keys(&[]), "*1\r\n$3\r\nnew\r\n");
+    let names = std::fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name());
+    let names = names.map(|name| name.into_string().unwrap());
+    let kept: Vec<String> = names.filter(|name| name.ends_with(".kept")).collect();
+    let [kept] = kept.as_slice() else { panic!("{kept:?}") };
+    let checked = tool(&["check", path(&dir.path().join(kept))]);
+    assert_code(&checked, 0);
+    assert!(keys(&["--appenddirname", kept]).starts_with("*3\r\n"));
 }

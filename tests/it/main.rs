@@ -9,6 +9,7 @@ mod support;
 
 mod always;
 mod blocking;
+mod broken;
 mod client;
 mod connections;
 mod expiry;

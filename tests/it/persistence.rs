@@ -1,5 +1,6 @@
 //! Saves, restarts, rewrites, and disks that fail.
 
+use crate::broken::SmallDisk;
 use crate::support::{
     Connection, DEADLINE, Kind, Server, coolcache, encoded, has, log_bytes, segments, wait_until,
 };
@@ -337,34 +338,6 @@ fn a_folder_that_cannot_be_opened_is_refused_at_start() {
     assert!(text.contains("appendonlydir"), "{text}");
 }
 
-/// A small file system of memory; unmounted at the end.
-pub struct SmallDisk(tempfile::TempDir);
-
-impl SmallDisk {
-    pub fn mount(size: &str) -> Result<SmallDisk, String> {
-        let dir = tempfile::tempdir().map_err(|error| error.to_string())?;
-        let mut mount = Command::new("mount");
-        mount.args(["-t", "tmpfs", "-o", &format!("size={size}"), "none"]).arg(dir.path());
-        match mount.output() {
-            Ok(output) if output.status.success() => Ok(SmallDisk(dir)),
-            Ok(output) => Err(String::from_utf8_lossy(&output.stderr).into_owned()),
-            Err(error) => Err(error.to_string()),
-        }
-    }
-
-    pub fn path(&self) -> &Path {
-        self.0.path()
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        // Lazily: whatever still holds a file open must not keep it.
-        let unmounted = Command::new("umount").arg("-l").arg(self.path()).status();
-        assert!(unmounted.is_ok_and(|status| status.success()), "{:?} stays", self.path());
-    }
-}
-
 /// Writes a file until the disk is full.
 fn fill_up(path: &Path) {
     let mut file = std::fs::File::create(path).unwrap();
@@ -376,10 +349,7 @@ fn fill_up(path: &Path) {
 
 #[test]
 fn a_full_disk_refuses_writes_and_heals() {
-    let disk = match SmallDisk::mount("64m") {
-        Ok(disk) => disk,
-        Err(reason) => return println!("skipped: cannot mount a small disk: {reason}"),
-    };
+    let disk = SmallDisk::mount("64m");
     let filler = disk.path().join("filler");
     std::fs::write(&filler, vec![0; 30 << 20]).unwrap();
     let arguments = [
@@ -554,6 +524,22 @@ fn unfinished_files_of_a_crash_are_removed_at_the_start() {
     server.restart();
     assert_eq!(server.connect().call("PING"), "+PONG\r\n");
     assert!(!ours.exists() && other.exists());
+}
+
+/// A start that cannot serve has touched no data.
+#[test]
+fn a_port_in_use_leaves_no_trace() {
+    let (_dir, server) = coolcache(&[]);
+    let empty = tempfile::tempdir().unwrap();
+    let port = server.port.to_string();
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_coolcache"))
+        .args(["--port", &port, "--dir", empty.path().to_str().unwrap()])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(said.contains("Could not create server TCP listening socket"), "{said}");
+    assert_eq!(std::fs::read_dir(empty.path()).unwrap().count(), 0);
 }
 
 #[test]

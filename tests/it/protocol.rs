@@ -147,6 +147,41 @@ fn malformed_requests_are_answered_after_those_before_them_and_end_the_connectio
     }
 }
 
+/// A browser that a web page has made to send a request: nothing of it is run.
+#[test]
+fn http_ends_the_connection() {
+    let (_dir, server) = coolcache(&["--appendonly", "no", "--requirepass", "secret"]);
+    let mut other = server.connect();
+    assert_eq!(other.call("AUTH secret"), "+OK\r\n");
+    let requests = [
+        "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nSET a b\r\n",
+        "Host: x\r\nSET a b\r\n",
+        "hOsT:\r\nSET a b\r\n",
+        "*1\r\n$4\r\npost\r\nSET a b\r\n",
+        "*2\r\n$5\r\nHOST:\r\n$1\r\nx\r\nSET a b\r\n",
+        "CLIENT REPLY SKIP\r\nPOST /\r\nSET a b\r\n",
+    ];
+    for (n, request) in requests.iter().enumerate() {
+        // Strangers are not told that they must authenticate, either.
+        for begin in ["", "AUTH secret\r\n"] {
+            if n == 5 && begin.is_empty() {
+                continue;
+            }
+            let mut connection = server.connect();
+            connection.send(format!("{begin}{request}").as_bytes());
+            let came = connection.receive_to_end();
+            let expected: &[u8] = if begin.is_empty() { b"" } else { b"+OK\r\n" };
+            assert_eq!(came.escape_ascii().to_string(), expected.escape_ascii().to_string());
+        }
+    }
+    assert_eq!(other.call("EXISTS a"), ":0\r\n");
+    // However many there are, the log has one line a minute.
+    assert_eq!(server.log().matches("Possible SECURITY ATTACK detected").count(), 1);
+    // What only looks alike is an unknown command.
+    assert!(other.call("HOST x").starts_with("-ERR unknown command 'HOST'"));
+    assert_eq!(other.call("PING"), "+PONG\r\n");
+}
+
 #[test]
 fn lines_that_do_not_end_are_refused() {
     let (_dir, server) = coolcache(IN_MEMORY);

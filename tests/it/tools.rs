@@ -268,6 +268,42 @@ fn a_folder_our_server_starts_from() {
     }
 }
 
+/// The log is found whatever it is called, and an old dump.rdb beside it is not taken for the data:
+/// not even if the log has lost its manifest.
+#[test]
+fn a_log_with_other_names() {
+    let names = [&["--appendfilename", "other.aof"][..], &["--appenddirname", "logs"]];
+    for names in [names[0], names[1], &names.concat()] {
+        let dir = tempfile::tempdir().unwrap();
+        let arguments = [OURS, names].concat();
+        let mut server = Server::start(Kind::CoolCache, dir.path(), &arguments);
+        let mut connection = server.connect();
+        assert_eq!(connection.call("SET old 1"), "+OK\r\n");
+        assert_eq!(connection.call("SAVE"), "+OK\r\n");
+        assert_eq!(connection.call("SET new 1"), "+OK\r\n");
+        expect(0, &["rdb-diff", path(dir.path()), &address(&server)]);
+        assert_eq!(server.terminate(), Some(0));
+        let folders = std::fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().path());
+        let log = folders.into_iter().find(|path| path.is_dir()).unwrap();
+        let files = std::fs::read_dir(&log).unwrap().map(|entry| entry.unwrap().path());
+        let manifest = files.into_iter().find(|path| path.extension().unwrap() == "manifest");
+        std::fs::remove_file(manifest.unwrap()).unwrap();
+        let dump = dir.path().join("dump.rdb");
+        let refused = tool(&["rdb-diff", path(dir.path()), path(&dump)]);
+        assert_eq!(refused.status.code(), Some(2));
+        assert!(text(&refused.stderr).contains("no manifest"), "{}", text(&refused.stderr));
+        assert_eq!(tool(&["check", path(dir.path())]).status.code(), Some(1));
+    }
+    // A single file of an old server, under a name that we are not told.
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::copy(plain_file(dir.path()), dir.path().join("dump.rdb")).unwrap();
+    expect(0, &["rdb-diff", path(dir.path()), path(&dir.path().join("dump.rdb"))]);
+    std::fs::write(dir.path().join("other.aof"), "*2\r\n$4\r\nINCR\r\n$1\r\na\r\n").unwrap();
+    let refused = tool(&["rdb-diff", path(dir.path()), path(dir.path())]);
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(text(&refused.stderr).contains("other.aof"), "{}", text(&refused.stderr));
+}
+
 #[test]
 fn keys_that_exist() {
     let dir = tempfile::tempdir().unwrap();
@@ -460,6 +496,24 @@ fn help_stands_alone() {
         }
         assert!(expect(0, &["--help"]).contains(name));
     }
+}
+
+#[test]
+fn help_explains_parameters() {
+    let said = expect(0, &["--help", "log-tail-*"]);
+    assert_eq!(
+        said,
+        "log-tail-bytes (default 256mb; only at the start)\n    \
+         How much of the newest log may wait in memory for the disk.\n"
+    );
+    assert!(expect(0, &["--help", "*"]).lines().count() > 200);
+    let output = tool(&["--help", "nothing"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(text(&output.stderr), "no parameter matches 'nothing'\n");
+    // A tool's name with a letter missing is a configuration file that is not there.
+    let output = tool(&["rdb-dum", "x"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("or a tool: check, log, rdb-dump, "));
 }
 
 /// A reader that has seen enough.

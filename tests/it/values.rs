@@ -1,6 +1,6 @@
 //! Large values, both ways.
 
-use crate::support::{Connection, coolcache};
+use crate::support::{Connection, coolcache, encoded, wait_until};
 
 fn bulk(value: &[u8]) -> Vec<u8> {
     [format!("${}\r\n", value.len()).as_bytes(), value, b"\r\n"].concat()
@@ -89,5 +89,86 @@ fn a_pipeline_of_large_replies_to_a_slow_reader() {
     for _ in 0..100 {
         assert_same(&connection.try_receive().unwrap(), &both, "MGET");
         assert_eq!(connection.try_receive().unwrap(), b"$7\r\nbetween\r\n");
+    }
+}
+
+/// Large values are kept and recorded as they came: in pipelines with small ones, under each way in
+/// which the log is kept, and after a crash.
+#[test]
+fn large_values_in_pipelines_are_on_the_log() {
+    let (long, longer) = (filled(100_000, 5), filled(3 << 20, 6));
+    let requests: [&[&[u8]]; 10] = [
+        &[b"SET", b"a", &long],
+        &[b"APPEND", b"a", &longer],
+        &[b"SET", b"small", b"value"],
+        &[b"SETEX", b"b", b"1000", &longer],
+        &[b"MSET", b"c", &long, b"small", b"other", b"d", &longer],
+        &[b"GETSET", b"c", &longer],
+        &[b"SETRANGE", b"d", b"10", &long],
+        &[b"SET", b"d", &long, b"NX"],
+        &[b"APPEND", b"fresh", &longer],
+        &[b"SETBIT", b"fresh", b"8", b"1"],
+    ];
+    let mut patched = longer.clone();
+    patched[10..10 + long.len()].copy_from_slice(&long);
+    let mut flipped = longer.clone();
+    flipped[1] |= 0x80;
+    let joined = [&long[..], &longer].concat();
+    let expected: [(&[u8], &[u8]); 6] = [
+        (b"a", &joined),
+        (b"b", &longer),
+        (b"c", &longer),
+        (b"d", &patched),
+        (b"fresh", &flipped),
+        (b"small", b"other"),
+    ];
+    let check = |connection: &mut Connection, when: &str| {
+        for (key, value) in expected {
+            let reply = connection.try_call(&[b"GET", key]).unwrap();
+            assert_same(&reply, &bulk(value), &format!("{when}: {}", String::from_utf8_lossy(key)));
+        }
+    };
+    for arguments in [&["--appendfsync", "always"][..], &["--appendonly", "no"]] {
+        let (_dir, mut server) = coolcache(arguments);
+        let mut connection = server.connect();
+        let pipeline: Vec<u8> = requests.iter().flat_map(|request| encoded(request)).collect();
+        connection.send(&pipeline);
+        for request in requests {
+            let reply = connection.try_receive().unwrap();
+            assert!(!reply.starts_with(b"-"), "{}", String::from_utf8_lossy(request[0]));
+        }
+        check(&mut connection, "at once");
+        if arguments[1] == "always" {
+            let digest = connection.call("DEBUG DIGEST");
+            server.kill_and_restart();
+            let mut connection = server.connect();
+            check(&mut connection, "after a crash");
+            assert_eq!(connection.call("DEBUG DIGEST"), digest);
+        }
+    }
+}
+
+/// One large value does not cost its memory for ever, with or without the log on disk.
+#[test]
+fn memory_of_a_large_value_comes_back() {
+    const MIB: usize = 1 << 20;
+    for appendonly in ["yes", "no"] {
+        let (_dir, server) = coolcache(&["--appendonly", appendonly]);
+        let mut connection = server.connect();
+        let used = |connection: &mut Connection| {
+            connection.info("used_memory").parse::<usize>().expect("a number")
+        };
+        let before = used(&mut connection);
+        let large = filled(64 * MIB, 7);
+        assert_eq!(connection.try_call(&[b"SET", b"large", &large]).unwrap(), b"+OK\r\n");
+        // It is sampled now and then.
+        wait_until("it is counted", || used(&mut connection) > before + 64 * MIB);
+        // Workers that then have nothing to do.
+        let mut readers = [server.connect(), server.connect()];
+        for reader in &mut readers {
+            assert_same(&reader.try_call(&[b"GET", b"large"]).unwrap(), &bulk(&large), "GET");
+        }
+        assert_eq!(connection.call("DEL large"), ":1\r\n");
+        wait_until("the memory is given back", || used(&mut connection) < before + 4 * MIB);
     }
 }

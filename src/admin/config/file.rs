@@ -6,6 +6,7 @@
 
 use super::parameter::{Kind, Parameter, why};
 use super::{Config, Values, table};
+use crate::base::disk::plain;
 use crate::base::glob;
 use std::path::{Path, PathBuf};
 
@@ -65,7 +66,7 @@ impl Loader {
                 if depth == INCLUDE_DEPTH_MAX {
                     return Err(failed("files include each other too deeply".to_owned()));
                 }
-                for file in matching(Path::new(&values[0]))? {
+                for file in matching(Path::new(&values[0])) {
                     self.text(&read(&file)?, depth + 1)?;
                 }
             } else {
@@ -115,7 +116,7 @@ impl Loader {
 }
 
 fn read(file: &Path) -> Result<String, String> {
-    std::fs::read_to_string(file).map_err(|error| {
+    plain::read_text(file).map_err(|error| {
         let file = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
         format!("Fatal error, can't open config file '{}': {}", file.display(), why(&error))
     })
@@ -123,26 +124,25 @@ fn read(file: &Path) -> Result<String, String> {
 
 /// The files that an include names: itself, or those of its folder that match the glob of its last
 /// part, which may be none.
-fn matching(path: &Path) -> Result<Vec<PathBuf>, String> {
+fn matching(path: &Path) -> Vec<PathBuf> {
     let name = path.file_name().unwrap_or_default().as_encoded_bytes();
     if glob::is_literal(name) {
-        return Ok(vec![path.to_owned()]);
+        return vec![path.to_owned()];
     }
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
     };
-    let Ok(entries) = folder.read_dir() else { return Ok(Vec::new()) };
-    let mut files = Vec::new();
-    for entry in entries {
-        let entry = entry.map_err(|error| why(&error))?;
-        let hidden = entry.file_name().as_encoded_bytes().starts_with(b".");
-        if !hidden && glob::matches(name, entry.file_name().as_encoded_bytes()) {
-            files.push(entry.path());
-        }
-    }
+    // As in Redis, that the folder cannot be read counts as nothing in it.
+    let names = plain::names(folder).unwrap_or_default();
+    let is_named = |found: &std::ffi::OsString| {
+        let found = found.as_encoded_bytes();
+        !found.starts_with(b".") && glob::matches(name, found)
+    };
+    let named = names.into_iter().filter(is_named);
+    let mut files: Vec<PathBuf> = named.map(|name| folder.join(name)).collect();
     files.sort();
-    Ok(files)
+    files
 }
 
 /// The command line as lines of a file. `--name` begins a line unless it stands where the value of

@@ -8,7 +8,7 @@
 use super::parameter::{Kind, Mutability, Parameter};
 use super::table::DEFAULT;
 use Mutability::Immutable;
-use Shape::{Bool, Choice, Int, Memory, Text, Words};
+use Shape::{Bool, Choice, Events, Int, Memory, Text, Words};
 
 /// What values an inert parameter takes.
 pub(super) enum Shape {
@@ -24,6 +24,8 @@ pub(super) enum Shape {
     Text,
     /// Any words.
     Words,
+    /// Letters for classes of keyspace events.
+    Events,
 }
 
 /// The largest value of Redis' `int` parameters.
@@ -60,7 +62,7 @@ pub(super) const PARAMETERS: &[Parameter] = &[
         "What is a large request, bytes.",
     ),
     inert("commandlog-large-request-max-len", Int(0, LONG), "128", "How many of those are kept."),
-    inert("notify-keyspace-events", Text, "", "Which keyspace events are published."),
+    inert("notify-keyspace-events", Events, "", "Which keyspace events are published."),
     inert("acllog-max-len", Int(0, LONG), "128", "How many refusals by ACLs are kept."),
     inert("tracking-table-max-keys", Int(0, LONG), "1000000", "Keys that clients have cached."),
     inert("crash-log-enabled", Bool, "yes", "Logs a stack trace when the process crashes."),

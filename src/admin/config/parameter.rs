@@ -259,7 +259,21 @@ fn canonical(shape: &Shape, word: &str) -> Result<String, String> {
         Shape::Memory => parse_memory(word)?.to_string(),
         Shape::Choice(words) => words[parse_choice(word, words)?].to_owned(),
         Shape::Text | Shape::Words => word.to_owned(),
+        Shape::Events => event_classes(word)?,
     })
+}
+
+/// Classes of keyspace events in the order in which Valkey shows them.
+fn event_classes(word: &str) -> Result<String, String> {
+    /// Those that `A` stands for.
+    const ALL: &str = "g$lshzxetd";
+    if !word.chars().all(|class| "Ag$lshzxeKEtmdn".contains(class)) {
+        return Err("Invalid event class character. Use 'Ag$lshzxeKEtmdn'.".to_owned());
+    }
+    let has_all = word.contains('A') || ALL.chars().all(|class| word.contains(class));
+    // Beside `A`, Valkey does not show `n`.
+    let (head, shown) = if has_all { ("A", "KEm") } else { ("", "g$lshzxetdnKEm") };
+    Ok(head.chars().chain(shown.chars().filter(|class| word.contains(*class))).collect())
 }
 
 /// The full path of a folder that exists.

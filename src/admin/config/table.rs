@@ -106,7 +106,7 @@ const PARAMETERS: &[Parameter] = &[
         name: "proto-max-bulk-len",
         kind: Kind::Memory { at: at!(proto_max_bulk_len), min: limits::BULK_BYTES_MAX_LOWEST },
         default: "512mb",
-        doc: "The longest argument of a command.",
+        doc: "The longest argument of a command, and the longest that commands make a string.",
         ..DEFAULT
     },
     Parameter {

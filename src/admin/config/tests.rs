@@ -42,6 +42,35 @@ fn the_table_is_sound() {
     assert_eq!(names.len(), table::names().count(), "a name stands twice");
 }
 
+/// As Valkey 9.1 gives them back.
+#[test]
+fn classes_of_keyspace_events() {
+    let mut config = Config::default();
+    let name = "notify-keyspace-events";
+    for (text, shown) in [
+        ("KEA", "AKE"),
+        ("Kg$", "g$K"),
+        ("Kndt", "tdnK"),
+        ("g$lshzxeK", "g$lshzxeK"),
+        ("dtexzhsl$gnmEK", "AKEm"),
+        ("KEAmn", "AKEm"),
+        ("A", "A"),
+        ("", ""),
+    ] {
+        set(&mut config, &[(name, text)]).unwrap();
+        assert_eq!(get(&config, name), shown, "{text}");
+    }
+    set(&mut config, &[(name, "KEA")]).unwrap();
+    for text in ["foo", "KEc", "a b", "é"] {
+        let error = set(&mut config, &[(name, text)]).unwrap_err();
+        assert!(
+            error.ends_with("Invalid event class character. Use 'Ag$lshzxeKEtmdn'."),
+            "{error}"
+        );
+        assert_eq!(get(&config, name), "AKE");
+    }
+}
+
 #[test]
 fn defaults() {
     let config = Config::default();

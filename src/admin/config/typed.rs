@@ -1,6 +1,7 @@
 //! The settings as the rest of the server reads them: one method a parameter.
 
 use super::{BufferLimits, Config, Fsync, Guard, LogLevel, SavePoint};
+use crate::base::limits::STRING_BYTES_MAX;
 use crate::rdb::Format;
 use crate::types::Limits;
 use std::path::{Path, PathBuf};
@@ -203,6 +204,7 @@ impl Config {
             stream_node_bytes: values.stream_node_bytes as usize,
             stream_node_entries: values.stream_node_entries as usize,
             hll_sparse_bytes: values.hll_sparse_max_bytes as usize,
+            string_bytes: values.proto_max_bulk_len.min(STRING_BYTES_MAX),
         }
     }
 

@@ -122,6 +122,10 @@ impl Disk for GatedDisk {
     fn modified(&self, path: &Path) -> io::Result<u64> {
         self.under.modified(path)
     }
+
+    fn free_bytes(&self, dir: &Path) -> io::Result<u64> {
+        self.under.free_bytes(dir)
+    }
 }
 
 impl File for GatedFile {

@@ -1,7 +1,7 @@
 //! A whole file as one slice, by mapping it.
 //!
-//! Allows `unsafe`: a mapping is a slice over bytes that another process could change, and only the
-//! operating system's rules, stated below, make it sound.
+//! Allows `unsafe`: a mapping is a slice over bytes that another process could change, and only
+//! what those who write such files do, stated below, makes it sound.
 #![allow(unsafe_code)]
 
 use std::fs::File;
@@ -28,11 +28,17 @@ impl Mapped {
         if file.metadata()?.len() == 0 {
             return Ok(Mapped::from_vec(Vec::new()));
         }
-        // SAFETY: the mapping is private and read-only. It is undefined only if the file is changed
-        // or cut while the slice is in use: the files we map (segments, bases, dumps being loaded)
-        // are changed by no one but this process, which cuts them only after the mapping is
-        // dropped; and the process holds its folder alone, as the operator of any database file
-        // must ensure.
+        // SAFETY: the mapping is read-only, and as long as the file is now. It is undefined only if
+        // bytes before that length change, or are cut off, while the slice is in use. What we map
+        // are files of a log, and RDB files. A server maps those of a folder that it has locked;
+        // tools map those of a running server too. That is sound because nobody who writes such
+        // files, CoolCache or stock server, changes bytes that stand in one: a log's file is only
+        // appended to, behind the mapped length, and everything else is written under a name of its
+        // own and renamed, which leaves a mapped file as it was, though without a name. CoolCache
+        // shortens no file: what it cuts, it copies without the tail and renames. A stock server
+        // shortens its own after a write that failed half-way; a tool that is just reading there
+        // ends by SIGBUS, and has changed nothing, since tools that change files lock the folder.
+        // Who edits such files by hand must not do so while they are read.
         let map = unsafe { memmap2::MmapOptions::new().map_copy_read_only(file)? };
         Ok(Mapped(Content::File(map)))
     }

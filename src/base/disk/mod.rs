@@ -1,10 +1,11 @@
-//! Files, behind a trait: the only place that opens them.
+//! Files, behind a trait: only this folder opens any (a test in `tests/tidy.rs` looks after that).
 //!
 //! A database is right or wrong at the moment the power goes, so every file operation passes
 //! through [`Disk`] and [`File`] (after redb's `StorageBackend`). [`RealDisk`] is the operating
 //! system's; [`testing::SimDisk`] keeps files in memory, records every effect in order, fails the
 //! operation a test names, and builds the disk as it could look after a crash at any point. What
-//! the log, snapshots and recovery promise is tested on it.
+//! the log, snapshots and recovery promise is tested on it. Files that are no data (configuration,
+//! messages, what tools read) are [`plain`].
 //!
 //! Rules that callers keep, and that the simulated disk punishes when broken:
 //!
@@ -20,6 +21,7 @@ use std::sync::Arc;
 #[cfg(test)]
 pub mod gated;
 mod map;
+pub mod plain;
 mod real;
 pub mod testing;
 #[cfg(test)]
@@ -61,6 +63,8 @@ pub trait Disk: Send + Sync {
     fn exists(&self, path: &Path) -> io::Result<bool>;
     /// When the file's content last changed, in Unix seconds.
     fn modified(&self, path: &Path) -> io::Result<u64>;
+    /// Bytes that can still be written below a folder, as far as is known: a quota may say less.
+    fn free_bytes(&self, dir: &Path) -> io::Result<u64>;
 }
 
 /// An open file. Writes go to its end. All calls take `&self`: one thread may sync while another

@@ -92,6 +92,11 @@ impl Disk for RealDisk {
         // A file dated before 1970 counts as dated 1970.
         Ok(time.duration_since(UNIX_EPOCH).map_or(0, |age| age.as_secs()))
     }
+
+    fn free_bytes(&self, dir: &Path) -> io::Result<u64> {
+        let figures = rustix::fs::statvfs(dir)?;
+        Ok(figures.f_bavail.saturating_mul(figures.f_frsize))
+    }
 }
 
 impl File for RealFile {

@@ -1,42 +1,51 @@
 //! `coolcache check`: are the files of a data folder what was written?
 
 use super::disk;
+use super::report::{Fault, Kind, Report};
 use super::snapshot;
-use super::verify::Verify;
+use super::verify::{Depth, Verify};
+use crate::admin::Config;
 use crate::base::disk::RealDisk;
-use crate::cli::tool::{self, Ended, Failure, Progress, Verdict};
+use crate::base::limits::DATABASES_MAX;
+use crate::cli::tool::{Ended, Failure, Progress, Verdict};
+use crate::engine::offline::log_in;
 use crate::log::{
-    self, Archive, ArchiveError, Corrupt, Kept, Lsn, Place, ReadError, RecoverError, Recovered,
-    Settings, State, recover, recover_file,
+    self, Archive, ArchiveError, Kept, Lsn, Place, RecoverError, Replay, ReplayError, Settings,
+    State, recover_file, recover_in_use,
 };
 use crate::rdb::{self, Rest};
 use clap::Args;
-use serde_json::{Value, json};
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 /// Verify a data folder, or one file of it, with the server's own readers
 ///
 /// Reads the manifest, the base, all segments (those kept from before the base too) and a dump.rdb,
-/// with all checksums, and says to which LSN the data is valid. A file by itself may be a segment,
-/// an RDB file or an append-only file of any server.
+/// with all checksums, and says to which LSN the data is valid. What a start would load is loaded,
+/// what it would run is run. A file by itself may be a segment, an RDB file or an append-only file
+/// of any server.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 The outcome is one of
-  intact   every byte is what was written
+  intact   every byte is what was written, and a start of the server loads it
   torn     the last segment ends in the middle of what a crash was writing; nothing that was
            known to be on the disk is missing. A start of the server cuts it there, and so does
            --fix
   damaged  something that was written is gone or changed. The server does not start. --fix
            --cut-corruption cuts the log there: the data is then that of the LSN named as valid,
            and later changes are lost
+  refused  the bytes are what was written, and the server does not start with them: a module's
+           value, functions, more databases than it has, a command that fails
 What is cut is kept beside the log, in files that end in .cut-OFFSET, or .cut-OFFSET.2 and so on \
 if there is one. Damage of the manifest or the base cannot be cut away.
 
+The data is gathered in memory, as much as a server with it takes; --structure-only needs little, \
+and does not see a command that would fail. A segment by itself is not run, nor what lies beside \
+the data that a start loads: a dump.rdb beside a log, segments from before the base.
+
 A server may run on the folder, but for --fix. What it is writing just then may look torn.
 
-Exit codes: 0 intact, or --fix has made it so; 1 torn or damaged; 2 it could not be looked at, or \
-not fixed.
+Exit codes: 0 intact, or --fix has made it so; 1 torn, damaged or refused; 2 it could not be \
+looked at, or not fixed.
 
 Examples:
   coolcache check /var/lib/coolcache
@@ -55,69 +64,23 @@ pub struct Options {
     #[arg(long, requires = "fix")]
     pub cut_corruption: bool,
 
+    /// Run and load nothing, in little memory: look commands up, decode values one at a time
+    #[arg(long)]
+    pub structure_only: bool,
+
+    /// Databases that the server is started with
+    #[arg(long, value_name = "N", default_value_t = Config::default().databases(),
+        value_parser = databases)]
+    pub databases: usize,
+
     /// Print the outcome as JSON
     #[arg(long)]
     pub json: bool,
 }
 
-/// What a look has found.
-#[derive(Debug, Default)]
-struct Report {
-    /// What is wrong, if something is.
-    fault: Option<Fault>,
-    /// Up to where the data is valid, if it has LSNs.
-    valid_to: Option<Lsn>,
-    /// From where it is readable.
-    window_start: Option<Lsn>,
-    /// Keys of base or RDB file.
-    keys: u64,
-    /// Records read, and how many of them another server wrote, without checksums.
-    records: u64,
-    foreign_records: u64,
-    /// Where an RDB preamble ends.
-    preamble: u64,
-    /// Whether a server has the folder.
-    in_use: bool,
-    /// What was cut.
-    kept: Vec<Kept>,
-}
-
-/// Something wrong.
-#[derive(Debug)]
-struct Fault {
-    /// A start cuts it by itself.
-    torn: bool,
-    file: PathBuf,
-    offset: Option<u64>,
-    /// Expected and found.
-    found: Option<(String, String)>,
-    text: String,
-    /// Bytes behind the last good one.
-    bytes: Option<u64>,
-}
-
-impl Fault {
-    fn of(place: &Corrupt, torn: bool) -> Fault {
-        Fault {
-            torn,
-            file: place.file.clone(),
-            offset: Some(place.offset),
-            found: Some((place.expected.clone(), place.found.clone())),
-            text: place.to_string(),
-            bytes: None,
-        }
-    }
-
-    fn about(file: &Path, text: String) -> Fault {
-        Fault {
-            torn: false,
-            file: file.to_path_buf(),
-            offset: None,
-            found: None,
-            text,
-            bytes: None,
-        }
-    }
+fn databases(word: &str) -> Result<usize, String> {
+    let number = word.parse().ok().filter(|number| (1..=DATABASES_MAX).contains(number));
+    number.ok_or_else(|| format!("not from 1 to {DATABASES_MAX}"))
 }
 
 /// Runs the tool.
@@ -129,22 +92,23 @@ pub fn run(options: &Options) -> Ended {
     }
     let target = Target::of(&path)?;
     let _own = if options.fix { target.lock()? } else { Vec::new() };
-    let mut report = target.look()?;
+    let depth = Depth { runs: !options.structure_only, databases: options.databases };
+    let mut report = target.look(depth)?;
     report.in_use = !options.fix && target.is_in_use();
     if options.fix {
+        let may_cut = |fault: &mut Fault| fault.kind == Kind::Torn || options.cut_corruption;
         let mut kept: Vec<Kept> = Vec::new();
         // Behind damage among the older segments there may be a torn tail.
-        while let Some(fault) = report.fault.take_if(|fault| fault.torn || options.cut_corruption) {
-            let cut = target.cut(&fault, report.preamble)?;
-            if cut.iter().all(|cut| cut.bytes == 0) {
+        while let Some(fault) = report.fault.take_if(may_cut) {
+            kept.extend(target.cut(&fault, report.preamble)?);
+            report = target.look(depth)?;
+            if report.fault.as_ref().is_some_and(|still| still.text == fault.text) {
                 return Err(Failure::new(format!("cannot be fixed by a cut: {}", fault.text)));
             }
-            kept.extend(cut);
-            report = target.look()?;
         }
         report.kept = kept;
     }
-    print(options, &report)?;
+    report.print(options)?;
     Ok(if report.fault.is_some() { Verdict::Found } else { Verdict::Good })
 }
 
@@ -153,7 +117,7 @@ enum Target {
     /// A folder with a log that has a manifest.
     Log(Place),
     /// A data folder without: an RDB file or an append-only file of an old server in it.
-    Folder(PathBuf),
+    Folder(Place),
     Rdb(PathBuf),
     Commands(PathBuf),
 }
@@ -161,8 +125,12 @@ enum Target {
 impl Target {
     fn of(path: &Path) -> Result<Target, Failure> {
         if path.is_dir() {
-            let found = Place::find(&*disk(), path).map_err(|e| Failure::new(e.to_string()))?;
-            return Ok(found.map_or_else(|| Target::Folder(path.to_path_buf()), Target::Log));
+            let failed = |error: ArchiveError| Failure::new(error.to_string());
+            let found = Place::find(&*disk(), path).map_err(failed)?;
+            return match found {
+                Some(place) => Ok(Target::Log(place)),
+                None => Ok(Target::Folder(log_in(&*disk(), path).map_err(failed)?)),
+            };
         }
         if path.extension().is_some_and(|ending| ending == "manifest") {
             return Target::of(path.parent().unwrap_or(Path::new(".")));
@@ -172,7 +140,7 @@ impl Target {
         }
         let bytes = disk().map(path).map_err(Failure::about(path.display()))?;
         // With commands behind it, it is an append-only file.
-        let is_rdb = rdb::is_rdb(&bytes) && snapshot::read(&bytes, Rest::Refuse).is_ok();
+        let is_rdb = rdb::is_rdb(&bytes) && snapshot::read(&bytes, Rest::Refuse, None).is_ok();
         let path = path.to_path_buf();
         Ok(if is_rdb { Target::Rdb(path) } else { Target::Commands(path) })
     }
@@ -180,8 +148,7 @@ impl Target {
     /// The folders of which a server may have one.
     fn folders(&self) -> Vec<&Path> {
         match self {
-            Target::Log(place) => vec![&place.dir],
-            Target::Folder(dir) => vec![dir],
+            Target::Log(place) | Target::Folder(place) => vec![&place.dir],
             // In the data folder, or in the log's folder in it.
             Target::Rdb(path) | Target::Commands(path) => {
                 path.ancestors().skip(1).take(2).collect()
@@ -208,25 +175,21 @@ impl Target {
         self.folders().iter().any(is_locked)
     }
 
-    fn look(&self) -> Result<Report, Failure> {
+    fn look(&self, depth: Depth) -> Result<Report, Failure> {
         match self {
-            Target::Log(place) => look_at_log(place),
-            Target::Folder(dir) => look_at_folder(&Settings::new(dir.clone())),
-            Target::Rdb(path) => Ok(look_at_rdb(path)),
-            Target::Commands(path) => {
-                let progress = Progress::bytes(length(path), "checking");
-                let mut verify = Verify::new(disk(), progress);
-                let outcome = recover_file(disk(), path, &mut verify);
-                let mut report = of_recovery(outcome, &verify)?;
-                // Plain commands have no LSNs.
-                report.valid_to = report.valid_to.filter(|lsn| *lsn > Lsn(0));
-                Ok(report)
-            }
+            Target::Log(place) => look_at_log(place, depth),
+            Target::Folder(place) => look_at_folder(&place.settings(), depth),
+            Target::Rdb(path) => look_at_rdb(path, depth),
+            Target::Commands(path) => look_at_commands(path, depth),
         }
     }
 
     /// Cuts a fault away.
     fn cut(&self, fault: &Fault, preamble: u64) -> Result<Vec<Kept>, Failure> {
+        let is_rdb = fault.file.extension().is_some_and(|ending| ending == "rdb");
+        if is_rdb || (fault.kind == Kind::Refused && fault.offset.is_none()) {
+            return Err(Failure::new(format!("cannot be fixed by a cut: {}", fault.text)));
+        }
         let offset = fault.offset.unwrap_or(u64::MAX);
         let cut = match self {
             Target::Log(place) => log::cut(&*disk(), place, &fault.file, offset),
@@ -246,21 +209,109 @@ fn length(path: &Path) -> u64 {
     disk().open_read(path).and_then(|file| file.len()).unwrap_or(0)
 }
 
-fn look_at_rdb(path: &Path) -> Report {
-    match snapshot::whole(&*disk(), path) {
-        Ok(snapshot) => Report { valid_to: snapshot.lsn, keys: snapshot.keys, ..Report::default() },
-        Err(error) => {
-            let text = format!("{}: {error}", path.display());
-            Report { fault: Some(Fault::about(path, text)), ..Report::default() }
+/// What reading has come to: what was found, or what recovery or a file was refused for.
+type Outcome = Result<Report, Refusal>;
+
+enum Refusal {
+    Recovery(RecoverError),
+    Rdb(PathBuf, ReplayError),
+}
+
+impl Refusal {
+    /// Whether a server with more databases might take it.
+    fn may_be_of_databases(&self) -> bool {
+        matches!(self, Refusal::Rdb(..) | Refusal::Recovery(RecoverError::Replay { .. }))
+    }
+
+    fn fault(&self) -> Result<Fault, Failure> {
+        match self {
+            Refusal::Recovery(error) => Fault::of_recovery(error),
+            Refusal::Rdb(file, why) => Ok(Fault::of_rdb(file, why)),
         }
     }
 }
 
-fn look_at_folder(settings: &Settings) -> Result<Report, Failure> {
+/// Reads into a [`Verify`] of this depth. What is refused is read once more for a server with as
+/// many databases as there can be: that it has too few is another thing than that something is
+/// wrong with the data.
+fn read(
+    depth: Depth,
+    bytes: u64,
+    once: impl Fn(&dyn Fn() -> Result<Verify, Failure>) -> Result<(Verify, Outcome), Failure>,
+) -> Result<Report, Failure> {
+    let to_end =
+        |depth: Depth| once(&|| Verify::new(disk(), Progress::bytes(bytes, "checking"), depth));
+    let whole = |verify: &Verify, report: Report| Report {
+        keys: verify.keys(),
+        preamble: verify.preamble,
+        ..report
+    };
+    let (verify, outcome) = to_end(depth)?;
+    let refusal = match outcome {
+        Ok(report) => return Ok(whole(&verify, report)),
+        Err(refusal) => refusal,
+    };
+    let refused = whole(&verify, Report::default()).with(refusal.fault()?);
+    // Before the next is filled.
+    drop(verify);
+    let depth_of_all = Depth { databases: DATABASES_MAX, ..depth };
+    if !refusal.may_be_of_databases() || depth == depth_of_all {
+        return Ok(refused);
+    }
+    let (verify, outcome) = to_end(depth_of_all)?;
+    let report = match outcome {
+        Ok(report) => report,
+        Err(again) if again.may_be_of_databases() => return Ok(refused),
+        Err(other) => Report::default().with(other.fault()?),
+    };
+    let (has, needs) = (depth.databases, verify.databases_needed());
+    let file = refused.fault.map(|fault| fault.file).unwrap_or_default();
+    let text = format!(
+        "{}: a server with {has} databases does not take it: start it with --databases {} or more \
+         (check has this option too)",
+        file.display(),
+        needs.max(has as u64 + 1)
+    );
+    Ok(whole(&verify, report).with(Fault::about(&file, Kind::Refused, text)))
+}
+
+fn look_at_rdb(path: &Path, depth: Depth) -> Result<Report, Failure> {
+    read(depth, length(path), |new| {
+        let mut verify = new()?;
+        let outcome = match verify.base(path) {
+            Ok(info) => Ok(Report { valid_to: info.lsn, ..Report::default() }),
+            Err(why) => Err(Refusal::Rdb(path.to_path_buf(), why)),
+        };
+        Ok((verify, outcome))
+    })
+}
+
+fn look_at_commands(path: &Path, depth: Depth) -> Result<Report, Failure> {
+    // A segment goes on from data that are not here.
+    let is_segment = path.to_str().is_some_and(|name| name.ends_with(".incr.aof"));
+    let depth = Depth { runs: depth.runs && !is_segment, ..depth };
+    let mut report = read(depth, length(path), |new| {
+        let mut verify = new()?;
+        let outcome = recover_file(disk(), path, &mut verify);
+        Ok((verify, outcome.map(|it| Report::of(&it)).map_err(Refusal::Recovery)))
+    })?;
+    // Plain commands have no LSNs.
+    report.valid_to = report.valid_to.filter(|lsn| *lsn > Lsn(0));
+    Ok(report)
+}
+
+/// Reads what a start on a folder would.
+fn recover_folder(settings: &Settings, depth: Depth, bytes: u64) -> Result<Report, Failure> {
+    read(depth, bytes, |new| {
+        let (verify, outcome) = recover_in_use(&disk(), settings, new)?;
+        Ok((verify, outcome.map(|it| Report::of(&it)).map_err(Refusal::Recovery)))
+    })
+}
+
+fn look_at_folder(settings: &Settings, depth: Depth) -> Result<Report, Failure> {
     let single = length(&settings.dir.join(&settings.appendfilename));
     let total = single.max(length(&settings.dir.join(&settings.dbfilename)));
-    let mut verify = Verify::new(disk(), Progress::bytes(total, "checking"));
-    let mut report = of_recovery(recover(disk(), settings, &mut verify), &verify)?;
+    let mut report = recover_folder(settings, depth, total)?;
     if single > 0 {
         report.valid_to = None;
         add_dump(settings, &mut report);
@@ -269,23 +320,13 @@ fn look_at_folder(settings: &Settings) -> Result<Report, Failure> {
 }
 
 /// A folder with a manifest: what a start would read, then what it would not.
-fn look_at_log(place: &Place) -> Result<Report, Failure> {
+fn look_at_log(place: &Place, depth: Depth) -> Result<Report, Failure> {
     let settings = place.settings();
     let archive = match Archive::open(disk(), place) {
         Ok(archive) => archive,
-        Err(error) => return of_archive(error, Report::default()),
+        Err(error) => return Ok(Report::default().with(Fault::of_archive(error)?)),
     };
-    let mut verify = Verify::new(disk(), Progress::bytes(archive.bytes(), "checking"));
-    let mut tries = 0;
-    let outcome = loop {
-        match recover(disk(), &settings, &mut verify) {
-            // A server has replaced its base meanwhile.
-            Err(RecoverError::Folder { .. } | RecoverError::Io { .. }) if tries < 3 => tries += 1,
-            other => break other,
-        }
-    };
-    let mut report = of_recovery(outcome, &verify)?;
-    drop(verify);
+    let mut report = recover_folder(&settings, depth, archive.bytes())?;
     report.window_start = archive.window_start();
     // Without its base the log is of no use, and what a refused record would do nobody knows.
     let is_of_a_segment = |fault: &Fault| {
@@ -294,20 +335,22 @@ fn look_at_log(place: &Place) -> Result<Report, Failure> {
     if report.valid_to.is_none() && report.fault.as_ref().is_some_and(is_of_a_segment) {
         report.valid_to = valid_to(place);
     }
-    if report.fault.as_ref().is_none_or(|fault| fault.torn)
+    if report.is_usable()
         && let Err(error) = read_retained(archive)
     {
-        report = of_archive(error, report)?;
+        report = report.with(Fault::of_archive(error)?);
     }
     add_dump(&settings, &mut report);
     Ok(report)
 }
 
-/// Adds what is wrong with a dump.rdb that lies beside a log.
+/// Adds what is wrong with a dump.rdb that lies beside a log: that a server would refuse it is not,
+/// since none loads it.
 fn add_dump(settings: &Settings, report: &mut Report) {
     let dump = settings.dir.join(&settings.dbfilename);
     if report.fault.is_none() && disk().exists(&dump).unwrap_or(false) {
-        report.fault = look_at_rdb(&dump).fault;
+        let read = snapshot::whole(&*disk(), &dump);
+        report.fault = read.err().map(|error| Fault::of_rdb(&dump, &error.into()));
     }
 }
 
@@ -341,136 +384,4 @@ fn valid_to(place: &Place) -> Option<Lsn> {
         }
     }
     Some(at)
-}
-
-fn of_recovery(
-    outcome: Result<Recovered, RecoverError>,
-    verify: &Verify,
-) -> Result<Report, Failure> {
-    let (keys, preamble) = (verify.keys, verify.preamble);
-    let report = Report { keys, preamble, ..Report::default() };
-    let fault = match outcome {
-        Ok(recovered) => {
-            let fault = recovered
-                .torn
-                .as_ref()
-                .map(|torn| Fault { bytes: Some(torn.bytes), ..Fault::of(&torn.place, true) });
-            return Ok(Report {
-                fault,
-                valid_to: Some(recovered.last_lsn),
-                records: recovered.records,
-                foreign_records: recovered.foreign_records,
-                ..report
-            });
-        }
-        Err(RecoverError::Corrupt(place)) => Fault::of(&place, false),
-        Err(RecoverError::Torn(place)) => Fault::of(&place, true),
-        Err(RecoverError::Folder { file, problem }) => {
-            let text = format!("{}: {problem}", file.display());
-            Fault::about(&file, text)
-        }
-        Err(RecoverError::Replay { file, offset, source }) => {
-            let text = format!("{}: offset {offset}: {source}", file.display());
-            Fault { offset: Some(offset), ..Fault::about(&file, text) }
-        }
-        Err(error @ RecoverError::Io { .. }) => return Err(Failure::new(error.to_string())),
-    };
-    Ok(Report { fault: Some(fault), ..report })
-}
-
-fn of_archive(error: ArchiveError, report: Report) -> Result<Report, Failure> {
-    let fault = match error {
-        ArchiveError::Read(ReadError::Corrupt(place)) => Fault::of(&place, false),
-        ArchiveError::Folder { file, problem } => {
-            let text = format!("{}: {problem}", file.display());
-            Fault::about(&file, text)
-        }
-        other => return Err(Failure::new(other.to_string())),
-    };
-    Ok(Report { fault: Some(fault), ..report })
-}
-
-fn print(options: &Options, report: &Report) -> Result<(), Failure> {
-    let mut out = tool::output()?;
-    let written = if options.json {
-        writeln!(out, "{}", as_json(options, report))
-    } else {
-        out.write_all(as_text(options, report).as_bytes())
-    };
-    written.and_then(|()| out.flush()).map_err(Failure::Output)
-}
-
-fn state(report: &Report) -> &'static str {
-    match &report.fault {
-        None => "intact",
-        Some(fault) if fault.torn => "torn",
-        Some(_) => "damaged",
-    }
-}
-
-fn as_json(options: &Options, report: &Report) -> Value {
-    let kept = report.kept.iter().map(|kept| {
-        json!({
-            "from": kept.from.display().to_string(),
-            "offset": kept.good,
-            "bytes": kept.bytes,
-            "kept": kept.kept.display().to_string(),
-        })
-    });
-    let fault = report.fault.as_ref().map(|fault| {
-        json!({
-            "file": fault.file.display().to_string(),
-            "offset": fault.offset,
-            "expected": fault.found.as_ref().map(|(expected, _)| expected),
-            "found": fault.found.as_ref().map(|(_, found)| found),
-            "bytes": fault.bytes,
-            "text": fault.text,
-        })
-    });
-    json!({
-        "path": options.path.display().to_string(),
-        "state": state(report),
-        "valid_to": report.valid_to.map(|lsn| lsn.0),
-        "window_start": report.window_start.map(|lsn| lsn.0),
-        "keys": report.keys,
-        "records": report.records,
-        "foreign_records": report.foreign_records,
-        "in_use": report.in_use,
-        "fault": fault,
-        "fixed": kept.collect::<Vec<_>>(),
-    })
-}
-
-fn as_text(options: &Options, report: &Report) -> String {
-    let mut text = String::new();
-    for Kept { from, good, bytes, kept } in &report.kept {
-        let (from, kept) = (from.display(), kept.display());
-        text.push_str(&format!(
-            "cut {bytes} bytes of {from} behind offset {good}: kept in {kept}\n"
-        ));
-    }
-    let valid = report.valid_to.map(|lsn| format!(": valid to LSN {lsn}")).unwrap_or_default();
-    text.push_str(&format!("{}: {}{valid}", options.path.display(), state(report)));
-    text.push_str(&format!(" ({} keys in the snapshot, {} records", report.keys, report.records));
-    if report.foreign_records > 0 {
-        let foreign = report.foreign_records;
-        text.push_str(&format!(", {foreign} of them written by another server, without checksums"));
-    }
-    text.push_str(")\n");
-    if let Some(start) = report.window_start {
-        text.push_str(&format!("the log can be read from LSN {start}\n"));
-    }
-    if let Some(fault) = &report.fault {
-        text.push_str(&format!("{}\n", fault.text));
-        let bytes = fault.bytes.map(|bytes| format!("{bytes} bytes are")).unwrap_or("it is".into());
-        text.push_str(&match (fault.torn, report.in_use) {
-            (true, true) => "A server has the folder: it may be writing just there.\n".to_owned(),
-            (true, false) => format!("{bytes} cut by the next start of a server, or by --fix.\n"),
-            (false, _) if fault.offset.is_some() => {
-                "--fix --cut-corruption cuts the log there; what follows is lost.\n".to_owned()
-            }
-            (false, _) => "This cannot be cut away: a backup is needed.\n".to_owned(),
-        });
-    }
-    text
 }

@@ -5,6 +5,7 @@ pub mod read;
 pub mod restore;
 
 mod lines;
+mod report;
 mod snapshot;
 mod time;
 mod verify;

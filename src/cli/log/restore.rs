@@ -1,12 +1,13 @@
 //! `coolcache restore`: the data as it was at an LSN or a time.
 
 use super::snapshot::{self, Snapshot};
-use super::verify::Verify;
+use super::verify::{Depth, Verify};
 use super::{disk, time};
 use crate::base::disk::Disk;
+use crate::base::limits::DATABASES_MAX;
 use crate::base::rng;
 use crate::cli::tool::{self, Ended, Failure, Progress, Verdict};
-use crate::log::{self, Archive, Base, Lsn, Place, Restored, Target, recover};
+use crate::log::{self, Archive, Base, Continues, Ids, Lsn, Place, Restored, Target, recover};
 use clap::Args;
 use serde_json::json;
 use std::io::{ErrorKind, Write};
@@ -162,9 +163,8 @@ fn candidate(archive: &Archive, path: PathBuf, facts: &Snapshot) -> Option<Candi
     let id = facts.id.as_deref().unwrap_or_default();
     // What an older segment says of its time does not count: a power loss may have taken the end
     // of its history, on which the snapshot stands, and another one has gone on from before it.
-    let is_of_history = archive.ids().is_some_and(|ids| {
-        ids.current == id || ids.before.iter().any(|(before, last)| before == id && lsn <= *last)
-    });
+    let goes_on = |ids: &Ids| ids.continues(id.as_bytes(), lsn, Lsn(u64::MAX)) == Continues::Yes;
+    let is_of_history = archive.ids().is_some_and(goes_on);
     let start = archive.window_start().unwrap_or_default();
     let unfit = if !is_of_history {
         Some("this log does not continue it".to_owned())
@@ -204,10 +204,12 @@ fn no_base(archive: &Archive, candidates: &[Candidate]) -> String {
     text
 }
 
-/// Reads what was written as a start would. Returns the base's keys.
+/// Reads what was written as a start would, but for running it: the records are those of a server
+/// that ran them. Returns the base's keys.
 fn verify(place: &Place, restored: &Restored) -> Result<u64, Failure> {
     let progress = Progress::bytes(0, "verifying");
-    let mut verify = Verify::new(disk(), progress);
+    let depth = Depth { runs: false, databases: DATABASES_MAX };
+    let mut verify = Verify::new(disk(), progress, depth)?;
     let recovered = recover(disk(), &place.settings(), &mut verify)
         .map_err(Failure::about("what was restored does not read back"))?;
     if recovered.last_lsn != restored.lsn || recovered.torn.is_some() {
@@ -216,7 +218,7 @@ fn verify(place: &Place, restored: &Restored) -> Result<u64, Failure> {
             recovered.last_lsn, restored.lsn
         )));
     }
-    Ok(verify.keys)
+    Ok(verify.keys())
 }
 
 fn tell(options: &Options, base: &Base, restored: &Restored, keys: u64) -> Ended {

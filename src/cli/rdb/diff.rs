@@ -23,9 +23,9 @@ use std::collections::{HashMap, HashSet};
 use std::io::Write;
 
 const AFTER_HELP: &str = "\
-A and B are each an RDB file (or rdb-dump's json or jsonl), a data folder (with the default names
-of files; a running server's too: what it has written so far), or HOST:PORT of a server (read with
-SCAN and DUMP, so it should stand still meanwhile).
+A and B are each an RDB file (or rdb-dump's json or jsonl), a data folder (its log, whatever that
+is called, or else its dump.rdb; a running server's too: what it has written so far), or HOST:PORT
+of a server (read with SCAN and DUMP, so it should stand still meanwhile).
 
 Compared are keys, types, values and times of expiry. Keys that have expired count as gone on both
 sides. Not compared: functions, access clocks, when consumers of streams were seen, how much a group

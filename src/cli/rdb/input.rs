@@ -1,9 +1,9 @@
 //! Files that tools read: through, with a bar that says how far.
 
+use crate::base::disk::plain;
 use crate::cli::tool::{Failure, Progress};
 use crate::rdb::visit::{self, Visitor};
 use crate::rdb::{LoadError, LoadOptions, Modules, Summary};
-use std::fs::OpenOptions;
 use std::io::{self, BufReader, Read};
 use std::path::{Path, PathBuf};
 
@@ -37,15 +37,7 @@ pub fn file(name: &Path) -> Result<Input, Failure> {
     let (from, bytes): (Box<dyn Read>, u64) = if name == Path::new("-") {
         (Box::new(io::stdin().lock()), 0)
     } else {
-        let open = || {
-            let file = OpenOptions::new().read(true).open(name)?;
-            let facts = file.metadata()?;
-            if facts.is_dir() {
-                return Err(io::Error::from(io::ErrorKind::IsADirectory));
-            }
-            Ok((file, facts.len()))
-        };
-        let (file, bytes) = open().map_err(Failure::about(name.display()))?;
+        let (file, bytes) = plain::input(name).map_err(Failure::about(name.display()))?;
         (Box::new(file), bytes)
     };
     let progress = Progress::bytes(bytes, "reading");

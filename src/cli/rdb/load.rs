@@ -9,7 +9,7 @@ use super::loader::{Done, Existing, Loader};
 use super::select::{Omitted, Select, Selection};
 use super::target::{Login, Server, Target};
 use crate::admin::Config;
-use crate::base::disk::{Disk, RealDisk};
+use crate::base::disk::{Disk, RealDisk, plain};
 use crate::cli::tool::{self, Ended, Failure};
 use crate::engine::offline::Offline;
 use clap::Args;
@@ -168,11 +168,11 @@ fn into_folder(options: &Options, dir: &Path, existing: Existing) -> Result<Load
     let loaded = load(options, &mut offline, existing)?;
     let written = offline.write_folder(&new).map_err(failed);
     if let Err(failure) = written.and_then(|()| put_in_place(&new, dir, taken)) {
-        return Err(match std::fs::remove_dir_all(&new) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+        return Err(match plain::remove_tree(&new) {
+            Ok(()) => failure,
+            Err(error) => {
                 Failure::new(format!("{failure}; and {} is left: {error}", new.display()))
             }
-            _ => failure,
         });
     }
     drop(lock);
@@ -208,7 +208,7 @@ fn put_in_place(new: &Path, dir: &Path, taken: bool) -> Result<(), Failure> {
     if taken {
         disk.rename(dir, &old).map_err(about())?;
     } else if disk.exists(dir).map_err(about())? {
-        std::fs::remove_dir(dir).map_err(about())?;
+        plain::remove_empty(dir).map_err(about())?;
     }
     if let Err(error) = disk.rename(new, dir) {
         let undone = if taken { disk.rename(&old, dir) } else { Ok(()) };

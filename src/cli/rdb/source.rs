@@ -31,7 +31,7 @@ impl Source {
     /// What a word on the command line means.
     pub fn of(word: &str) -> Result<Source, Failure> {
         let path = Path::new(word);
-        match std::fs::metadata(path) {
+        match path.metadata() {
             Ok(facts) if facts.is_dir() => Ok(Source::Folder(path.to_owned())),
             Ok(_) => Ok(Source::File(path.to_owned())),
             Err(_) if word.contains(':') && address(word).is_some() => {

@@ -42,9 +42,9 @@ pub struct Server {
     address: String,
 }
 
-/// `HOST:PORT`, the port being 6379 if it is not said.
+/// `HOST:PORT`. The port must be said: data is not to go where nobody meant it to go.
 pub fn address(text: &str) -> Option<(&str, u16)> {
-    let Some((host, port)) = text.rsplit_once(':') else { return Some((text, 6379)) };
+    let (host, port) = text.rsplit_once(':')?;
     let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
     Some((if host.is_empty() { "127.0.0.1" } else { host }, port.parse().ok()?))
 }
@@ -142,7 +142,7 @@ mod tests {
     fn addresses() {
         for (text, expected) in [
             ("localhost:7000", Some(("localhost", 7000))),
-            ("localhost", Some(("localhost", 6379))),
+            ("localhost", None),
             (":7000", Some(("127.0.0.1", 7000))),
             ("[::1]:7000", Some(("::1", 7000))),
             ("host:port", None),

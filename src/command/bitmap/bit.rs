@@ -29,7 +29,7 @@ pub(super) const SETBIT: Command = Command {
 };
 
 fn setbit<'a>(tx: &mut Tx<'_>, call: &Call<'a>) -> Result<Reply<'a>> {
-    let offset = offset(call.arg(2), None)?;
+    let offset = offset(call.arg(2), None, tx.view().string_bytes_max())?;
     let bit = match call.int(3) {
         Ok(0) => false,
         Ok(1) => true,
@@ -60,7 +60,7 @@ pub(super) const GETBIT: Command = Command {
 };
 
 fn getbit<'a>(view: View<'a>, call: &Call<'a>) -> Result<Reply<'a>> {
-    let offset = offset(call.arg(2), None)?;
+    let offset = offset(call.arg(2), None, view.string_bytes_max())?;
     let value = view.string(call.key(1))?;
     let bit = value.is_some_and(|value| bits::get(&value.bytes(), offset));
     Ok(Reply::Int(i64::from(bit)))

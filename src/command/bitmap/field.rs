@@ -55,7 +55,7 @@ pub(super) const BITFIELD_RO: Command = Command {
 };
 
 fn bitfield_ro<'a>(view: View<'a>, call: &Call<'a>) -> Result<Reply<'a>> {
-    let steps = Step::parse_all(call)?;
+    let steps = Step::parse_all(call, view.string_bytes_max())?;
     if steps.iter().any(|step| !matches!(step.act, Act::Get)) {
         return Err(Error::text("ERR BITFIELD_RO only supports the GET subcommand"));
     }
@@ -66,7 +66,7 @@ fn bitfield_ro<'a>(view: View<'a>, call: &Call<'a>) -> Result<Reply<'a>> {
 }
 
 fn bitfield<'a>(tx: &mut Tx<'_>, call: &Call<'a>) -> Result<Reply<'a>> {
-    let steps = Step::parse_all(call)?;
+    let steps = Step::parse_all(call, tx.view().string_bytes_max())?;
     let key = call.key(1);
     let only_gets = steps.iter().all(|step| matches!(step.act, Act::Get));
     let view = if only_gets { tx.view().counted() } else { tx.view() };
@@ -96,8 +96,8 @@ enum Act {
 }
 
 impl Step {
-    /// Reads all arguments behind the key.
-    fn parse_all(call: &Call<'_>) -> Result<Vec<Step>> {
+    /// Reads all arguments behind the key, of fields that begin within `bytes_max`.
+    fn parse_all(call: &Call<'_>, bytes_max: u64) -> Result<Vec<Step>> {
         let mut steps = Vec::new();
         let mut overflow = Overflow::default();
         let mut at = 2;
@@ -117,15 +117,15 @@ impl Step {
                 "ERR Invalid bitfield type. Use something like i16 u8. Note that u64 is not \
                  supported but i64 is.",
             ))?;
-            let offset = offset(call.arg(at + 2), Some(field.width()))?;
+            let offset = offset(call.arg(at + 2), Some(field.width()), bytes_max)?;
             let act = match (is_get, is_set) {
                 (true, _) => Act::Get,
                 (_, true) => Act::Set(call.int(at + 3)?, overflow),
                 _ => Act::Increment(call.int(at + 3)?, overflow),
             };
-            // Redis lets a field stand out over the longest string; such a value no file could
-            // hold.
-            if !is_get && field.bytes(offset).end > BULK_BYTES_MAX {
+            // Redis lets a field stand out over the longest string; by default no client could send
+            // such a value back.
+            if !is_get && field.bytes(offset).end > bytes_max.max(BULK_BYTES_MAX) {
                 return Err(BAD_OFFSET);
             }
             steps.push(Step { act, field, offset });

@@ -18,7 +18,6 @@ mod search;
 mod tests;
 
 use super::{Command, DEFAULT, Error, Group, Result};
-use crate::base::limits::BULK_BYTES_MAX;
 use crate::base::number;
 
 /// What the entries of this group have in common.
@@ -37,14 +36,14 @@ pub const COMMANDS: &[Command] = &[
 
 const BAD_OFFSET: Error = Error::text("ERR bit offset is not an integer or out of range");
 
-/// A bit's position, within the longest string. With `width` it may be `#n`: the n-th field of so
-/// many bits.
-fn offset(text: &[u8], width: Option<u64>) -> Result<u64> {
+/// A bit's position, within a string of `bytes_max`. With `width` it may be `#n`: the n-th field of
+/// so many bits.
+fn offset(text: &[u8], width: Option<u64>, bytes_max: u64) -> Result<u64> {
     let (digits, unit) = match (text, width) {
         ([b'#', digits @ ..], Some(width)) => (digits, width),
         _ => (text, 1),
     };
     let number = number::parse_i64(digits).and_then(|number| u64::try_from(number).ok());
     let offset = number.and_then(|number| number.checked_mul(unit)).ok_or(BAD_OFFSET)?;
-    if offset / 8 < BULK_BYTES_MAX { Ok(offset) } else { Err(BAD_OFFSET) }
+    if offset / 8 < bytes_max { Ok(offset) } else { Err(BAD_OFFSET) }
 }

@@ -154,7 +154,8 @@ fn authenticate(control: &mut Control<'_>, user: &[u8], password: &[u8]) -> Resu
     if !(right && user == b"default") {
         return Err(Error::text("WRONGPASS invalid username-password pair or user is disabled."));
     }
-    control.session().authenticated = true;
+    let session = control.session();
+    (session.authenticated, session.was_authenticated) = (true, true);
     Ok(())
 }
 

@@ -46,7 +46,8 @@ pub const COMMANDS: &[Command] = &[
             > PING hello
             "hello"
         "#,
-        flags: &[Flag::Fast],
+        // As in Redis: whoever looks after servers is to see that the log has failed.
+        flags: &[Flag::Fast, Flag::RefusedWithWrites],
         tips: &["request_policy:all_shards", "response_policy:all_succeeded"],
         handler: Handler::Control(ping),
         ..CONNECTION

@@ -4,7 +4,7 @@ use super::GENERIC;
 use crate::base::number;
 use crate::command::{
     Access, Action, Answer, Authentication, Call, Command, Control, Error, Flag, Follow, Handler,
-    Keys, Migrate, Result,
+    Keys, Migrate, Result, Sees,
 };
 use crate::resp::Reply;
 use std::time::Duration;
@@ -33,6 +33,8 @@ pub(super) const MIGRATE: Command = Command {
         Keys::Keyword("KEYS", -2, Follow::All, Access::ReadDeleteIncomplete),
     ],
     flags: &[Flag::Write],
+    // That there are no such keys, or what they were: its action looks.
+    sees: Sees::Everything,
     categories: &["dangerous"],
     tips: &["nondeterministic_output"],
     handler: Handler::Control(migrate),

@@ -2,7 +2,7 @@
 
 use super::GENERIC;
 use crate::command::arguments::database;
-use crate::command::{Access, Call, Command, Error, Flag, Handler, Keys, Result};
+use crate::command::{Access, Call, Command, Error, Flag, Handler, Keys, Result, Sees};
 use crate::keyspace::record::{Copy, Move, Rename};
 use crate::keyspace::{Db, Tx};
 use crate::resp::Reply;
@@ -68,6 +68,7 @@ pub(super) const COPY: Command = Command {
     keys: &[Keys::One(1, Access::Read), Keys::One(2, Access::Overwrite)],
     flags: &[Flag::DenyOom],
     handler: Handler::Write(copy),
+    sees: Sees::Everything,
     touches: Some(true),
     ..GENERIC
 };
@@ -89,6 +90,7 @@ pub(super) const MOVE: Command = Command {
     keys: &[Keys::One(1, Access::ReadUpdate)],
     flags: &[Flag::Fast],
     handler: Handler::Write(move_key),
+    sees: Sees::Everything,
     ..GENERIC
 };
 

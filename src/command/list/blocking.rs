@@ -9,10 +9,11 @@ use crate::command::arguments::{PopFirst, first_of};
 use crate::command::element::kept;
 use crate::command::timeout::deadline;
 use crate::command::{Access, Call, Command, Handler, Keys, Result, Served, Wait};
-use crate::keyspace::Tx;
 use crate::keyspace::record::Pop;
+use crate::keyspace::{Tx, Type};
 use crate::resp::Reply;
 use crate::types::list::Side;
+use std::ops::Range;
 
 pub(super) const BLPOP: Command = Command {
     name: "blpop",
@@ -58,10 +59,10 @@ const BLOCKING_POP: Command = Command {
 fn pop<'a>(tx: &mut Tx<'_>, call: &Call<'a>, side: Side) -> Result<Served<'a>> {
     let last = call.len() - 1;
     let deadline = deadline(call.arg(last), tx.now())?;
-    let keys = (1..last).map(|at| call.key(at));
-    let found = first_of(tx, keys.clone(), |view, key| view.list(key))?;
+    let keys = 1..last;
+    let found = first_of(tx, keys.clone().map(|at| call.key(at)), |view, key| view.list(key))?;
     let Some((key, list)) = found else {
-        return Ok(Wait::for_one_of(keys.collect(), deadline));
+        return Ok(Served::Wait(Wait::for_one_of(keys, Type::List, deadline)));
     };
     let element = list.end(side, 1).next().map_or(Reply::Null, kept);
     tx.emit(Pop { key, side, count: 1 });
@@ -95,7 +96,7 @@ fn blmpop<'a>(tx: &mut Tx<'_>, call: &Call<'a>) -> Result<Served<'a>> {
     let deadline = deadline(call.arg(1), tx.now())?;
     Ok(match pop_first(&pop, tx, call)? {
         Some(reply) => Served::Now(reply),
-        None => Wait::for_one_of(pop.keys(call).collect(), deadline),
+        None => Served::Wait(Wait::for_one_of(pop.keys, Type::List, deadline)),
     })
 }
 
@@ -120,28 +121,15 @@ pub(super) const BLMOVE: Command = Command {
 fn blmove<'a>(tx: &mut Tx<'_>, call: &Call<'a>) -> Result<Served<'a>> {
     let ends = Ends::parse(call)?;
     let deadline = deadline(call.arg(5), tx.now())?;
-    Ok(moved(ends.move_one(tx)?, &ends, deadline))
+    Ok(moved(ends.move_one(tx)?, deadline))
 }
 
-/// What was moved, or the wait for a source. A destination of another type ends the wait.
-fn moved<'a>(
-    reply: Option<Reply<'static>>,
-    ends: &Ends<'a>,
-    deadline: Option<UnixMs>,
-) -> Served<'a> {
+/// What was moved, or the wait for a source.
+fn moved<'a>(reply: Option<Reply<'static>>, deadline: Option<UnixMs>) -> Served<'a> {
+    const SOURCE: Range<usize> = 1..2;
     match reply {
         Some(reply) => Served::Now(reply),
-        None => {
-            let (keys, null) = (vec![ends.from], Reply::NullArray);
-            Served::Wait(Wait {
-                keys,
-                deadline,
-                alarm: None,
-                again: None,
-                null,
-                ends_with_error: true,
-            })
-        }
+        None => Served::Wait(Wait::for_one_of(SOURCE, Type::List, deadline)),
     }
 }
 
@@ -166,7 +154,7 @@ pub(super) const BRPOPLPUSH: Command = Command {
 fn brpoplpush<'a>(tx: &mut Tx<'_>, call: &Call<'a>) -> Result<Served<'a>> {
     let deadline = deadline(call.arg(3), tx.now())?;
     let ends = Ends::tail_to_head(call);
-    Ok(moved(ends.move_one(tx)?, &ends, deadline))
+    Ok(moved(ends.move_one(tx)?, deadline))
 }
 
 pub(super) const BLMOVEM: Command = Command {
@@ -195,5 +183,5 @@ fn blmovem<'a>(tx: &mut Tx<'_>, call: &Call<'a>) -> Result<Served<'a>> {
     let ends = Ends::parse(call)?;
     let amount = Amount::parse(call, 6)?;
     let deadline = deadline(call.arg(5), tx.now())?;
-    Ok(moved(ends.move_many(tx, &amount)?, &ends, deadline))
+    Ok(moved(ends.move_many(tx, &amount)?, deadline))
 }

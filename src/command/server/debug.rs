@@ -3,7 +3,7 @@
 use super::{ADMIN, SERVER};
 use crate::base::{glob, number};
 use crate::command::error::c_text;
-use crate::command::{Action, Answer, Call, Command, Control, Error, Handler, Result};
+use crate::command::{Action, Answer, Call, Command, Control, Error, Handler, Result, Sees};
 use crate::keyspace::digest::{self, Digest};
 use crate::keyspace::{Entry, Key, value};
 use crate::rdb::{self, Format};
@@ -21,6 +21,9 @@ pub(super) const DEBUG: Command = Command {
     complexity: "Depends on subcommand.",
     arity: Some(-2),
     flags: ADMIN,
+    sees: Sees::EverythingIf(|call| {
+        ["DIGEST", "DIGEST-VALUE", "OBJECT"].iter().any(|word| call.is(1, word))
+    }),
     handler: Handler::Control(debug),
     ..SERVER
 };
@@ -146,6 +149,7 @@ fn serialized_length(entry: &Entry<'_>, compression: bool) -> Result<usize> {
     Ok(payload.len() - AROUND)
 }
 
+/// Replies in the order of Valkey 9.1, which sends a push made by a command behind its reply.
 #[allow(clippy::approx_constant, reason = "the number that Redis answers")]
 fn protocol<'a>(control: &mut Control<'_>, call: &Call<'a>) -> Result<Answer<'a>> {
     let three = || vec![Reply::Int(0), Reply::Int(1), Reply::Int(2)];
@@ -171,7 +175,11 @@ fn protocol<'a>(control: &mut Control<'_>, call: &Call<'a>) -> Result<Answer<'a>
         () if is("PUSH") && control.session().protocol == Protocol::Resp2 => {
             return Err(Error::text("ERR RESP2 is not supported by this command"));
         }
-        () if is("PUSH") => Reply::Push(vec![Reply::Bulk(b"server-cpu-usage"), Reply::Int(42)]),
+        () if is("PUSH") => {
+            let push = Reply::Push(vec![Reply::Bulk(b"server-cpu-usage"), Reply::Int(42)]);
+            let reply = Reply::Bulk(b"Some real reply following the push reply");
+            return Ok(Answer::Followed { reply, push });
+        }
         () if is("VERBATIM") => {
             Reply::Verbatim(*b"txt", Cow::Borrowed(b"This is a verbatim\nstring"))
         }

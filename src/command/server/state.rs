@@ -5,7 +5,7 @@ use crate::admin::info::{self, REDIS_VERSION};
 use crate::base::number;
 use crate::command::table::{self, Resolved};
 use crate::command::{
-    Access, Answer, Call, Command, Control, Error, Flag, Handler, Keys, Result, help,
+    Access, Answer, Call, Command, Control, Error, Flag, Handler, Keys, Result, Sees, help,
 };
 use crate::keyspace::View;
 use crate::resp::Reply;
@@ -24,6 +24,8 @@ pub(super) const INFO: Command = Command {
     "##,
     categories: &["dangerous"],
     flags: &[Flag::Loading, Flag::Stale, Flag::ShowsFacts],
+    // All of INFO goes out at once: it must say what is wrong with a log that cannot be synced.
+    sees: Sees::EverythingIf(|call| call.len() == 2 && call.is(1, "KEYSPACE")),
     tips: &["nondeterministic_output", "request_policy:all_shards", "response_policy:special"],
     handler: Handler::Control(info),
     ..SERVER
@@ -70,10 +72,9 @@ pub(super) const TIME: Command = Command {
     ..SERVER
 };
 
-/// The instant of the round, in which all its commands run: whole milliseconds.
+/// The instant of the round, in which all its commands run.
 fn time<'a>(control: &mut Control<'_>, _: &Call<'a>) -> Result<Answer<'a>> {
-    let microseconds = control.now.0 % 1000 * 1000;
-    let parts = [control.now.seconds(), microseconds];
+    let parts = control.now_us.seconds_and_rest();
     Ok(Reply::Array(parts.map(|part| Reply::BulkInt(part.cast_signed())).into()).into())
 }
 

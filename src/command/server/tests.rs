@@ -43,6 +43,7 @@ impl Server {
             client: self.client,
             keyspace: &self.keyspace,
             now: NOW,
+            now_us: NOW.into(),
         };
         run(&mut control, &Call::new(command, arguments)).map_err(|error| error.to_string())
     }
@@ -293,7 +294,7 @@ fn info_shows_what_is() {
         "rdb_current_bgsave_time_sec:-1",
         "cmdstat_config|get:calls=3,usec=0,usec_per_call=0.00,rejected_calls=0,failed_calls=1",
         "errorstat_WRONGTYPE:count=1",
-        "lock_hold_turn:count=1,p50=4,p99=4,p99.9=4,longest=3,total=3",
+        "lock_hold_round:count=1,p50=4,p99=4,p99.9=4,longest=3,total=3",
         "lock_hold_cron:count=0,p50=0,p99=0,p99.9=0,longest=0,total=0",
     ] {
         assert!(text.contains(&format!("\r\n{line}\r\n")), "{line} in {text}");

@@ -6,7 +6,7 @@ use super::{STREAM, entries_reply, id_text, ids};
 use crate::base::clock::UnixMs;
 use crate::command::error::c_text;
 use crate::command::{Access, Call, Command, Error, Follow, Handler, Keys, Result, Served, Wait};
-use crate::keyspace::{Tx, View};
+use crate::keyspace::{Tx, Type, View};
 use crate::resp::Reply;
 use crate::types::stream::{Stream, StreamId};
 
@@ -68,10 +68,7 @@ fn xread<'a>(view: View<'a>, call: &Call<'a>) -> Result<Served<'a>> {
     }
     let Some(block) = reading.block else { return Ok(Served::Now(Reply::NullArray)) };
     let resolved = asked.iter().map(|(_, after)| *after);
-    Ok(Served::Wait(Wait {
-        again: Some(again(call, &reading, resolved)),
-        ..wait(call, &reading, block)
-    }))
+    Ok(Served::Wait(Wait { again: Some(again(call, &reading, resolved)), ..wait(&reading, block) }))
 }
 
 /// The id that entries are asked for behind of: `$` is the stream's last, `+` the one before that,
@@ -102,15 +99,11 @@ fn again(
     before.chain(ids.map(id_text)).collect()
 }
 
-fn wait<'a>(call: &Call<'a>, reading: &Reading<'_>, block: Block) -> Wait<'a> {
-    Wait {
-        keys: reading.each().map(|(key_at, _)| call.key(key_at)).collect(),
-        deadline: block.deadline(),
-        alarm: None,
-        again: None,
-        null: Reply::NullArray,
-        ends_with_error: reading.group.is_some(),
-    }
+/// Of a consumer also for the end of a stream: there is no group to read in any more.
+fn wait(reading: &Reading<'_>, block: Block) -> Wait {
+    let keys = reading.first..reading.first + reading.streams;
+    let wait = Wait::for_one_of(keys, Type::Stream, block.deadline());
+    Wait { awaits: wait.awaits.filter(|_| reading.group.is_none()), ..wait }
 }
 
 pub(super) const XREADGROUP: Command = Command {
@@ -189,7 +182,7 @@ fn xreadgroup<'a>(tx: &mut Tx<'_>, call: &Call<'a>) -> Result<Served<'a>> {
     Ok(match reading.block {
         _ if !replies.is_empty() => Served::Now(Reply::NestedMap(replies)),
         None => Served::Now(Reply::NullArray),
-        Some(block) => Served::Wait(Wait { alarm, ..wait(call, &reading, block) }),
+        Some(block) => Served::Wait(Wait { alarm, ..wait(&reading, block) }),
     })
 }
 

@@ -1,7 +1,6 @@
 //! APPEND and SETRANGE: strings changed in place.
 
 use super::{STRING, length};
-use crate::base::limits::BULK_BYTES_MAX;
 use crate::command::{Access, Call, Command, Error, Flag, Handler, Keys, Result};
 use crate::keyspace::Tx;
 use crate::keyspace::record::{Append, SetRange};
@@ -30,7 +29,7 @@ pub(super) const APPEND: Command = Command {
 fn append<'a>(tx: &mut Tx<'_>, call: &Call<'a>) -> Result<Reply<'a>> {
     let (key, suffix) = (call.key(1), call.arg(2));
     if let Some(value) = tx.string(key)? {
-        check_length(value.len() as u64, suffix)?;
+        check_length(value.len() as u64, suffix, tx.view().string_bytes_max())?;
     }
     Ok(length(tx.emit(Append { key, suffix })))
 }
@@ -63,15 +62,15 @@ fn setrange<'a>(tx: &mut Tx<'_>, call: &Call<'a>) -> Result<Reply<'a>> {
     if patch.is_empty() {
         return Ok(length(old));
     }
-    check_length(offset, patch)?;
+    check_length(offset, patch, tx.view().string_bytes_max())?;
     let offset = offset as usize; // At most the limit, just checked.
     Ok(length(tx.emit(SetRange { key, offset, patch })))
 }
 
-/// Refuses a string of `before` bytes and `added`, if that is longer than a string may become.
-fn check_length(before: u64, added: &[u8]) -> Result<()> {
+/// Refuses a string of `before` bytes and `added`, if that is longer than `most`.
+fn check_length(before: u64, added: &[u8], most: u64) -> Result<()> {
     match before.checked_add(added.len() as u64) {
-        Some(total) if total <= BULK_BYTES_MAX => Ok(()),
+        Some(total) if total <= most => Ok(()),
         _ => Err(Error::text("ERR string exceeds maximum allowed size (proto-max-bulk-len)")),
     }
 }
@@ -82,9 +81,9 @@ mod tests {
 
     #[test]
     fn length_limit() {
-        assert_eq!(check_length(BULK_BYTES_MAX - 1, b"a"), Ok(()));
-        assert!(check_length(BULK_BYTES_MAX, b"a").is_err());
-        assert!(check_length(i64::MAX as u64, b"a").is_err());
-        assert!(check_length(u64::MAX, b"a").is_err());
+        assert_eq!(check_length(99, b"a", 100), Ok(()));
+        assert!(check_length(100, b"a", 100).is_err());
+        assert!(check_length(i64::MAX as u64, b"a", 100).is_err());
+        assert!(check_length(u64::MAX, b"a", 100).is_err());
     }
 }

@@ -2,7 +2,6 @@
 
 use super::STRING;
 use super::subsequence::{self, Match, Trace};
-use crate::base::limits::BULK_BYTES_MAX;
 use crate::command::{Access, Call, Command, Error, Handler, Keys, Result};
 use crate::keyspace::View;
 use crate::resp::Reply;
@@ -80,7 +79,7 @@ impl Options {
 fn lcs<'a>(view: View<'a>, call: &Call<'a>) -> Result<Reply<'a>> {
     let (a, b) = strings(view, call)?;
     let options = Options::parse(call)?;
-    if cells(a.len(), b.len()).saturating_mul(CELL_BYTES) > BULK_BYTES_MAX {
+    if cells(a.len(), b.len()).saturating_mul(CELL_BYTES) > view.string_bytes_max() {
         const TOO_LONG: &str =
             "ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len";
         return Err(Error::text(TOO_LONG));

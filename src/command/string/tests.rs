@@ -5,8 +5,8 @@ use crate::command::table::Found;
 use crate::command::{Call, Handler, Result, find};
 use crate::keyspace::record::Change;
 use crate::keyspace::record::{IncrByFloat, SetExpiry, SetString};
-use crate::keyspace::{Batch, Db, Key, Keyspace, Reclaimer, Touched, Tx};
-use crate::resp::Reply;
+use crate::keyspace::{Batch, Db, Key, Keyspace, LARGE_BYTES, Reclaimer, Touched, Tx};
+use crate::resp::{Mark, Reply};
 use std::sync::Arc;
 
 const NOW: UnixMs = UnixMs(1_700_000_000_000);
@@ -136,4 +136,90 @@ fn incrbyfloat_has_its_own_event_and_no_record_of_its_own() {
     IncrByFloat(set).write(&mut sum);
     set.write(&mut plain);
     assert_eq!(sum, plain);
+}
+
+/// All of a batch's record bytes.
+fn records(batch: &Batch) -> Vec<u8> {
+    let records = batch.records();
+    records.slices(Mark::default(), records.mark()).flatten().copied().collect()
+}
+
+/// Values that came as such are neither copied into the keyspace nor into the records, which are
+/// the same bytes all the same.
+#[test]
+fn large_arguments_are_kept_and_recorded_without_a_copy() {
+    let large: Vec<_> = (0..2).map(|n| Arc::new(vec![b'a' + n; LARGE_BYTES])).collect();
+    let (a, b) = (&large[0][..], &large[1][..]);
+    let requests: [&[&[u8]]; 9] = [
+        &[b"SET", b"k", a],
+        &[b"SET", b"k", b, b"PXAT", b"1800000000000"],
+        &[b"SET", b"k", a, b"KEEPTTL"],
+        &[b"SETEX", b"k", b"100", b],
+        &[b"GETSET", b"k", a],
+        &[b"SETNX", b"fresh", b],
+        &[b"MSET", b"j", a, b"short", b"value", b"k", b],
+        &[b"APPEND", b"new", a],
+        &[b"APPEND", b"new", b],
+    ];
+    let (mut store, mut copying) = (Store::new(), Store::new());
+    store.keyspace.offer(&large);
+    for request in requests {
+        store.write(request);
+        copying.write(request);
+        assert!(store.batch.bytes().len() < 200, "{} bytes are copied", store.batch.bytes().len());
+        assert_eq!(records(&store.batch), records(&copying.batch), "{:?}", request[0]);
+        assert_eq!(store.batch.len(), copying.batch.len());
+        store.batch.clear();
+        copying.batch.clear();
+    }
+    for (key, value) in [(b"k".as_slice(), 1), (b"j", 0), (b"fresh", 1)] {
+        assert!(Arc::ptr_eq(&store.shared(key), &large[value]), "{key:?}");
+    }
+    assert_eq!(store.shared(b"new")[LARGE_BYTES - 1..=LARGE_BYTES], *b"ab");
+    // What is kept may change; what was brought along does not.
+    store.write(&[b"SETRANGE", b"k", b"0", b"z"]);
+    assert_eq!((large[1][0], store.shared(b"k")[0]), (b'b', b'z'));
+    // A slice of an offered value, or bytes equal to it, are not the value.
+    store.write(&[b"SET", b"k", &a[..LARGE_BYTES - 1]]);
+    assert_eq!(store.shared(b"k").len(), LARGE_BYTES - 1);
+    store.write(&[b"SET", b"k", &a.to_vec()]);
+    assert!(!Arc::ptr_eq(&store.shared(b"k"), &large[0]));
+    store.keyspace.offer(&[]);
+    store.write(&[b"SET", b"k", a]);
+    assert!(!Arc::ptr_eq(&store.shared(b"k"), &large[0]), "it is not offered any more");
+}
+
+/// MULTI goes in front of a call's records where they lie among shared values.
+#[test]
+fn groups_of_records_with_large_values() {
+    let large = [Arc::new(vec![b'a'; LARGE_BYTES])];
+    let mut store = Store::new();
+    store.write(&[b"SET", b"old", b"v", b"PXAT", b"1700000000001"]);
+    store.keyspace.offer(&large);
+    store.write(&[b"SET", b"k", &large[0]]);
+    let before = store.batch.len();
+    let Found::Command(command) = find(&[b"GETSET", b"old", &large[0]]) else { panic!() };
+    let Handler::Write(handler) = command.handler else { panic!() };
+    let later = UnixMs(NOW.0 + 10);
+    let mut tx = Tx::begin(&mut store.keyspace, &mut store.batch, Db(0), later);
+    succeeded(handler(&mut tx, &Call::new(command, &[b"GETSET", b"old", &large[0]])));
+    drop(tx);
+    let whole = records(&store.batch);
+    let group = [
+        b"*1\r\n$5\r\nMULTI\r\n*2\r\n$3\r\nDEL\r\n$3\r\nold\r\n",
+        b"*3\r\n$3\r\nSET\r\n$3\r\nold\r\n$65536\r\n".as_slice(),
+        &large[0],
+        b"\r\n*1\r\n$4\r\nEXEC\r\n",
+    ];
+    assert!(whole[before..] == group.concat());
+}
+
+/// A record of many megabytes does not cost its memory for ever.
+#[test]
+fn a_batch_keeps_little_memory() {
+    let mut store = Store::new();
+    store.write(&[b"SET", b"k", &vec![b'x'; 20 << 20]]);
+    assert!(store.batch.capacity() >= 20 << 20);
+    store.batch.clear();
+    assert!(store.batch.capacity() <= 1 << 20, "{}", store.batch.capacity());
 }

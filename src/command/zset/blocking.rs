@@ -5,8 +5,8 @@ use super::pop::{End, pop_first};
 use crate::command::arguments::{PopFirst, first_of};
 use crate::command::timeout::deadline;
 use crate::command::{Access, Call, Command, Flag, Handler, Keys, Result, Served, Wait};
-use crate::keyspace::Tx;
 use crate::keyspace::record::RemoveRanks;
+use crate::keyspace::{Tx, Type};
 use crate::resp::Reply;
 
 pub(super) const BZPOPMIN: Command = Command {
@@ -58,12 +58,12 @@ const BLOCKING_POP: Command = Command {
 fn pop<'a>(tx: &mut Tx<'_>, call: &Call<'a>, end: End) -> Result<Served<'a>> {
     let last = call.len() - 1;
     let deadline = deadline(call.arg(last), tx.now())?;
-    let keys = (1..last).map(|at| call.key(at));
-    let found = first_of(tx, keys.clone(), |view, key| view.zset(key))?;
+    let keys = 1..last;
+    let found = first_of(tx, keys.clone().map(|at| call.key(at)), |view, key| view.zset(key))?;
     // One that is there has a member.
     let found = found.and_then(|(key, zset)| Some((key, zset, end.member(zset)?)));
     let Some((key, zset, (member, score))) = found else {
-        return Ok(Wait::for_one_of(keys.collect(), deadline));
+        return Ok(Served::Wait(Wait::for_one_of(keys, Type::Zset, deadline)));
     };
     let range = end.ranks(zset, 1);
     tx.emit(RemoveRanks { key, range, event: end.event() });
@@ -100,6 +100,6 @@ fn bzmpop<'a>(tx: &mut Tx<'_>, call: &Call<'a>) -> Result<Served<'a>> {
     let deadline = deadline(call.arg(1), tx.now())?;
     Ok(match pop_first(&pop, tx, call)? {
         Some(reply) => Served::Now(reply),
-        None => Wait::for_one_of(pop.keys(call).collect(), deadline),
+        None => Served::Wait(Wait::for_one_of(pop.keys, Type::Zset, deadline)),
     })
 }

@@ -86,7 +86,7 @@ impl Engine {
             keys: Vec::new(),
             deadline: copies.deadline,
             null,
-            ends_with_error: false,
+            awaits: None,
             alarm: None,
         };
         let number = self.enqueue(parked, &[]);

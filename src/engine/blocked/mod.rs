@@ -3,9 +3,9 @@
 //! ```text
 //! run ──Wait──► parked:  its keys ──► a queue a key, first come first served
 //!                        its deadline, its alarm ──► in order, for the server's timer
-//! record ──touched──► ready keys, in order ──► the calls of each, one by one, run again ──Now──► outbox
-//!                         ▲                                                        └─ its records ─┐
-//!                         └────────────────────────────────────────────────────────────────────────┘
+//! record ──touched──► ready keys, in order ──► the calls of each that wait for a value of its type,
+//!                         ▲                    one by one, run again ──Now, error──► outbox
+//!                         └──── its records ◄──────────┘
 //! ```
 //!
 //! As in Redis, what a command has made ready is served right behind it, before the next command of
@@ -20,7 +20,7 @@ use crate::base::clock::UnixMs;
 use crate::command::table::Resolved;
 use crate::command::{Call, Error, Handler, Served, Wait};
 use crate::keyspace::tx::TouchedKey;
-use crate::keyspace::{Db, Key, Tx};
+use crate::keyspace::{Db, Key, Tx, Type};
 use crate::log::Lsn;
 use crate::resp::{Out, Reply, encode};
 use std::collections::{BTreeSet, HashMap, VecDeque};
@@ -54,7 +54,8 @@ struct Parked {
     deadline: Option<UnixMs>,
     alarm: Option<UnixMs>,
     null: Null,
-    ends_with_error: bool,
+    /// See [`Wait::awaits`].
+    awaits: Option<Type>,
 }
 
 /// What a call answers for which nothing has come.
@@ -73,11 +74,55 @@ struct Queue {
     waiters: BTreeSet<u64>,
     /// The key; none if there are several of one hash.
     key: Option<Box<[u8]>>,
-    /// How many of the waiters must be run when there is no such key any more: an error ends
-    /// them.
-    heirs: usize,
+    /// How many of the waiters wait for what.
+    awaited: Awaited,
     /// Whether it stands in [`Blocked::ready`].
     is_ready: bool,
+}
+
+/// How many calls wait for a value of which type, so that a value that nobody waits for is seen
+/// without looking at them.
+#[derive(Default)]
+struct Awaited {
+    /// By [`Type`].
+    of: [u32; 6],
+    /// For any change.
+    any: u32,
+}
+
+impl Awaited {
+    fn of(&mut self, awaits: Option<Type>) -> &mut u32 {
+        awaits.map_or(&mut self.any, |awaited| &mut self.of[awaited as usize])
+    }
+
+    /// Whether somebody may be served from a key that holds this.
+    fn includes(&self, held: Held) -> bool {
+        match held {
+            Held::Value(held) => self.any > 0 || self.of[held as usize] > 0,
+            Held::Nothing => self.any > 0,
+            Held::Unknown => true,
+        }
+    }
+}
+
+/// What is under a key that was touched.
+#[derive(Clone, Copy)]
+enum Held {
+    Value(Type),
+    Nothing,
+    /// Several keys have one hash: it may be any of them.
+    Unknown,
+}
+
+impl Held {
+    /// Whether a call that waits for this is run.
+    fn wakes(self, awaits: Option<Type>) -> bool {
+        match self {
+            Held::Value(held) => awaits.is_none_or(|awaited| awaited == held),
+            Held::Nothing => awaits.is_none(),
+            Held::Unknown => true,
+        }
+    }
 }
 
 /// How many calls wait, and for how many keys: INFO.
@@ -126,7 +171,7 @@ impl Blocked {
             calls: self.calls.len(),
             with_deadline: self.deadlines.len(),
             keys: self.queues.len(),
-            keys_on_nokey: self.queues.values().filter(|queue| queue.heirs > 0).count(),
+            keys_on_nokey: self.queues.values().filter(|queue| queue.awaited.any > 0).count(),
         }
     }
 
@@ -168,7 +213,7 @@ impl Blocked {
             let queue = self.queues.entry(place).or_insert_with(|| Queue {
                 waiters: BTreeSet::new(),
                 key: Some(key.bytes.into()),
-                heirs: 0,
+                awaited: Awaited::default(),
                 is_ready: false,
             });
             if queue.key.as_deref() != Some(key.bytes) {
@@ -176,7 +221,7 @@ impl Blocked {
             }
             // A key may be named twice.
             if queue.waiters.insert(number) {
-                queue.heirs += usize::from(parked.ends_with_error);
+                *queue.awaited.of(parked.awaits) += 1;
             }
         }
         self.deadlines.extend(parked.deadline.map(|deadline| (deadline, number)));
@@ -191,7 +236,7 @@ impl Blocked {
             let place = (parked.db, *hash);
             let Some(queue) = self.queues.get_mut(&place) else { continue };
             if queue.waiters.remove(&number) {
-                queue.heirs -= usize::from(parked.ends_with_error);
+                *queue.awaited.of(parked.awaits) -= 1;
             }
             if queue.waiters.is_empty() {
                 self.queues.remove(&place);
@@ -208,17 +253,12 @@ impl Blocked {
         }
     }
 
-    /// The first call behind the one numbered `after` in the queue of a key. If there is no such
-    /// key, only those that this concerns.
-    fn next_waiter(&self, place: Place, after: u64, is_absent: bool) -> Option<u64> {
-        let queue = self.queues.get(&place)?;
-        if is_absent && queue.heirs == 0 {
-            return None;
-        }
+    /// The first call behind the one numbered `after` in the queue of a key that waits for what the
+    /// key holds.
+    fn next_waiter(&self, place: Place, after: u64, held: Held) -> Option<u64> {
+        let queue = self.queues.get(&place).filter(|queue| queue.awaited.includes(held))?;
         let mut waiters = queue.waiters.range(after + 1..).copied();
-        waiters.find(|number| {
-            !is_absent || self.calls.get(number).is_some_and(|parked| parked.ends_with_error)
-        })
+        waiters.find(|number| self.calls.get(number).is_some_and(|call| held.wakes(call.awaits)))
     }
 }
 
@@ -227,25 +267,7 @@ enum Attempt {
     /// Its reply is encoded, and must not be sent before this LSN is synced.
     Done(Lsn),
     Failed(Error),
-    /// What to park: everything but its arguments, and the arguments if they change.
-    Waits(Waits),
-}
-
-struct Waits {
-    keys: Vec<(Box<[u8]>, u64)>,
-    deadline: Option<UnixMs>,
-    alarm: Option<UnixMs>,
-    again: Option<Vec<Vec<u8>>>,
-    null: Reply<'static>,
-    ends_with_error: bool,
-}
-
-impl From<Wait<'_>> for Waits {
-    fn from(wait: Wait<'_>) -> Self {
-        let Wait { keys, deadline, alarm, again, null, ends_with_error } = wait;
-        let keys = keys.iter().map(|key| (key.bytes.into(), key.hash)).collect();
-        Waits { keys, deadline, alarm, again, null, ends_with_error }
-    }
+    Waits(Wait),
 }
 
 impl Engine {
@@ -264,8 +286,8 @@ impl Engine {
                 let hold = self.journal.hold_of_read(call, db);
                 Done { hold, ..self.reply(client, &reply, out) }
             }
-            Attempt::Waits(waits) => {
-                self.park(client, db, call, waits);
+            Attempt::Waits(wait) => {
+                self.park(client, db, call, wait);
                 Done::now(Flow::Wait)
             }
         }
@@ -281,7 +303,7 @@ impl Engine {
                 let mut tx = Tx::begin(&mut self.keyspace, &mut self.batch, db, self.now);
                 write(&mut tx, call)
             }
-            Handler::BlockingRead(read) => read(self.keyspace.view(db, self.now).counted(), call),
+            Handler::BlockingRead(read) => read(self.keyspace.view(db, self.now).of_read(), call),
             // Only calls of these two come here.
             _ => Err(Error::Syntax),
         };
@@ -290,7 +312,7 @@ impl Engine {
                 encode(&reply, protocol, out);
                 Ok(())
             }
-            Ok(Served::Wait(wait)) => Err(Attempt::Waits(wait.into())),
+            Ok(Served::Wait(wait)) => Err(Attempt::Waits(wait)),
             Err(error) => Err(Attempt::Failed(error)),
         };
         if self.keyspace.has_noticed() {
@@ -329,7 +351,7 @@ impl Engine {
             deadline,
             alarm: None,
             null: Null::LogRead(ticket),
-            ends_with_error: false,
+            awaits: None,
         };
         self.enqueue(parked, &[])
     }
@@ -341,21 +363,21 @@ impl Engine {
         }
     }
 
-    fn park(&mut self, client: ClientId, db: Db, call: &Call<'_>, waits: Waits) {
-        let Waits { keys, deadline, alarm, again, null, ends_with_error } = waits;
+    fn park(&mut self, client: ClientId, db: Db, call: &Call<'_>, wait: Wait) {
+        let Wait { keys, awaits, deadline, alarm, again, null } = wait;
+        let keys: Vec<_> = keys.map(|at| call.key(at)).collect();
         let copied = || call.args().iter().map(|argument| argument.to_vec()).collect();
         let parked = Parked {
             client,
             command: call.command,
             arguments: again.unwrap_or_else(copied),
             db,
-            keys: keys.iter().map(|(_, hash)| *hash).collect(),
+            keys: keys.iter().map(|key| key.hash).collect(),
             deadline,
             alarm,
             null: Null::Reply(null),
-            ends_with_error,
+            awaits,
         };
-        let keys: Vec<_> = keys.iter().map(|(bytes, hash)| Key { bytes, hash: *hash }).collect();
         self.enqueue(parked, &keys);
     }
 
@@ -407,26 +429,27 @@ impl Engine {
 
     /// Whether calls that wait may be served: they may write.
     fn serves_blocked(&self) -> bool {
-        self.gate.is_none() && !self.pause.is_on() && self.journal.has_room()
+        self.gate.is_none() && !self.pause.is_on() && self.journal.has_room(self.batch.len())
     }
 
-    /// Runs the calls of one key again, in order; none twice.
+    /// Runs the calls of one key again that wait for what it holds, in order; none twice. What it
+    /// holds is looked up for each, since the one before may have taken it.
     fn serve_queue(&mut self, place: Place) {
         let mut after = 0;
-        while let Some(number) = {
-            let is_absent = self.is_absent(place);
-            self.blocked.next_waiter(place, after, is_absent)
-        } {
+        while let Some(number) = self.blocked.next_waiter(place, after, self.held(place)) {
             after = number;
             self.rerun(number);
         }
     }
 
-    /// Whether there is certainly no such key: nobody can be served from it.
-    fn is_absent(&self, (db, hash): Place) -> bool {
+    /// What is under a key that somebody waits for.
+    fn held(&self, (db, hash): Place) -> Held {
         let queue = self.blocked.queues.get(&(db, hash));
-        let key = queue.and_then(|queue| queue.key.as_deref());
-        key.is_some_and(|bytes| !self.keyspace.view(db, self.now).exists(Key { bytes, hash }))
+        let Some(bytes) = queue.and_then(|queue| queue.key.as_deref()) else {
+            return Held::Unknown;
+        };
+        let entry = self.keyspace.view(db, self.now).entry(Key { bytes, hash });
+        entry.map_or(Held::Nothing, |entry| Held::Value(entry.value_type()))
     }
 
     fn rerun(&mut self, number: u64) {
@@ -436,19 +459,15 @@ impl Engine {
         let mut out = Box::new(Out::default());
         let hold = match self.attempt(parked.client, parked.db, &call, &mut out) {
             Attempt::Done(hold) => hold,
-            Attempt::Failed(error) if parked.ends_with_error => {
+            Attempt::Failed(error) => {
                 let reply = self.failed(parked.command, &error);
                 self.reply(parked.client, &reply, &mut out);
                 self.journal.hold_of_read(&call, parked.db)
             }
-            Attempt::Failed(_) => {
+            Attempt::Waits(wait) => {
                 self.blocked.calls.insert(number, parked);
-                return;
-            }
-            Attempt::Waits(waits) => {
-                self.blocked.calls.insert(number, parked);
-                self.blocked.set_alarm(number, waits.alarm);
-                self.arm(waits.alarm);
+                self.blocked.set_alarm(number, wait.alarm);
+                self.arm(wait.alarm);
                 return;
             }
         };

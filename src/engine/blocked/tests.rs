@@ -8,8 +8,9 @@ use crate::command::{Call, Command, DEFAULT, Error, Handler, Keys, Result, Serve
 use crate::engine::check::{BEGINNING, Local};
 use crate::engine::round::{Group, Outcome, ParkedFor, Replies, Request, Round};
 use crate::keyspace::record::{Cause, Delete, Rename};
-use crate::keyspace::{Tx, View};
+use crate::keyspace::{Tx, Type, View};
 use crate::resp::{Mark, Reply};
+use std::cell::Cell;
 use std::sync::LazyLock;
 
 const WRITE: Command = Command { flags: &[Flag::DenyOom], since: "0.0.0", ..DEFAULT };
@@ -30,7 +31,7 @@ static TAKE: LazyLock<Resolved> = LazyLock::new(|| {
     })
 });
 
-/// SHIFT from to: RENAME when there is something; an error of a later run ends it.
+/// SHIFT from to: RENAME when there is something.
 static SHIFT: LazyLock<Resolved> = LazyLock::new(|| {
     let keys: &[Keys] = &[Keys::One(1, Access::ReadDelete), Keys::One(2, Access::Overwrite)];
     leaked(Command {
@@ -49,7 +50,13 @@ static PEEK: LazyLock<Resolved> = LazyLock::new(|| {
     leaked(Command { name: "peek", arity: Some(-2), keys, handler, ..DEFAULT })
 });
 
+thread_local! {
+    /// How often TAKE has run.
+    static RUNS: Cell<usize> = const { Cell::new(0) };
+}
+
 fn take<'a>(tx: &mut Tx<'_>, call: &Call<'a>) -> Result<Served<'a>> {
+    RUNS.set(RUNS.get() + 1);
     let last = call.len() - 1;
     for at in 1..last {
         let key = call.key(at);
@@ -63,16 +70,8 @@ fn take<'a>(tx: &mut Tx<'_>, call: &Call<'a>) -> Result<Served<'a>> {
     }
     let timeout = call.int(last)? as u64;
     let deadline = (timeout > 0).then(|| tx.now().plus_ms(timeout));
-    let keys = (1..last).map(|at| call.key(at)).collect();
-    let null = Reply::Null;
-    Ok(Served::Wait(Wait {
-        keys,
-        deadline,
-        alarm: None,
-        again: None,
-        null,
-        ends_with_error: false,
-    }))
+    let wait = Wait::for_one_of(1..last, Type::String, deadline);
+    Ok(Served::Wait(Wait { null: Reply::Null, ..wait }))
 }
 
 fn shift<'a>(tx: &mut Tx<'_>, call: &Call<'a>) -> Result<Served<'a>> {
@@ -81,15 +80,7 @@ fn shift<'a>(tx: &mut Tx<'_>, call: &Call<'a>) -> Result<Served<'a>> {
         tx.emit(Rename { from, to });
         return Ok(Served::Now(Reply::Ok));
     }
-    let (keys, null) = (vec![from], Reply::Null);
-    Ok(Served::Wait(Wait {
-        keys,
-        deadline: None,
-        alarm: None,
-        again: None,
-        null,
-        ends_with_error: false,
-    }))
+    Ok(Served::Wait(Wait::for_one_of(1..2, Type::String, None)))
 }
 
 fn peek<'a>(view: View<'a>, call: &Call<'a>) -> Result<Served<'a>> {
@@ -101,15 +92,8 @@ fn peek<'a>(view: View<'a>, call: &Call<'a>) -> Result<Served<'a>> {
         Some(seen) if seen != value => Ok(Served::Now(Reply::Owned(value))),
         _ => {
             let again = Some(vec![b"PEEK".to_vec(), call.arg(1).to_vec(), value]);
-            let (keys, null) = (vec![key], Reply::Null);
-            Ok(Served::Wait(Wait {
-                keys,
-                deadline: None,
-                alarm: None,
-                again,
-                null,
-                ends_with_error: true,
-            }))
+            let wait = Wait::for_one_of(1..2, Type::String, None);
+            Ok(Served::Wait(Wait { again, awaits: None, ..wait }))
         }
     }
 }
@@ -218,6 +202,23 @@ fn a_call_on_several_keys_is_served_by_the_first_that_is_ready() {
     // Both keys become ready in one command; the first call takes by its own order.
     bench.send(1, &["MSET c 1 b 2"]);
     assert_eq!(bench.received(), ["2: *2 $1 b $1 2", "3: *2 $1 c $1 1"]);
+    assert_eq!(bench.counts(), [0; 4]);
+}
+
+#[test]
+fn only_what_is_waited_for_runs_calls_again() {
+    let mut bench = Bench::new();
+    bench.send(2, &["TAKE a b 0"]);
+    bench.send(3, &["TAKE b a 0"]);
+    let first = RUNS.get();
+    bench.send(1, &["SADD a 1", "SADD a 2", "RPUSH b 1", "DEL b", "ZADD b 1 1", "FLUSHALL"]);
+    bench.send(1, &["SADD a 1"]);
+    assert_eq!(RUNS.get(), first);
+    // Its first key has another type: that is its end, and the next one's luck.
+    bench.send(1, &["SET b 1"]);
+    assert_eq!(RUNS.get(), first + 2);
+    let wrong = "-WRONGTYPE Operation against a key holding the wrong kind of value";
+    assert_eq!(bench.received(), [format!("2: {wrong}"), "3: *2 $1 b $1 1".to_owned()]);
     assert_eq!(bench.counts(), [0; 4]);
 }
 

@@ -7,7 +7,6 @@ mod grammar;
 
 use super::check::{Local, check_laws, parsed};
 use super::{replay, snapshot};
-use crate::admin::Config;
 use crate::command::table::{self, Found};
 use crate::keyspace::Frozen;
 use crate::keyspace::digest::{self, Digest};
@@ -68,17 +67,15 @@ pub fn dump(data: &[u8]) {
 /// the same.
 pub fn file(data: &[u8]) {
     rdb::fuzzing::file(data);
-    let unchecked = ["--rdbchecksum", "no"].map(str::to_owned);
-    let config = Config::from_args(&unchecked).expect("a valid setting");
-    let mut local = Local::new(config);
-    if replay::rdb(&mut local.engine, data).is_err() {
+    let mut local = Local::default();
+    if replay::rdb(&mut local.engine, data, false).is_err() {
         return;
     }
     let format = Format::needed(true, local.engine.keyspace.has_stream_extras());
     let written = snapshot::to_vec(&local.engine.keyspace, format);
     let written = written.expect("a Vec takes everything");
     let mut again = Local::default();
-    replay::rdb(&mut again.engine, &written).expect("our own RDB loads");
+    replay::rdb(&mut again.engine, &written, true).expect("our own RDB loads");
     assert_eq!(again.digest(), local.digest(), "an RDB file loads as another keyspace");
 }
 

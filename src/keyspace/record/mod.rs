@@ -56,9 +56,10 @@ pub use string::{
 pub use whole::{FlushAll, FlushDb, SwapDb};
 pub use zset::{AddScored, RemoveRanks, RemoveScored, Scored};
 
-use super::{Db, Key, Keyspace};
+use super::{Db, Key, Keyspace, Large};
 use crate::base::double;
-use crate::resp::encode;
+use crate::resp::{Out, encode};
+use std::sync::Arc;
 
 /// One kind of change.
 pub trait Change {
@@ -75,6 +76,12 @@ pub trait Change {
 
     /// Appends its record: RESP commands, by [`Record`].
     fn write(&self, bytes: &mut Vec<u8>);
+
+    /// As [`Self::write`], but values among `large` are shared, not copied.
+    #[inline]
+    fn write_sharing(&self, records: &mut Out, _large: &Large) {
+        self.write(&mut records.bytes);
+    }
 
     /// How many commands [`Self::write`] appends; several travel inside MULTI and EXEC.
     fn records(&self) -> usize {
@@ -184,6 +191,13 @@ impl<'a> Record<'a> {
     #[inline]
     pub fn bulk(&mut self, argument: &[u8]) {
         encode::write_bulk(self.bytes, argument);
+    }
+
+    /// Appends one argument of a record in `records`, shared.
+    pub fn shared(records: &mut Out, argument: &Arc<Vec<u8>>) {
+        encode::write_bulk_header(&mut records.bytes, argument.len());
+        records.push_shared(Arc::clone(argument));
+        records.bytes.extend_from_slice(b"\r\n");
     }
 
     /// Appends a number argument, so that it reads back exactly.

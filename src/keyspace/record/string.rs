@@ -2,8 +2,9 @@
 
 use super::{Change, Effect, Record, Touched};
 use crate::keyspace::value::{Object, stored};
-use crate::keyspace::{Db, Key, Keyspace, StringRef, Type};
+use crate::keyspace::{Db, Key, Keyspace, LARGE_BYTES, Large, StringRef, Type};
 use crate::paged::{self, Expiry, NewValue};
+use crate::resp::Out;
 use std::sync::Arc;
 
 /// What a SET does to the key's expiry.
@@ -38,7 +39,8 @@ impl Change for SetString<'_> {
             SetExpiry::Keep => Expiry::Keep,
             SetExpiry::At(at) => Expiry::At(at),
         };
-        keyspace.put(db, self.key, stored(self.value, false), expiry);
+        let value = keyspace.stored(self.value);
+        keyspace.put(db, self.key, value, expiry);
         Effect::of(1, ())
     }
 
@@ -51,6 +53,24 @@ impl Change for SetString<'_> {
 
     #[inline]
     fn write(&self, bytes: &mut Vec<u8>) {
+        let mut record = self.begin(bytes);
+        record.bulk(self.value);
+        self.end(record);
+    }
+
+    #[inline]
+    fn write_sharing(&self, records: &mut Out, large: &Large) {
+        match large.find(self.value) {
+            None => self.write(&mut records.bytes),
+            Some(value) => self.write_shared(records, value),
+        }
+    }
+}
+
+impl SetString<'_> {
+    /// The record up to the value.
+    #[inline]
+    fn begin<'r>(&self, bytes: &'r mut Vec<u8>) -> Record<'r> {
         const PLAIN: &[u8] = b"*3\r\n$3\r\nSET\r\n";
         const KEEP: &[u8] = b"*4\r\n$3\r\nSET\r\n";
         const AT: &[u8] = b"*5\r\n$3\r\nSET\r\n";
@@ -61,7 +81,12 @@ impl Change for SetString<'_> {
         };
         let mut record = Record::with_head(bytes, head);
         record.bulk(self.key.bytes);
-        record.bulk(self.value);
+        record
+    }
+
+    /// What stands behind the value.
+    #[inline]
+    fn end(&self, mut record: Record<'_>) {
         match self.expiry {
             SetExpiry::Clear => {}
             SetExpiry::Keep => record.bulk(b"KEEPTTL"),
@@ -70,6 +95,13 @@ impl Change for SetString<'_> {
                 record.int(at.cast_signed());
             }
         }
+    }
+
+    #[cold]
+    fn write_shared(&self, records: &mut Out, value: &Arc<Vec<u8>>) {
+        self.begin(&mut records.bytes);
+        Record::shared(records, value);
+        self.end(Record::with_head(&mut records.bytes, b""));
     }
 }
 
@@ -103,6 +135,14 @@ impl Change for SetComputed<'_> {
 
     fn write(&self, bytes: &mut Vec<u8>) {
         self.set().write(bytes);
+    }
+
+    fn write_sharing(&self, records: &mut Out, _large: &Large) {
+        if self.value.len() < LARGE_BYTES {
+            self.write(&mut records.bytes);
+        } else {
+            self.set().write_shared(records, &self.value);
+        }
     }
 }
 
@@ -197,7 +237,8 @@ impl Change for SetMany<'_> {
 
     fn apply(&self, keyspace: &mut Keyspace, db: Db) -> Effect<()> {
         for (key, value) in self.pairs {
-            keyspace.put(db, *key, stored(value, false), Expiry::None);
+            let value = keyspace.stored(value);
+            keyspace.put(db, *key, value, Expiry::None);
         }
         Effect::of(self.pairs.len() as u64, ())
     }
@@ -214,6 +255,21 @@ impl Change for SetMany<'_> {
         for (key, value) in self.pairs {
             record.bulk(key.bytes);
             record.bulk(value);
+        }
+    }
+
+    fn write_sharing(&self, records: &mut Out, large: &Large) {
+        if large.is_empty() {
+            return self.write(&mut records.bytes);
+        }
+        Record::begin(&mut records.bytes, 1 + 2 * self.pairs.len()).bulk(b"MSET");
+        for (key, value) in self.pairs {
+            let mut record = Record::with_head(&mut records.bytes, b"");
+            record.bulk(key.bytes);
+            match large.find(value) {
+                None => record.bulk(value),
+                Some(value) => Record::shared(records, value),
+            }
         }
     }
 }
@@ -267,7 +323,8 @@ impl Change for Append<'_> {
         let length = match current(keyspace, db, self.key) {
             None => {
                 // As in Redis: the first APPEND sets the value, and it may be kept as an integer.
-                keyspace.put(db, self.key, stored(self.suffix, false), Expiry::None);
+                let value = keyspace.stored(self.suffix);
+                keyspace.put(db, self.key, value, Expiry::None);
                 self.suffix.len()
             }
             Some(StringRef::Shared(_)) => in_place(keyspace, db, self.key, |value| {
@@ -295,6 +352,16 @@ impl Change for Append<'_> {
         record.bulk(self.key.bytes);
         record.bulk(self.suffix);
     }
+
+    #[inline]
+    fn write_sharing(&self, records: &mut Out, large: &Large) {
+        let Some(suffix) = large.find(self.suffix) else {
+            return self.write(&mut records.bytes);
+        };
+        let mut record = Record::with_head(&mut records.bytes, b"*3\r\n$6\r\nAPPEND\r\n");
+        record.bulk(self.key.bytes);
+        Record::shared(records, suffix);
+    }
 }
 
 /// Overwrites a part of the string under a key, padding with zero bytes up to it. Keeps the expiry.
@@ -302,8 +369,8 @@ impl Change for Append<'_> {
 pub struct SetRange<'a> {
     /// The key: a string or nothing.
     pub key: Key<'a>,
-    /// Where to begin, bytes. `offset + patch.len()` is within `proto-max-bulk-len`: the caller
-    /// has checked.
+    /// Where to begin, bytes. `offset + patch.len()` is within
+    /// [`View::string_bytes_max`](crate::keyspace::View::string_bytes_max): the caller has checked.
     pub offset: usize,
     /// What to write; not empty.
     pub patch: &'a [u8],

@@ -27,8 +27,8 @@ pub fn recover_file(
         recovery.segment(&Entry { name, seq: 0 }, true, false)?;
         Source::Log
     } else {
-        recovery.commands_file(path)?;
+        recovery.commands_file(path, true)?;
         Source::SingleFileAof
     };
-    Ok(recovery.recovered(disk.clone(), source, None))
+    Ok(recovery.recovered(disk.clone(), source))
 }

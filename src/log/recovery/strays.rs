@@ -16,9 +16,7 @@ impl Recovery<'_> {
         names: &[String],
         manifest: &Manifest,
     ) -> Result<(), RecoverError> {
-        let retained = manifest.retained.iter().map(|retained| &retained.entry);
-        let all = manifest.base.iter().chain(&manifest.segments).chain(&manifest.history);
-        let listed: Vec<&str> = all.chain(retained).map(|entry| entry.name.as_str()).collect();
+        let listed: Vec<&str> = manifest.names().collect();
         let newest = manifest.next_segment_seq();
         for name in names.iter().filter(|name| !listed.contains(&name.as_str())) {
             let path = self.folder.file(name);
@@ -48,10 +46,13 @@ impl Recovery<'_> {
         Ok(())
     }
 
-    /// A dump that the log won over although it is newer.
-    pub(super) fn newer_dump(&self, source: Source) -> Result<Option<PathBuf>, RecoverError> {
-        let dump = self.settings.dir.join(&self.settings.dbfilename);
-        if source == Source::DumpRdb || source == Source::Fresh || !self.exists(&dump)? {
+    /// `other`, if the log won over it although it is newer.
+    pub(super) fn newer(
+        &self,
+        source: Source,
+        other: &Path,
+    ) -> Result<Option<PathBuf>, RecoverError> {
+        if source == Source::DumpRdb || source == Source::Fresh || !self.exists(other)? {
             return Ok(None);
         }
         let newest = match (self.plan.catalog.segments.last(), &self.plan.take_over) {
@@ -60,6 +61,19 @@ impl Recovery<'_> {
             (None, None) => self.folder.manifest(),
         };
         let time = |path: &Path| self.disk.modified(path).map_err(RecoverError::io(path));
-        Ok((time(&dump)? > time(&newest)?).then_some(dump))
+        Ok((time(other)? > time(&newest)?).then(|| other.to_path_buf()))
+    }
+    /// What is there of a log and is not loaded, since the log is to have no files.
+    pub(super) fn unread(&self) -> Result<Option<PathBuf>, RecoverError> {
+        if self.settings.appendonly {
+            return Ok(None);
+        }
+        let single = self.settings.dir.join(&self.settings.appendfilename);
+        for path in [self.folder.manifest(), single] {
+            if self.exists(&path)? {
+                return Ok(Some(path));
+            }
+        }
+        Ok(None)
     }
 }

@@ -12,6 +12,7 @@ use crate::base::disk::testing::SimDisk;
 
 mod crash;
 mod damage;
+mod keep;
 mod planted;
 mod random;
 mod reading;

@@ -57,17 +57,13 @@ fn flipped_bits_show_them() {
     }
 }
 
-/// Whether a replica that has followed `id` up to `lsn` may go on with a log of these ids that ends
-/// at `end`.
-fn may_go_on(ids: &Ids, end: Lsn, id: &str, lsn: Lsn) -> bool {
-    let before = ids.before.iter().find(|(earlier, _)| earlier == id);
-    (ids.current == id && lsn <= end) || before.is_some_and(|(_, last)| lsn <= *last)
-}
-
 /// A replica was sent what was written, the power goes, and the log goes on with something else.
 /// Returns what replicas that may go on would never notice.
 fn replicas_that_are_ahead() -> Vec<String> {
     let settings = Settings { fsync: Fsync::Everysec, ..small_settings() };
+    let may_go_on = |log: &Log, lsn| {
+        log.ids().continues(id(1).as_bytes(), lsn, log.positions().emitted) == Continues::Yes
+    };
     let mut found = Vec::new();
     for ahead in 1..9 {
         let disk = SimDisk::new(&dir());
@@ -83,11 +79,11 @@ fn replicas_that_are_ahead() -> Vec<String> {
         let image = disk.crash(disk.effects(), lost);
         let log = begin(&image, &settings, 2);
         assert_eq!(log.positions().emitted, durable);
-        assert!(may_go_on(&log.ids(), durable, &id(1), durable), "one that is not ahead may");
+        assert!(may_go_on(&log, durable), "one that is not ahead may");
         while log.positions().emitted <= sent {
             log.append(&command(&["SET", "another", "history"]), 0);
         }
-        if may_go_on(&log.ids(), log.positions().emitted, &id(1), sent) {
+        if may_go_on(&log, sent) {
             found.push(format!("a replica at {sent} goes on over what was lost after {durable}"));
         }
     }

@@ -50,6 +50,39 @@ fn follow(archive: Archive, from: Option<u64>) -> Result<(Vec<Seen>, State), Arc
     Ok((all, follower.state().clone()))
 }
 
+/// By its manifest, whatever it is called; what was set aside is not it. Without a manifest by its
+/// other files.
+#[test]
+fn a_log_is_found_by_its_files() {
+    let disk = SimDisk::new(Path::new("/data"));
+    let make = |path: &str| {
+        let path = Path::new(path);
+        disk.create_dir_all(path.parent().unwrap()).unwrap();
+        drop(disk.create(path).unwrap());
+    };
+    let dir = Path::new("/data");
+    let found = |with_manifest: bool| {
+        let find = if with_manifest { Place::find } else { Place::without_manifest };
+        find(&disk, dir).map(|place| place.map(|it| (it.appenddirname, it.appendfilename)))
+    };
+    make("/data/dump.rdb");
+    make("/data/appendonly.aof");
+    assert!(matches!((found(true), found(false)), (Ok(None), Ok(None))));
+    let logs = Some(("logs".to_owned(), "other.aof".to_owned()));
+    for file in ["other.aof.2.incr.aof", "other.aof.1.base.rdb", "temp-other.aof.manifest"] {
+        make(&format!("/data/logs/{file}"));
+        assert_eq!(found(true).unwrap(), None);
+        assert_eq!(found(false).unwrap(), logs);
+    }
+    make("/data/logs/other.aof.manifest");
+    make("/data/appendonlydir.1700000000.kept/appendonly.aof.manifest");
+    assert_eq!(found(true).unwrap(), logs);
+    make("/data/appendonlydir/appendonly.aof.manifest");
+    assert!(found(true).is_err(), "there are two");
+    let itself = Place::find(&disk, Path::new("/data/logs")).unwrap().unwrap();
+    assert_eq!((itself.dir.as_path(), itself.appenddirname.as_str()), (dir, "logs"));
+}
+
 fn place(dir: &str) -> Place {
     let Settings { appenddirname, appendfilename, .. } = Settings::new(dir.into());
     Place { dir: dir.into(), appenddirname, appendfilename }
@@ -438,7 +471,7 @@ fn a_healed_log_is_read_from_behind_the_hole() {
 /// operation fails the next attempt heals it.
 #[test]
 fn any_operation_of_a_heal_may_fail() {
-    let mut given_up = 0;
+    let (mut given_up, mut without_history) = (0, 0);
     for nth in 0.. {
         let disk = SimDisk::new(&dir());
         let (log, good, (path, at)) = failed(&disk);
@@ -456,9 +489,12 @@ fn any_operation_of_a_heal_may_fail() {
             }
         };
         (27..40).for_each(|n| commit(&log, n));
-        let last = archive(&disk).pieces().iter().rfind(|piece| piece.retained).unwrap().last;
-        given_up += usize::from(healed.is_ok() && last < Some(good));
-        assert!(last <= Some(good), "{nth}");
+        // None is kept where it was the room for the next segment that was not there.
+        let last =
+            archive(&disk).pieces().iter().rfind(|piece| piece.retained).map(|kept| kept.last);
+        given_up += usize::from(healed.is_ok() && last.is_some_and(|last| last < Some(good)));
+        without_history += usize::from(last.is_none());
+        assert!(last <= Some(Some(good)), "{nth}");
         assert_eq!(archive(&disk).window_start(), Some(at), "{nth}");
         let (read, state) = follow(archive(&disk), None).unwrap();
         assert_eq!((read, state), (expected(40)[expected(27).len()..].to_vec(), State::End));
@@ -469,6 +505,7 @@ fn any_operation_of_a_heal_may_fail() {
         }
     }
     assert!(given_up > 2, "{given_up} failed reads");
+    assert_eq!(without_history, 1, "one operation reserves room");
 }
 
 /// Whoever is told that records are written finds their date.

@@ -1,12 +1,14 @@
 //! The folder between us and stock servers, in both directions and back: foreign commands,
 //! taken-over files, and a real redis-server.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::process::{Child, Command, Stdio};
 
 use super::*;
 use crate::base::disk::RealDisk;
+use crate::base::disk::testing::{Fate, Unsynced};
 
 /// A folder on the simulated disk with these files, recovered.
 fn recover_files(files: &[(&str, &[u8])]) -> (SimDisk, Result<(Recovered, Engine), RecoverError>) {
@@ -118,6 +120,169 @@ fn a_single_file_with_preamble_and_torn_end_becomes_the_first_base() {
     let (again, engine) = self::recovered(&disk, &small_settings()).unwrap();
     assert!(engine.stream == stream(9));
     assert_eq!(again.last_lsn.0, group(8).len() as u64);
+}
+
+/// Asserts that a folder is refused on account of this file.
+fn assert_damaged(files: &BTreeMap<PathBuf, Vec<u8>>, damaged: &Path, what: &str) {
+    let disk = SimDisk::new(&dir());
+    for (path, content) in files {
+        disk.put(path, content);
+    }
+    match recovered(&disk, &small_settings()) {
+        Err(RecoverError::Corrupt(place)) => assert_eq!(place.file, damaged, "{what}"),
+        Err(other) => panic!("{what}: {other}"),
+        Ok((recovered, _)) => panic!("{what}: served up to {}", recovered.last_lsn),
+    }
+}
+
+/// A base was written whole before a manifest listed it: what is missing of it is no torn tail, and
+/// nothing is replayed on the rest. Commands and old dumps carry no checksum, the manifest has one.
+#[test]
+fn a_base_that_was_taken_over_and_lacks_anything_is_damage() {
+    let dump = snapshot(stream(8));
+    for (file, content) in [("appendonly.aof", stream(8)), ("dump.rdb", &dump)] {
+        let (disk, result) = recover_files(&[(file, content)]);
+        let log = result.unwrap().0.start_stepped(start(1)).unwrap();
+        commit(&log, 8);
+        commit(&log, 9);
+        log.seal_and_close().unwrap();
+        // It holds over a start.
+        begin(&disk, &small_settings(), 2).seal_and_close().unwrap();
+        let files = disk.all_files();
+        let is_base = |path: &&PathBuf| path.to_str().unwrap().contains(".1.base.");
+        let base = files.keys().find(is_base).unwrap();
+        for byte in 0..content.len() {
+            let mut damaged = files.clone();
+            damaged.get_mut(base).unwrap().truncate(byte);
+            assert_damaged(&damaged, base, &format!("{file} cut at {byte}"));
+            let mut damaged = files.clone();
+            damaged.get_mut(base).unwrap()[byte] ^= 1 << (byte % 8);
+            assert_damaged(&damaged, base, &format!("{file} with a flip in {byte}"));
+        }
+    }
+}
+
+/// The same where nobody has noted a checksum: a manifest of a stock server.
+#[test]
+fn a_base_of_commands_that_lacks_its_end_is_damage() {
+    let manifest = b"file appendonly.aof.1.base.aof seq 1 type b\n\
+        file appendonly.aof.2.incr.aof seq 2 type i\n";
+    let base = dir().join("appendonlydir/appendonly.aof.1.base.aof");
+    let whole_files = BTreeMap::from([
+        (dir().join("appendonlydir/appendonly.aof.manifest"), manifest.to_vec()),
+        (dir().join("appendonlydir/appendonly.aof.2.incr.aof"), group(8)),
+        (base.clone(), stream(8).to_vec()),
+    ]);
+    for cut in 1..stream(8).len() {
+        if !whole().1.contains(&(cut as u64)) {
+            let mut files = whole_files.clone();
+            files.get_mut(&base).unwrap().truncate(cut);
+            assert_damaged(&files, &base, &format!("cut at {cut}"));
+        }
+    }
+}
+
+/// A server of Redis 6 or older goes on with its file after we were tried: that must not become
+/// part of our log, and is reported.
+#[test]
+fn a_single_file_that_its_server_goes_on_with_stays_its_own() {
+    let (disk, result) = recover_files(&[("appendonly.aof", stream(8))]);
+    let log = result.unwrap().0.start_stepped(start(1)).unwrap();
+    commit(&log, 8);
+    log.seal_and_close().unwrap();
+    let single = dir().join("appendonly.aof");
+    disk.open_append(&single).unwrap().write_all(&command(&["SET", "theirs", "1"])).unwrap();
+    let (again, engine) = self::recovered(&disk, &small_settings()).unwrap();
+    assert!(engine.stream == stream(9), "what they append is not in our base");
+    assert_eq!(again.newer_aof, None, "the simulated disk dates files by when they were created");
+    drop(again);
+    disk.create(&single).unwrap().write_all(stream(9)).unwrap();
+    let (again, engine) = self::recovered(&disk, &small_settings()).unwrap();
+    assert!(engine.stream == stream(9));
+    assert_eq!((again.newer_aof, again.newer_dump), (Some(single), None));
+}
+
+/// A copy may be half done when the power goes: the next start copies again.
+#[test]
+fn a_crash_while_a_single_file_is_taken_over_loses_nothing() {
+    let (disk, result) = recover_files(&[("appendonly.aof", stream(8))]);
+    let log = result.unwrap().0.start_stepped(start(1)).unwrap();
+    commit(&log, 8);
+    let acked = disk.effects();
+    drop(log);
+    for effects in 0..=acked {
+        for bytes in [Fate::Kept, Fate::Dropped, Fate::Cut(effects as u64)] {
+            for names in [Fate::Kept, Fate::Dropped, Fate::Cut(effects as u64)] {
+                let image = disk.crash(effects, Unsynced { bytes, names });
+                let (again, engine) = self::recovered(&image, &small_settings()).unwrap();
+                let groups = if effects == acked { 9 } else { 8 };
+                let is_early = effects < acked && engine.stream == stream(9);
+                assert!(is_early || engine.stream == stream(groups), "after {effects} effects");
+                again.start_stepped(start(2)).unwrap();
+                assert!(
+                    self::recovered(&image, &small_settings()).unwrap().1.stream >= engine.stream
+                );
+            }
+        }
+    }
+}
+
+/// What an RDB file says of where it comes from is believed only if a log can have come from there:
+/// a log that begins with it must be readable.
+#[test]
+fn a_dump_with_an_impossible_origin_begins_a_log_that_can_be_read() {
+    let highest = Lsn::BEGIN_MAX;
+    let cases = [
+        ("not-an-id".to_owned(), Lsn(100), Lsn(100)),
+        ("A".repeat(40), Lsn(100), Lsn(100)),
+        (format!("{}\r\n#ID:", id(1)), Lsn(100), Lsn(100)),
+        (id(99), Lsn(u64::MAX), Lsn(0)),
+        (id(99), highest.advance(1), Lsn(0)),
+        (id(99), highest, highest),
+    ];
+    for (replication_id, lsn, begins) in cases {
+        let disk = SimDisk::new(&dir());
+        disk.put(&dir().join("dump.rdb"), b"dump");
+        let info = BaseInfo { replication_id: Some(replication_id.clone()), lsn: Some(lsn) };
+        let recovered = || {
+            let mut replay = Says { info: info.clone(), records: 0 };
+            recover(Arc::new(disk.clone()), &small_settings(), &mut replay)
+                .map(|recovered| (recovered, replay.records))
+        };
+        let (first, _) = recovered().unwrap();
+        assert_eq!(first.last_lsn, begins, "{replication_id} at {lsn}");
+        let is_believed = replication_id == id(99) && lsn == begins;
+        assert_eq!(first.ids.len(), usize::from(is_believed), "{replication_id} at {lsn}");
+        let log = first.start_stepped(start(1)).unwrap();
+        commit(&log, 1);
+        let end = log.positions().synced;
+        assert_eq!(end, begins.advance(group(1).len()));
+        drop(log);
+        let (again, records) = recovered().unwrap_or_else(|e| panic!("{replication_id}: {e}"));
+        // The opener's SELECT, and the record.
+        assert_eq!((again.last_lsn, records, again.source), (end, 2, Source::Log));
+    }
+}
+
+/// A snapshot that says of itself what it is told.
+struct Says {
+    info: BaseInfo,
+    records: u64,
+}
+
+impl Replay for Says {
+    fn base(&mut self, _path: &Path) -> Result<BaseInfo, ReplayError> {
+        Ok(self.info.clone())
+    }
+
+    fn rdb_preamble(&mut self, _bytes: &[u8]) -> Result<usize, ReplayError> {
+        Err("there is none".into())
+    }
+
+    fn record(&mut self, _args: &[&[u8]]) -> Result<(), ReplayError> {
+        self.records += 1;
+        Ok(())
+    }
 }
 
 /// A running redis-server on a socket in its folder; ended with the test.

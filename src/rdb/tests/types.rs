@@ -165,46 +165,47 @@ fn check_stream(lines: &[String]) {
 struct Payloads(Vec<Vec<u8>>);
 
 impl Payloads {
-    fn put(&mut self, value: &ValueRef<'_>) {
-        for format in [Format::V10, Format::V12, Format::V14, Format::Valkey80] {
-            let mut payload = Vec::new();
-            if dump::encode(value, false, format, &mut payload).is_ok() {
-                self.0.push(payload);
+    fn put(&mut self, value: DumpValue<'_>) {
+        let keyspace = fuzzing::stored(b"key", value, Limits::default()).unwrap();
+        fuzzing::with_entry(&keyspace, b"key", |stored| {
+            for format in [Format::V10, Format::V12, Format::V14, Format::Valkey80] {
+                let mut payload = Vec::new();
+                if entry::encode(stored, false, format, &mut payload).is_ok() {
+                    self.0.push(payload);
+                }
             }
-        }
+        });
     }
 }
 
 impl Sink for Payloads {
     fn string(&mut self, _: &Entry<'_>, value: StringValue<'_>) -> Result<(), Refused> {
-        self.put(&ValueRef::String(value));
+        self.put(DumpValue::String(value));
         Ok(())
     }
 
     fn list(&mut self, _: &Entry<'_>, value: List<'_>) -> Result<(), Refused> {
-        self.put(&ValueRef::List(&value));
+        self.put(DumpValue::List(value));
         Ok(())
     }
 
     fn set(&mut self, _: &Entry<'_>, value: Set<'_>) -> Result<(), Refused> {
-        let value = value.into_value(&Limits::default(), &mut PageHeap::new());
-        self.put(&ValueRef::Set(value.as_ref()));
+        self.put(DumpValue::Set(value));
         Ok(())
     }
 
     fn hash(&mut self, _: &Entry<'_>, value: Hash<'_>) -> Result<(), Refused> {
-        let value = value.into_value(&Limits::default(), &mut PageHeap::new());
-        self.put(&ValueRef::Hash(value.as_ref()));
+        self.put(DumpValue::Hash(value));
         Ok(())
     }
 
     fn zset(&mut self, _: &Entry<'_>, value: Zset<'_>) -> Result<(), Refused> {
-        self.put(&ValueRef::Zset(value.source()));
+        self.put(DumpValue::Zset(value));
         Ok(())
     }
 
     fn stream(&mut self, _: &Entry<'_>, value: Stream<'_>) -> Result<(), Refused> {
-        self.put(&ValueRef::Stream(&value));
+        self.put(DumpValue::Stream(Box::new(value)));
         Ok(())
     }
 
@@ -512,24 +513,15 @@ fn redis_takes_values_of_every_type() {
     let mut keys = 0;
     writer.value(b"stream", &ValueRef::Stream(&stream), None, Hint::None).unwrap();
     for (index, payload) in payloads.0.iter().enumerate() {
-        let (mut scratch, mut heap) = (Vec::new(), PageHeap::new());
+        let mut scratch = Vec::new();
         let value = dump::decode(payload, &mut scratch).unwrap();
-        let key = format!("key:{index}");
+        let key = format!("key:{index}").into_bytes();
         let limits = Limits { hash_entries: index, set_entries: index, ..Limits::default() };
-        let mut put = |value: &ValueRef<'_>| {
-            writer.value(key.as_bytes(), value, None, Hint::None).unwrap();
-            keys += 1;
-        };
-        match value {
-            DumpValue::String(string) => put(&ValueRef::String(string)),
-            DumpValue::List(list) => put(&ValueRef::List(&list)),
-            DumpValue::Set(set) => put(&ValueRef::Set(set.into_value(&limits, &mut heap).as_ref())),
-            DumpValue::Hash(hash) => {
-                put(&ValueRef::Hash(hash.into_value(&limits, &mut heap).as_ref()));
-            }
-            DumpValue::Zset(zset) => put(&ValueRef::Zset(zset.source())),
-            DumpValue::Stream(stream) => put(&ValueRef::Stream(&*stream)),
-        }
+        let keyspace = fuzzing::stored(&key, value, limits).unwrap();
+        fuzzing::with_entry(&keyspace, &key, |stored| {
+            entry::write(&mut writer, stored, Hint::None).unwrap();
+        });
+        keys += 1;
     }
     std::fs::write(&path, writer.finish().unwrap().out).unwrap();
     let Ok(output) = std::process::Command::new("redis-check-rdb").arg(&path).output() else {

@@ -136,25 +136,6 @@ impl SetValue {
         }
     }
 
-    /// A set of `len` members, which may repeat: in the form that they need as a whole.
-    pub fn of<'e>(
-        members: impl Iterator<Item = Element<'e>>,
-        len: usize,
-        limits: &Limits,
-        heap: &mut PageHeap,
-    ) -> SetValue {
-        let mut set = SetValue::new();
-        for (index, member) in members.enumerate() {
-            member.with(|bytes| {
-                if index == 0 {
-                    set.prepare(bytes, len, limits, heap);
-                }
-                set.insert(bytes, limits, heap);
-            });
-        }
-        set
-    }
-
     /// Adds a member; false if it was there.
     pub fn insert(&mut self, member: &[u8], limits: &Limits, heap: &mut PageHeap) -> bool {
         match self {
