@@ -243,7 +243,12 @@ mod tests {
         let mut encoded = vec![0; head.len() + LEN + tail.len()];
         encoded[..head.len()].copy_from_slice(head);
         encoded[head.len() + LEN..].copy_from_slice(tail);
-        let bulks = Bulks { kind: BulksKind::Array, count: 2, encoded: Arc::new(encoded) };
-        assert_eq!(bulks.iter().map(<[u8]>::len).collect::<Vec<_>>(), [LEN, 1]);
+        let bulks = Bulks {
+            kind: BulksKind::Array,
+            count: 2,
+            has_nulls: false,
+            encoded: Arc::new(encoded),
+        };
+        assert_eq!(bulks.iter().flatten().map(<[u8]>::len).collect::<Vec<_>>(), [LEN, 1]);
     }
 }
