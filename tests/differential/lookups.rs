@@ -1,5 +1,5 @@
-//! Whether `tests/fixtures/lookups.txt` is what Valkey counts. (The library's tests ask whether it is
-//! what we count.)
+//! Whether `tests/fixtures/lookups.txt` is what Valkey counts. (The library's tests ask whether it
+//! is what we count.)
 
 use super::server::Peer;
 use super::support::Kind;

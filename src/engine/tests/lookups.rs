@@ -1,5 +1,5 @@
-//! `keyspace_hits` and `keyspace_misses`: each request of `tests/fixtures/lookups.txt` counts what it
-//! counts in Valkey.
+//! `keyspace_hits` and `keyspace_misses`: each request of `tests/fixtures/lookups.txt` counts what
+//! it counts in Valkey.
 
 use super::super::check::Local;
 use crate::admin::Config;
