@@ -168,7 +168,8 @@ fn memory(source: &Source<'_>, lines: &mut Lines) {
     let facts = &source.admin.facts;
     let used = facts.used_bytes(source.keyspace);
     let peak = facts.peak_bytes.max(used);
-    let dataset = source.keyspace.live_bytes() as u64;
+    // Keys that share a value after COPY count it each.
+    let dataset = (source.keyspace.live_bytes() as u64).min(used);
     let percent = |part: u64, whole: u64| part as f64 * 100.0 / whole.max(1) as f64;
     lines.bytes("used_memory", used);
     lines.bytes("used_memory_rss", facts.rss_bytes);

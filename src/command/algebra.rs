@@ -12,10 +12,21 @@ pub(super) enum Operation {
     Difference,
 }
 
+/// Of more sets than this nobody asks how large they are: that alone would take long.
+const ASKED_SIZES_MAX: usize = 1000;
+
 impl Operation {
+    /// As [`Self::cost`], of so many sets, of which `size` says how large each is.
+    pub(super) fn cost_of(self, sets: usize, limit: usize, size: impl Fn(usize) -> usize) -> u64 {
+        if sets > ASKED_SIZES_MAX {
+            return u64::MAX;
+        }
+        self.cost(&(0..sets).map(size).collect::<Vec<_>>(), limit)
+    }
+
     /// About how many members are looked at, of sets with so many. `limit`: so many of the result
     /// are enough; 0: all are wanted.
-    pub(super) fn cost(self, sizes: &[usize], limit: usize) -> u64 {
+    fn cost(self, sizes: &[usize], limit: usize) -> u64 {
         let all = sizes.iter().fold(0, |sum: usize, size| sum.saturating_add(*size));
         let looks = match self {
             // Each member of the smallest, in all of them.

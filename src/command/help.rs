@@ -10,10 +10,14 @@ pub fn help<'a>(_: &mut Control<'_>, call: &Call<'a>) -> Result<Answer<'a>> {
     Ok(Reply::Array(statuses).into())
 }
 
-/// Answers these lines: those of Valkey, where a container's are known by heart.
-pub fn these(lines: &[&'static str]) -> Answer<'static> {
-    let statuses = lines.iter().map(|line| Reply::Status(line.as_bytes().into())).collect();
-    Reply::Array(statuses).into()
+/// Answers the lines that the entry's own example shows: those of Valkey, where a container's are
+/// known by heart.
+pub fn shown<'a>(_: &mut Control<'_>, call: &Call<'a>) -> Result<Answer<'a>> {
+    let numbered = |line: &'static str| {
+        let (number, text) = line.trim_start().split_once(") ")?;
+        number.parse::<usize>().ok().map(|_| Reply::Simple(text))
+    };
+    Ok(Reply::Array(call.command.entry.example.lines().filter_map(numbered).collect()).into())
 }
 
 fn lines(container: &Command) -> Vec<String> {

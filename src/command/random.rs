@@ -64,6 +64,12 @@ fn refuses(times: u64) -> bool {
     times > DRAWN_BYTES_MAX / SHORTEST_BYTES
 }
 
+/// An error if a reply has become too long: for whoever names an element as often as the client
+/// says (GET patterns of SORT too).
+pub(super) fn check_length(reply: &BulksBuilder) -> Result<()> {
+    if reply.encoded_len() as u64 > DRAWN_BYTES_MAX { Err(TOO_LONG) } else { Ok(()) }
+}
+
 /// The reply of so many draws. `draw` adds one to the reply; false: there is nothing to draw from.
 /// An error if the reply becomes too long, mostly before much of it is made.
 pub(super) fn draw(
@@ -79,10 +85,9 @@ pub(super) fn draw(
         if !draw(&mut drawn) {
             break;
         }
+        check_length(&drawn)?;
         let bytes = drawn.encoded_len() as u64;
-        let hopeless = n == SAMPLED
-            && bytes.saturating_mul(times / SAMPLED) > DRAWN_BYTES_MAX.saturating_mul(2);
-        if bytes > DRAWN_BYTES_MAX || hopeless {
+        if n == SAMPLED && bytes.saturating_mul(times / SAMPLED) > 2 * DRAWN_BYTES_MAX {
             return Err(TOO_LONG);
         }
     }

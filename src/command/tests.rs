@@ -206,3 +206,65 @@ fn a_draw_has_a_bound() {
     let pairs = store.run_as("HRANDFIELD hash -2 WITHVALUES", Protocol::Resp3);
     assert_eq!(pairs, "*2\r\n".to_owned() + &"*2\r\n$5\r\nfield\r\n$5\r\nvalue\r\n".repeat(2));
 }
+
+#[test]
+fn many_arguments_cost_as_much_as_they_are() {
+    let mut store = Store::new();
+    store.run("SET s text");
+    store.run("ZADD z 1 a");
+    store.run("HSET h f v");
+    let many = numbered("a", 9000);
+    for line in [
+        "MGET",
+        "EXISTS",
+        "SMISMEMBER set",
+        "HMGET h",
+        "ZMSCORE z",
+        "HTTL h FIELDS 9000",
+        "HPTTL h FIELDS 9000",
+        "HEXPIRETIME h FIELDS 9000",
+        "HPEXPIRETIME h FIELDS 9000",
+        "GEOPOS z",
+        "GEOHASH z",
+        "SUNION",
+        "SINTER missing",
+        "SINTERCARD 9000",
+        "SDIFF missing",
+        "ZUNION 9000",
+        "ZDIFF 9000",
+    ] {
+        let cost = store.cost(&format!("{line}{many}"));
+        assert!(cost >= 9000, "{line}: {cost}");
+    }
+    let gets = " GET u8 0".repeat(4000);
+    assert!(store.cost(&format!("BITFIELD_RO s{gets}")) >= 4000);
+    assert!(store.cost("MGET a b") < 10);
+}
+
+#[test]
+fn groups_and_consumers_of_streams() {
+    let mut store = Store::new();
+    store.run("XADD k 1-1 f v");
+    for group in ["g", "h"] {
+        store.run(&format!("XGROUP CREATE k {group} 0"));
+    }
+    for n in 0..500 {
+        store.run(&format!("XGROUP CREATECONSUMER k g c{n}"));
+    }
+    let readings = format!("XREAD STREAMS{}{}", numbered("s", 700), " 0".repeat(700));
+    check(
+        &store,
+        &[
+            ("XINFO CONSUMERS k g", 500),
+            ("XINFO CONSUMERS k h", 0),
+            ("XINFO CONSUMERS k none", 0),
+            ("XINFO CONSUMERS missing g", 0),
+            ("XINFO GROUPS k", 2),
+            ("XINFO GROUPS missing", 0),
+            ("XINFO STREAM k", 0),
+            ("XINFO STREAM k FULL", 503),
+            ("XINFO STREAM k FULL COUNT x", 0),
+            (&readings, 700),
+        ],
+    );
+}

@@ -53,15 +53,25 @@ impl Engine {
             // Before the keyspace is frozen, so that no page is copied for it.
             self.touch_keys(db, call);
         }
-        let arguments: Vec<Vec<u8>> =
-            call.args().iter().map(|argument| argument.to_vec()).collect();
+        // In one piece: there may be a hundred thousand, and the lock is held.
+        let bytes = call.args().concat();
+        let ends: Vec<usize> = call
+            .args()
+            .iter()
+            .scan(0, |end, argument| {
+                *end += argument.len();
+                Some(*end)
+            })
+            .collect();
         let frozen = self.keyspace.freeze();
         let seed = call.seed();
         self.admin.stats.slow_reads += 1;
         let tails = self.tails.sender();
         let work = Box::new(move |out: &mut Out| {
             let begun = clock::monotonic();
-            let arguments: Vec<&[u8]> = arguments.iter().map(Vec::as_slice).collect();
+            let mut start = 0;
+            let argument = |end: &usize| &bytes[std::mem::replace(&mut start, *end)..*end];
+            let arguments: Vec<&[u8]> = ends.iter().map(argument).collect();
             let call = Call::new(command, &arguments).with_seed(seed);
             let error = match read.run(frozen.keyspace().view(db, now).of_read(), &call) {
                 Ok(reply) => {

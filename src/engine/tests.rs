@@ -9,6 +9,7 @@ use crate::resp::Mark;
 use std::path::Path;
 
 mod crash;
+mod lookups;
 
 /// Runs `work` with the name of what it is about in the panic message.
 fn named(name: &str, work: impl FnOnce() + std::panic::UnwindSafe) -> Result<(), String> {

@@ -221,7 +221,9 @@ impl Keyspace {
         misses.set(misses.get() + found.misses.get());
     }
 
-    /// Bytes of live data: pages and out-of-line values, exactly.
+    /// Bytes of live data: pages and out-of-line values. Exact as long as no two keys share a
+    /// value; one that COPY has shared counts for each of its keys until one of them is written,
+    /// so this is an upper bound of what the memory holds.
     pub fn live_bytes(&self) -> usize {
         self.databases.iter().chain(&self.volatile).map(Table::bytes).sum()
     }

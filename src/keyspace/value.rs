@@ -357,6 +357,11 @@ impl<'a> Entry<'a> {
         }
     }
 
+    /// Bytes that key and value take, in their page and outside.
+    pub fn bytes(&self) -> usize {
+        self.0.bytes()
+    }
+
     /// Bytes the value takes outside its page.
     pub fn object_bytes(&self) -> usize {
         match self.0.value {

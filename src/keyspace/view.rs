@@ -57,6 +57,13 @@ impl<'a> View<'a> {
         }
     }
 
+    /// The same view, counting none: for commands that ask how something is kept, not for what is
+    /// in it.
+    #[inline]
+    pub fn uncounted(self) -> Self {
+        View { counting: false, ..self }
+    }
+
     /// The whole keyspace.
     pub fn keyspace(&self) -> &'a Keyspace {
         self.keyspace

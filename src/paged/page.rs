@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use super::entry::{self, Form, KEY_MAX, Parts};
+use super::entry::{self, Draft, Form, KEY_MAX, Parts};
 use super::heap::{BLOCK_HEAD, GRANULE};
 use super::probe::{self, TAGS};
 use super::ptr::{HEADER, PagePtr};
@@ -74,15 +74,7 @@ impl<O: Object> Slot<O> {
         match self {
             Slot::Free => 0,
             Slot::Object(object) => object.heap_bytes(),
-            Slot::Long(long) => {
-                let value = match &long.value {
-                    LongValue::Bytes { bytes, .. } => bytes.len(),
-                    LongValue::Int(_) => 0,
-                    LongValue::Object(object) => object.heap_bytes(),
-                };
-                // The counts of the `Arc`, what it holds, and what that points to.
-                2 * size_of::<usize>() + size_of::<Long<O>>() + long.key.len() + value
-            }
+            Slot::Long(long) => long_bytes(long.key.len(), long.value.view()),
         }
     }
 
@@ -96,6 +88,36 @@ impl<O: Object> Slot<O> {
                 _ => None,
             },
         }
+    }
+}
+
+/// Bytes of an entry that lies outside its page for its long key.
+fn long_bytes<O: Object>(key_len: usize, value: Value<'_, O>) -> usize {
+    let value = match value {
+        Value::Bytes { bytes, .. } => bytes.len(),
+        Value::Int(_) => 0,
+        Value::Object(object) => object.heap_bytes(),
+    };
+    // The counts of the `Arc`, what it holds, and what that points to.
+    2 * size_of::<usize>() + size_of::<Long<O>>() + key_len + value
+}
+
+impl<O: Object> Entry<'_, O> {
+    /// Bytes it takes: its slot in the page, the entry there, and what it has outside. The page's
+    /// header and its unused room are no entry's, so the sum over a table is a little less than
+    /// [`Table::bytes`].
+    ///
+    /// [`Table::bytes`]: super::Table::bytes
+    pub fn bytes(&self) -> usize {
+        let beside =
+            |key, outside| (Draft::<O>::side(key, Slot::Free), size_of::<Slot<O>>() + outside);
+        let (draft, outside) = match self.value {
+            value if self.key.len() > KEY_MAX => beside(&[], long_bytes(self.key.len(), value)),
+            Value::Bytes { kind, bytes } => (Draft::bytes(self.key, kind, bytes), 0),
+            Value::Int(number) => (Draft::int(self.key, number), 0),
+            Value::Object(object) => beside(self.key, object.heap_bytes()),
+        };
+        SLOT + draft.size(self.expiry) + outside
     }
 }
 

@@ -95,6 +95,16 @@ fn encode_bulks(bulks: &Bulks, resp3: bool, out: &mut Out) {
     if resp3 && matches!(bulks.kind(), BulksKind::Scored | BulksKind::Pairs) {
         return encode_twos(bulks, out);
     }
+    if resp3 && bulks.has_nulls() {
+        write_length(&mut out.bytes, b'*', bulks.len());
+        for text in bulks.iter() {
+            match text {
+                Some(text) => write_bulk(&mut out.bytes, text),
+                None => encode(&Reply::Null, Protocol::Resp3, out),
+            }
+        }
+        return;
+    }
     let (marker, count) = match bulks.kind() {
         BulksKind::Set if resp3 => (b'~', bulks.len()),
         BulksKind::Map if resp3 => (b'%', bulks.len() / 2),
@@ -116,7 +126,7 @@ fn write_encoded(encoded: &Arc<Vec<u8>>, out: &mut Out) {
 /// Writes strings with what belongs to each for RESP3: an array of arrays of two.
 fn encode_twos(bulks: &Bulks, out: &mut Out) {
     write_length(&mut out.bytes, b'*', bulks.len() / 2);
-    let mut texts = bulks.iter();
+    let mut texts = bulks.iter().flatten();
     while let (Some(text), Some(other)) = (texts.next(), texts.next()) {
         write_length(&mut out.bytes, b'*', 2);
         write_bulk(&mut out.bytes, text);

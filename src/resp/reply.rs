@@ -105,13 +105,18 @@ pub enum BulksKind {
     Pairs,
 }
 
+/// A null among encoded strings, as it goes out in RESP2.
+const NULL: &[u8] = b"$-1\r\n";
+
 /// Many strings in one allocation, as they go out (`$3\r\nfoo\r\n` each): strings are encoded the
-/// same in RESP2 and RESP3, only the header differs (and of [`BulksKind::Scored`] the doubles).
+/// same in RESP2 and RESP3, only the header differs (and of [`BulksKind::Scored`] the doubles, and
+/// nulls).
 /// Long ones are sent without another copy.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Bulks {
     kind: BulksKind,
     count: usize,
+    has_nulls: bool,
     encoded: Arc<Vec<u8>>,
 }
 
@@ -136,15 +141,24 @@ impl Bulks {
         &self.encoded
     }
 
-    /// The strings, for a script that called the command.
-    pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
+    /// Whether there are nulls among the strings: these RESP3 writes in another way.
+    pub(super) fn has_nulls(&self) -> bool {
+        self.has_nulls
+    }
+
+    /// The strings (none: a null), for a script that called the command.
+    pub fn iter(&self) -> impl Iterator<Item = Option<&[u8]>> {
         let mut rest = self.encoded.as_slice();
         std::iter::from_fn(move || {
+            if let Some(behind) = rest.strip_prefix(NULL) {
+                rest = behind;
+                return Some(None);
+            }
             let (_, line) = rest.split_first()?;
             let (len, used) = length(line)?;
             let value = line.get(used..used + len)?;
             rest = line.get(used + len + 2..)?;
-            Some(value)
+            Some(Some(value))
         })
     }
 }
@@ -154,18 +168,27 @@ impl Bulks {
 pub struct BulksBuilder {
     kind: BulksKind,
     count: usize,
+    has_nulls: bool,
     encoded: Vec<u8>,
 }
 
 impl BulksBuilder {
     /// An empty one.
     pub fn new(kind: BulksKind) -> Self {
-        BulksBuilder { kind, count: 0, encoded: Vec::new() }
+        BulksBuilder { kind, count: 0, has_nulls: false, encoded: Vec::new() }
     }
 
     /// Adds a string.
     pub fn push(&mut self, value: &[u8]) {
         encode::write_bulk(&mut self.encoded, value);
+        self.count += 1;
+    }
+
+    /// Adds a null, to an array.
+    pub fn push_null(&mut self) {
+        debug_assert!(self.kind == BulksKind::Array, "the other kinds have strings only");
+        self.encoded.extend_from_slice(NULL);
+        self.has_nulls = true;
         self.count += 1;
     }
 
@@ -203,8 +226,8 @@ impl BulksBuilder {
                 || self.count.is_multiple_of(2),
             "a key without a value"
         );
-        let BulksBuilder { kind, count, encoded } = self;
-        Reply::Bulks(Bulks { kind, count, encoded: Arc::new(encoded) })
+        let BulksBuilder { kind, count, has_nulls, encoded } = self;
+        Reply::Bulks(Bulks { kind, count, has_nulls, encoded: Arc::new(encoded) })
     }
 }
 
@@ -220,7 +243,12 @@ mod tests {
         let mut encoded = vec![0; head.len() + LEN + tail.len()];
         encoded[..head.len()].copy_from_slice(head);
         encoded[head.len() + LEN..].copy_from_slice(tail);
-        let bulks = Bulks { kind: BulksKind::Array, count: 2, encoded: Arc::new(encoded) };
-        assert_eq!(bulks.iter().map(<[u8]>::len).collect::<Vec<_>>(), [LEN, 1]);
+        let bulks = Bulks {
+            kind: BulksKind::Array,
+            count: 2,
+            has_nulls: false,
+            encoded: Arc::new(encoded),
+        };
+        assert_eq!(bulks.iter().flatten().map(<[u8]>::len).collect::<Vec<_>>(), [LEN, 1]);
     }
 }

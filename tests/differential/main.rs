@@ -11,6 +11,7 @@
 //! | `compare` | what equal means |
 //! | `policy` | what is not sent, and which differences stay, with the reasons |
 //! | `coverage` | what was sent and seen |
+//! | `lookups` | beside all that: what Valkey counts as a hit or a miss |
 //!
 //! `COOLCACHE_DIFFERENTIAL_COMMANDS` says how many requests (20,000), `COOLCACHE_SEED` repeats a
 //! run.
@@ -25,6 +26,7 @@ mod domain;
 mod generate;
 mod grammar;
 mod keys;
+mod lookups;
 mod policy;
 mod run;
 mod server;

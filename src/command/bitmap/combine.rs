@@ -42,7 +42,7 @@ fn bitop<'a>(tx: &mut Tx<'_>, call: &Call<'a>) -> Result<Reply<'a>> {
         (call.key(2), (3..call.len()).map(|at| call.key(at)).collect::<Vec<Key<'a>>>());
     let mut sources: Vec<Option<StringRef<'_>>> = Vec::with_capacity(from.len());
     for key in &from {
-        sources.push(tx.string(*key)?);
+        sources.push(tx.view().counted().string(*key)?);
     }
     if sources.iter().flatten().all(StringRef::is_empty) {
         tx.emit(Delete::of(to));

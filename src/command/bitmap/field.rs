@@ -2,6 +2,7 @@
 
 use super::{BAD_OFFSET, BITMAP, offset};
 use crate::base::limits::BULK_BYTES_MAX;
+use crate::command::arguments::per_argument;
 use crate::command::{Access, Call, Command, Error, Flag, Handler, Keys, Result};
 use crate::keyspace::record::{BitField, FieldSet};
 use crate::keyspace::{Tx, View};
@@ -49,6 +50,7 @@ pub(super) const BITFIELD_RO: Command = Command {
     keys: &[Keys::One(1, Access::Read)],
     flags: &[Flag::Fast],
     handler: Handler::Read(bitfield_ro),
+    cost: Some(per_argument),
     ..BITMAP
 };
 
@@ -66,7 +68,9 @@ fn bitfield_ro<'a>(view: View<'a>, call: &Call<'a>) -> Result<Reply<'a>> {
 fn bitfield<'a>(tx: &mut Tx<'_>, call: &Call<'a>) -> Result<Reply<'a>> {
     let steps = Step::parse_all(call, tx.view().string_bytes_max())?;
     let key = call.key(1);
-    let value = tx.string(key)?;
+    let only_gets = steps.iter().all(|step| matches!(step.act, Act::Get));
+    let view = if only_gets { tx.view().counted() } else { tx.view() };
+    let value = view.string(key)?;
     let bytes = value.map(|value| value.bytes()).unwrap_or_default();
     let mut run = Run::new(&bytes, &steps);
     let replies = steps.iter().map(|step| run.step(step)).collect();

@@ -1,6 +1,7 @@
 //! GEODIST, GEOHASH, GEOPOS: what is known of members.
 
 use super::{GEO, degrees_text, distance_text, unit};
+use crate::command::arguments::per_argument;
 use crate::command::{Access, Call, Command, Error, Handler, Keys, Result};
 use crate::keyspace::View;
 use crate::resp::Reply;
@@ -45,6 +46,7 @@ pub(super) const GEOHASH: Command = Command {
         };
         of_members(view, call, hash)
     }),
+    cost: Some(per_argument),
     ..GEO
 };
 
@@ -68,6 +70,7 @@ pub(super) const GEOPOS: Command = Command {
         };
         of_members(view, call, place)
     }),
+    cost: Some(per_argument),
     ..GEO
 };
 

@@ -37,7 +37,7 @@ pub(super) fn run<'a>(
     form: Form,
     event: &'static str,
 ) -> Result<Reply<'a>> {
-    let zset = tx.view().zset(call.key(form.source()))?;
+    let zset = tx.view().counted().zset(call.key(form.source()))?;
     let query = Query::parse(call, form, zset)?;
     let found = found(zset, &query);
     let Some(Destination { key, distances }) = query.destination else {

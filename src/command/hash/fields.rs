@@ -1,6 +1,7 @@
 //! HSET, HSETNX, HMSET, HGET, HMGET, HDEL, HLEN, HSTRLEN, HEXISTS: fields by name.
 
 use super::{HASH, expired_among};
+use crate::command::arguments::per_argument;
 use crate::command::element::borrowed;
 use crate::command::{Access, Call, Command, Error, Flag, Handler, Keys, Result};
 use crate::keyspace::record::{FieldExpiry, RemoveFields, SetFields};
@@ -135,6 +136,7 @@ pub(super) const HMGET: Command = Command {
     keys: &[Keys::One(1, Access::Read)],
     flags: &[Flag::Fast],
     handler: Handler::Read(hmget),
+    cost: Some(per_argument),
     ..HASH
 };
 

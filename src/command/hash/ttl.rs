@@ -3,6 +3,7 @@
 use super::HASH;
 use super::arguments::fields_only;
 use crate::base::clock::UnixMs;
+use crate::command::arguments::per_argument;
 use crate::command::{Access, Call, Command, Error, Flag, Handler, Keys, Result};
 use crate::keyspace::View;
 use crate::resp::Reply;
@@ -23,6 +24,7 @@ pub(super) const HTTL: Command = Command {
     keys: &[Keys::One(1, Access::Read)],
     flags: &[Flag::Fast],
     handler: Handler::Read(|view, call| answer(view, call, view.now(), seconds)),
+    cost: Some(per_argument),
     ..HASH
 };
 

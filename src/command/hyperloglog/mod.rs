@@ -168,7 +168,7 @@ fn pfmerge<'a>(tx: &mut Tx<'_>, call: &Call<'a>) -> Result<Reply<'a>> {
     let mut is_dense = false;
     let mut bytes = None;
     for at in 1..call.len() {
-        if let Some((found, encoding)) = hyperloglog_at(tx.view(), call.key(at))? {
+        if let Some((found, encoding)) = hyperloglog_at(tx.view().counted(), call.key(at))? {
             is_dense |= encoding == Encoding::Dense;
             registers.merge(&found)?;
             if at == 1 {

@@ -1,7 +1,8 @@
 //! EXISTS, TOUCH, TYPE and OBJECT: questions about keys that leave their values alone.
 
 use super::GENERIC;
-use crate::command::{Access, Call, Command, Error, Flag, Handler, Keys, Result};
+use crate::command::arguments::per_argument;
+use crate::command::{Access, Call, Command, Error, Flag, Handler, Keys, Result, help};
 use crate::keyspace::{View, value};
 use crate::resp::Reply;
 
@@ -20,6 +21,7 @@ pub(super) const EXISTS: Command = Command {
     flags: &[Flag::Fast],
     tips: &["request_policy:multi_shard", "response_policy:agg_sum"],
     handler: Handler::Read(count_existing),
+    cost: Some(per_argument),
     ..GENERIC
 };
 
@@ -35,6 +37,8 @@ pub(super) const TOUCH: Command = Command {
     "#,
     since: "3.2.1",
     touches: Some(true),
+    // The clocks are moved under the lock wherever the rest is done.
+    cost: None,
     ..EXISTS
 };
 
@@ -159,29 +163,9 @@ const HELP: Command = Command {
     "#,
     since: "6.2.0",
     flags: &[Flag::Loading, Flag::Stale],
-    handler: Handler::Control(|_, _| {
-        Ok(Reply::Array(HELP_LINES.iter().map(|line| Reply::Simple(line)).collect()).into())
-    }),
+    handler: Handler::Control(help::shown),
     ..GENERIC
 };
-
-const HELP_LINES: [&str; 15] = [
-    "OBJECT <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
-    "ENCODING <key>",
-    "    Return the kind of internal representation used in order to store the value",
-    "    associated with a <key>.",
-    "FREQ <key>",
-    "    Return the access frequency index of the <key>. The returned integer is",
-    "    proportional to the logarithm of the recent access frequency of the key.",
-    "IDLETIME <key>",
-    "    Return the idle time of the <key>, that is the approximated number of",
-    "    seconds elapsed since the last access to the key.",
-    "REFCOUNT <key>",
-    "    Return the number of references of the value associated with the specified",
-    "    <key>.",
-    "HELP",
-    "    Print this help.",
-];
 
 fn count_existing<'a>(view: View<'a>, call: &Call<'a>) -> Result<Reply<'a>> {
     let found = (1..call.len()).filter(|n| view.exists(call.key(*n))).count();

@@ -123,7 +123,8 @@ fn copy<'a>(tx: &mut Tx<'_>, call: &Call<'a>) -> Result<Reply<'a>> {
     if to_db == tx.db() && from.bytes == to.bytes {
         return Err(SAME);
     }
-    if !tx.exists(from) || (tx.view().of(to_db).exists(to) && !replace) {
+    let is_there = tx.view().counted().exists(from);
+    if !is_there || (tx.view().of(to_db).exists(to) && !replace) {
         return Ok(Reply::Int(0));
     }
     tx.emit(Copy { from, to, to_db });

@@ -7,13 +7,15 @@
 //! ```
 
 use super::GENERIC;
-use crate::command::element::{borrowed, kept};
+use crate::command::element::push;
+use crate::command::random::check_length;
 use crate::command::replace::replace;
 use crate::command::zset::score;
 use crate::command::{Access, Call, Command, Error, Flag, Handler, Keys, Result};
 use crate::keyspace::record::Push;
 use crate::keyspace::{Entry, Key, StringRef, Tx, Type, View, WrongType};
-use crate::resp::Reply;
+use crate::resp::reply::BulksKind;
+use crate::resp::{BulksBuilder, Reply};
 use crate::types::list::Side;
 use crate::types::packed::Element;
 use std::borrow::Cow;
@@ -88,15 +90,14 @@ const SORT_CATEGORIES: &[&str] = &["-keyspace", "set", "sortedset", "list", "dan
 
 fn sort<'a>(tx: &mut Tx<'_>, call: &Call<'a>) -> Result<Reply<'a>> {
     let options = Options::parse(call, true)?;
-    let found = options.run(tx.view(), call.key(1))?;
-    let Some(destination) = options.store else {
-        return Ok(Reply::Array(
-            found.into_iter().map(|found| found.map_or(Reply::Null, kept)).collect(),
-        ));
-    };
-    // What a pattern does not find is stored as an empty string.
-    let text = |element: &Option<Element<'_>>| element.map_or(Vec::new(), |one| one.to_vec());
-    let elements: Vec<Vec<u8>> = found.iter().map(text).collect();
+    let view = tx.view().counted();
+    let Some(destination) = options.store else { return options.reply(view, call.key(1)) };
+    let mut elements: Vec<Vec<u8>> = Vec::new();
+    options.run(view, call.key(1), &mut |found| {
+        // What a pattern does not find is stored as an empty string.
+        elements.push(found.map_or(Vec::new(), |one| one.to_vec()));
+        Ok(())
+    })?;
     let key = Key::new(destination);
     replace(tx, key, &elements, "sortstore", |tx, elements, event| {
         let values: Vec<&[u8]> = elements.iter().map(Vec::as_slice).collect();
@@ -106,8 +107,7 @@ fn sort<'a>(tx: &mut Tx<'_>, call: &Call<'a>) -> Result<Reply<'a>> {
 }
 
 fn sort_ro<'a>(view: View<'a>, call: &Call<'a>) -> Result<Reply<'a>> {
-    let found = Options::parse(call, false)?.run(view, call.key(1))?;
-    Ok(Reply::Array(found.into_iter().map(|found| found.map_or(Reply::Null, borrowed)).collect()))
+    Options::parse(call, false)?.reply(view, call.key(1))
 }
 
 /// How many elements and keys are looked at.
@@ -193,9 +193,29 @@ impl<'a> Options<'a> {
         Ok(options)
     }
 
-    /// The elements, or what the patterns find for them; none where they find nothing.
-    fn run<'v>(&self, view: View<'v>, key: Key<'_>) -> Result<Vec<Option<Element<'v>>>> {
-        let Some(entry) = view.entry(key) else { return Ok(Vec::new()) };
+    /// What was asked for, as a reply. Its length is the client's choice: each element comes as
+    /// often as there are patterns.
+    fn reply(&self, view: View<'_>, key: Key<'_>) -> Result<Reply<'static>> {
+        let mut reply = BulksBuilder::new(BulksKind::Array);
+        self.run(view, key, &mut |found| {
+            match found {
+                Some(found) => push(&mut reply, found),
+                None => reply.push_null(),
+            }
+            check_length(&reply)
+        })?;
+        Ok(reply.finish())
+    }
+
+    /// Gives the elements, or what the patterns find for them, to `found`; none where they find
+    /// nothing. Its error ends it.
+    fn run<'v>(
+        &self,
+        view: View<'v>,
+        key: Key<'_>,
+        found: &mut dyn FnMut(Option<Element<'v>>) -> Result<()>,
+    ) -> Result<()> {
+        let Some(entry) = view.entry(key) else { return Ok(()) };
         let len = length(&entry).ok_or(WrongType)?;
         let limit = self.limit(len);
         // The order of a set is no order that could be stored.
@@ -212,14 +232,15 @@ impl<'a> Options<'a> {
             sorted.get(limit).unwrap_or_default().to_vec()
         };
         if self.get.is_empty() {
-            return Ok(elements.into_iter().map(Some).collect());
+            return elements.into_iter().try_for_each(|element| found(Some(element)));
         }
         let mut name = Vec::new();
-        let found = elements.into_iter().flat_map(|element| {
-            let find = |pattern: &Pattern<'_>| pattern.find(view, element, &mut name);
-            self.get.iter().map(find).collect::<Vec<_>>()
-        });
-        Ok(found.collect())
+        for element in elements {
+            for pattern in &self.get {
+                found(pattern.find(view, element, &mut name))?;
+            }
+        }
+        Ok(())
     }
 
     /// The range that LIMIT leaves of `len` elements.

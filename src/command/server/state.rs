@@ -7,8 +7,7 @@ use crate::command::table::{self, Resolved};
 use crate::command::{
     Access, Answer, Call, Command, Control, Error, Flag, Handler, Keys, Result, Sees, help,
 };
-use crate::keyspace::{Entry, StringRef, View};
-use crate::paged::INLINE_MAX;
+use crate::keyspace::View;
 use crate::resp::Reply;
 use std::borrow::Cow;
 use std::sync::LazyLock;
@@ -108,42 +107,13 @@ const MEMORY_USAGE: Command = Command {
 
 fn usage<'a>(view: View<'a>, call: &Call<'a>) -> Result<Reply<'a>> {
     for option in (3..call.len()).step_by(2) {
-        // Strings have no elements to sample; the count is checked all the same.
+        // Bytes are counted, not guessed from samples; the count is checked all the same.
         if !call.is(option, "SAMPLES") || option + 1 == call.len() || call.int(option + 1)? < 0 {
             return Err(Error::Syntax);
         }
     }
-    let entry = view.entry(call.key(2));
-    Ok(entry.map_or(Reply::Null, |entry| Reply::Int(entry_bytes(&entry) as i64)))
-}
-
-/// Bytes of an entry as it stands in its page (`paged::entry`), its slot there, and what is outside
-/// the page.
-fn entry_bytes(entry: &Entry<'_>) -> usize {
-    /// Tag, offset and clock.
-    const SLOT: usize = 6;
-    /// The kind, and the lengths of key and value where they are short.
-    const META: usize = 1;
-    const EXPIRY: usize = 6;
-    /// The page's pointer to what is outside.
-    const POINTER: usize = 8;
-    let length = |length: usize| if length < 128 { 1 } else { 2 };
-    let key = entry.key().len();
-    let key = length(key) + key;
-    let value = match entry.string() {
-        Some(StringRef::Int(number)) => match number.unsigned_abs().leading_zeros() {
-            ..32 => 8,
-            32..48 => 4,
-            48..56 => 2,
-            _ => 1,
-        },
-        Some(StringRef::Bytes(bytes)) if bytes.len() <= INLINE_MAX => {
-            length(bytes.len()) + bytes.len()
-        }
-        _ => 1 + POINTER + entry.object_bytes(),
-    };
-    let expiry = if entry.expiry().is_some() { EXPIRY } else { 0 };
-    SLOT + META + key + value + expiry
+    let entry = view.uncounted().entry(call.key(2));
+    Ok(entry.map_or(Reply::Null, |entry| Reply::Int(entry.bytes() as i64)))
 }
 
 const MEMORY_HELP: Command = Command {

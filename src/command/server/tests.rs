@@ -3,8 +3,9 @@
 use crate::admin::{Admin, ClientId, Config};
 use crate::base::clock::UnixMs;
 use crate::command::table::{self, Found};
+use crate::command::testing::Store;
 use crate::command::{Action, Answer, Call, Control, Handler};
-use crate::keyspace::record::{Push, SetExpiry, SetString};
+use crate::keyspace::record::{Copy, Push, SetExpiry, SetString};
 use crate::keyspace::{Batch, Db, Key, Keyspace, Reclaimer, Tx};
 use crate::resp::Reply;
 use crate::session::Session;
@@ -298,4 +299,71 @@ fn info_shows_what_is() {
     ] {
         assert!(text.contains(&format!("\r\n{line}\r\n")), "{line} in {text}");
     }
+}
+
+#[test]
+fn what_keys_take_adds_up_to_what_the_database_takes() {
+    let mut store = Store::new();
+    let words = |n: usize, word: &str| (0..n).map(|n| format!(" {word}{n}")).collect::<String>();
+    let pairs = |n: usize| words(n, "field").replace(' ', " v ");
+    let (short, long) = ("x".repeat(700), "y".repeat(900));
+    for n in 0..300 {
+        for line in [
+            format!("SET string{n} value{n}"),
+            format!("SET number{n} {n} PXAT 1800000000000"),
+            format!("SET long{n} {long}"),
+            format!("SET {short}{n} {n}"),
+            format!("HSET {short}hash{n} field value"),
+            format!("HSET hash{n}{} v", &pairs(5)[2..]),
+            format!("SADD ints{n} 1 2 {n}"),
+            format!("SADD set{n}{}", words(20, "member")),
+            format!("RPUSH list{n}{}", words(16, "element")),
+            format!("RPUSH packed{n}{}", words(90, "element")),
+            format!("ZADD zset{n} 1 one 2 two"),
+            format!("XADD stream{n} 1-{} field value", n + 1),
+        ] {
+            store.run(&line);
+        }
+    }
+    store.run(&format!("SADD large{}", words(5000, "m")));
+    store.run(&format!("RPUSH large_list{}", words(5000, "m")));
+    let usage = |store: &mut Store, key: &str| -> usize {
+        let reply = store.run(&format!("MEMORY USAGE {key}"));
+        reply.trim_start_matches(':').trim_end().parse().unwrap()
+    };
+    let mut keys = Vec::new();
+    let _whole = store.keyspace.table(Db(0)).walk(|entry| {
+        keys.push(String::from_utf8(entry.key.to_vec()).unwrap());
+        std::ops::ControlFlow::<()>::Continue(())
+    });
+    assert_eq!(keys.len(), 12 * 300 + 2);
+    let sum: usize = keys.iter().map(|key| usage(&mut store, key)).sum();
+    let all = store.keyspace.live_bytes();
+    // What is left are the pages' headers and unused room.
+    assert!(sum <= all && sum > all - all / 5, "{sum} of {all}");
+    // A small collection is told by what is in it.
+    let (one, more) = (usage(&mut store, "ints1"), usage(&mut store, "set1"));
+    assert!(one < 40 && more > 20 * "member".len(), "{one} {more}");
+}
+
+#[test]
+fn a_value_that_keys_share_is_no_larger_data_set_than_there_is_memory() {
+    let mut server = Server::new(&[]);
+    server.set("k", &"x".repeat(200_000));
+    let mut batch = Batch::default();
+    for n in 0..20 {
+        let mut tx = Tx::begin(&mut server.keyspace, &mut batch, Db(0), NOW);
+        let (from, to) = (Key::new(b"k"), format!("copy{n}"));
+        tx.emit(Copy { from, to: Key::new(to.as_bytes()), to_db: Db(0) });
+    }
+    server.admin.facts.allocator = [250_000; 3];
+    let info = server.line("INFO memory");
+    let field = |name: &str| -> u64 {
+        let line = info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+        line.unwrap().parse().unwrap()
+    };
+    assert!(server.keyspace.live_bytes() > 4_000_000);
+    assert!(field("used_memory") < 500_000);
+    assert_eq!(field("used_memory_dataset"), field("used_memory"));
+    assert_eq!(field("used_memory_overhead"), 0);
 }

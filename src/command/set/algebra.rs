@@ -39,8 +39,9 @@ fn each<'a>(
 
 /// About how many members are looked at. A key that is not a set counts as a missing one.
 fn cost(view: View<'_>, operation: Operation, keys: &[&[u8]], limit: usize) -> u64 {
-    let size = |key: &&[u8]| view.set(Key::new(key)).ok().flatten().map_or(0, |set| set.len());
-    operation.cost(&keys.iter().map(size).collect::<Vec<_>>(), limit)
+    operation.cost_of(keys.len(), limit, |n| {
+        view.set(Key::new(keys[n])).ok().flatten().map_or(0, |set| set.len())
+    })
 }
 
 fn intersection<'a>(
@@ -130,7 +131,7 @@ fn stored<'a>(
 ) -> Result<Reply<'a>> {
     let key = call.key(1);
     let mut members: Vec<Vec<u8>> = Vec::new();
-    let sets = sets(tx.view(), &call.args()[2..])?;
+    let sets = sets(tx.view().counted(), &call.args()[2..])?;
     each(operation, &sets, &mut |member| {
         members.push(member.to_vec());
         Continue(())

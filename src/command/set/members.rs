@@ -1,6 +1,7 @@
 //! SADD, SREM, SMOVE, SCARD, SISMEMBER, SMISMEMBER, SMEMBERS, SSCAN.
 
 use super::SET;
+use crate::command::arguments::per_argument;
 use crate::command::element::push;
 use crate::command::scan::{self, ElementScan, Scanned};
 use crate::command::{Access, Call, Command, Flag, Handler, Keys, Result};
@@ -166,6 +167,7 @@ pub(super) const SMISMEMBER: Command = Command {
     keys: &[Keys::One(1, Access::Read)],
     flags: &[Flag::Fast],
     handler: Handler::Read(smismember),
+    cost: Some(per_argument),
     ..SET
 };
 

@@ -225,7 +225,7 @@ fn xautoclaim<'a>(tx: &mut Tx<'_>, call: &Call<'a>) -> Result<Reply<'a>> {
 
 /// The stream and its group, which must be there.
 fn find<'t>(tx: &'t Tx<'_>, key: Key<'_>, group: &[u8]) -> Result<(&'t Stream, &'t Group)> {
-    let stream = tx.view().stream(key)?.ok_or_else(|| no_group(key.bytes, group))?;
+    let stream = tx.view().counted().stream(key)?.ok_or_else(|| no_group(key.bytes, group))?;
     Ok((stream, stream.group(group).ok_or_else(|| no_group(key.bytes, group))?))
 }
 

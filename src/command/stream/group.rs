@@ -3,7 +3,7 @@
 use super::{STREAM, ids};
 use crate::command::error::c_text;
 use crate::command::help;
-use crate::command::{Access, Answer, Call, Command, Control, Error, Flag, Handler, Keys, Result};
+use crate::command::{Access, Call, Command, Error, Flag, Handler, Keys, Result};
 use crate::keyspace::record::{
     CreateConsumer, CreateGroup, DeleteConsumer, DestroyGroup, SetGroupId,
 };
@@ -208,31 +208,9 @@ const HELP: Command = Command {
         17)     Print this help.
     "#,
     flags: &[Flag::Loading, Flag::Stale],
-    handler: Handler::Control(help),
+    handler: Handler::Control(help::shown),
     ..STREAM
 };
-
-fn help<'a>(_: &mut Control<'_>, _: &Call<'a>) -> Result<Answer<'a>> {
-    Ok(help::these(&[
-        "XGROUP <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
-        "CREATE <key> <groupname> <id|$> [option]",
-        "    Create a new consumer group. Options are:",
-        "    * MKSTREAM",
-        "      Create the empty stream if it does not exist.",
-        "    * ENTRIESREAD entries_read",
-        "      Set the group's entries_read counter (internal use).",
-        "CREATECONSUMER <key> <groupname> <consumer>",
-        "    Create a new consumer in the specified group.",
-        "DELCONSUMER <key> <groupname> <consumer>",
-        "    Remove the specified consumer.",
-        "DESTROY <key> <groupname>",
-        "    Remove the specified group.",
-        "SETID <key> <groupname> <id|$> [ENTRIESREAD entries_read]",
-        "    Set the current group ID and entries_read counter.",
-        "HELP",
-        "    Print this help.",
-    ]))
-}
 
 const NO_STREAM: Error = Error::text(
     "ERR The XGROUP subcommand requires the key to exist. Note that for CREATE you may want to use \

@@ -3,7 +3,7 @@
 use super::group::{no_group_for_key, subcommand_syntax};
 use super::{STREAM, count_reply, entries_reply, entry_reply, id_reply};
 use crate::command::help;
-use crate::command::{Access, Answer, Call, Command, Control, Error, Flag, Handler, Keys, Result};
+use crate::command::{Access, Call, Command, Error, Flag, Handler, Keys, Result};
 use crate::keyspace::View;
 use crate::resp::Reply;
 use crate::types::stream::{
@@ -42,6 +42,7 @@ const CONSUMERS: Command = Command {
     keys: &[Keys::One(2, Access::Read)],
     tips: &["nondeterministic_output"],
     handler: Handler::Read(consumers),
+    cost: Some(consumers_cost),
     ..STREAM
 };
 
@@ -60,6 +61,12 @@ fn consumers<'a>(view: View<'a>, call: &Call<'a>) -> Result<Reply<'a>> {
         ])
     };
     Ok(Reply::Array(group.consumers().map(facts).collect()))
+}
+
+fn consumers_cost(view: View<'_>, call: &Call<'_>) -> u64 {
+    let stream = view.stream(call.key(2)).ok().flatten();
+    let group = stream.and_then(|stream| stream.group(call.arg(3)));
+    group.map_or(0, |group| group.consumers_len() as u64)
 }
 
 /// ms since `then`. A time of 0 is not known: the consumer was not seen since its group was read
@@ -91,6 +98,7 @@ const GROUPS: Command = Command {
     "#,
     keys: &[Keys::One(2, Access::Read)],
     handler: Handler::Read(groups),
+    cost: Some(groups_cost),
     ..STREAM
 };
 
@@ -109,6 +117,11 @@ fn groups<'a>(view: View<'a>, call: &Call<'a>) -> Result<Reply<'a>> {
     Ok(Reply::Array(stream.groups().map(facts).collect()))
 }
 
+fn groups_cost(view: View<'_>, call: &Call<'_>) -> u64 {
+    let stream = view.stream(call.key(2)).ok().flatten();
+    stream.map_or(0, |stream| stream.groups_len() as u64)
+}
+
 const HELP: Command = Command {
     name: "help",
     summary: "Shows these lines.",
@@ -125,7 +138,7 @@ const HELP: Command = Command {
         9)     Print this help.
     "#,
     flags: &[Flag::Loading, Flag::Stale],
-    handler: Handler::Control(help),
+    handler: Handler::Control(help::shown),
     ..STREAM
 };
 
@@ -168,20 +181,6 @@ const STREAM_FACTS: Command = Command {
     ..STREAM
 };
 
-fn help<'a>(_: &mut Control<'_>, _: &Call<'a>) -> Result<Answer<'a>> {
-    Ok(help::these(&[
-        "XINFO <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
-        "CONSUMERS <key> <groupname>",
-        "    Show consumers of <groupname>.",
-        "GROUPS <key>",
-        "    Show the stream consumer groups.",
-        "STREAM <key> [FULL [COUNT <count>]",
-        "    Show information about the stream.",
-        "HELP",
-        "    Print this help.",
-    ]))
-}
-
 fn stream_facts<'a>(view: View<'a>, call: &Call<'a>) -> Result<Reply<'a>> {
     let stream = stream(view, call)?;
     let mut facts = counters(stream);
@@ -206,18 +205,21 @@ fn stream_facts<'a>(view: View<'a>, call: &Call<'a>) -> Result<Reply<'a>> {
 /// Entries for each place that counting the chunks visits: a few dozen chunks of many entries.
 const ENTRIES_A_VISIT: usize = 1000;
 
-/// FULL shows so much of each list, and there are few lists. What is known of producers is looked
-/// through for what is over.
+/// FULL shows all groups and consumers, and so much of each list of pending entries. What is known
+/// of producers is looked through for what is over.
 fn stream_facts_cost(view: View<'_>, call: &Call<'_>) -> u64 {
-    let count = if call.len() > 3 { full_count(call).unwrap_or(0) } else { 0 };
-    let stream = view.stream(call.key(2)).ok().flatten();
-    let entries = |stream: &Stream| {
-        let pending = stream.groups().map(|group| 2 * group.pending_len().min(count));
-        let known = stream.idempotency().map_or(0, Idempotency::len);
-        let chunks = stream.len() / ENTRIES_A_VISIT;
-        stream.len().min(count) + pending.sum::<usize>() + known + chunks
+    let Some(stream) = view.stream(call.key(2)).ok().flatten() else { return 0 };
+    let known = stream.idempotency().map_or(0, Idempotency::len);
+    let counters = known + stream.len() / ENTRIES_A_VISIT;
+    let count = if call.len() > 3 { full_count(call).ok() } else { None };
+    let Some(count) = count else { return counters as u64 };
+    let shown = |group: &Group| {
+        let (consumers, pending) = (group.consumers_len(), group.pending_len());
+        let of_consumers = pending.min(consumers.saturating_mul(count));
+        1 + pending.min(count) + consumers + of_consumers
     };
-    stream.map_or(0, entries) as u64
+    let groups: usize = stream.groups().map(shown).sum();
+    (counters + stream.len().min(count) + groups) as u64
 }
 
 /// How much of everything FULL shows: 10 unless COUNT says otherwise; with 0 all.

@@ -35,7 +35,7 @@ pub(super) const XACK: Command = Command {
 
 fn xack<'a>(tx: &mut Tx<'_>, call: &Call<'a>) -> Result<Reply<'a>> {
     let (key, name) = (call.key(1), call.arg(2));
-    let stream = tx.view().stream(key)?;
+    let stream = tx.view().counted().stream(key)?;
     if stream.and_then(|stream| stream.group(name)).is_none() {
         return Ok(Reply::Int(0));
     }

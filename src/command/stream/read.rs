@@ -34,7 +34,7 @@ pub(super) const XREAD: Command = Command {
     ..STREAM
 };
 
-/// About how many entries there are to return.
+/// About how many entries there are to return; a look for a stream counts as one.
 fn xread_cost(view: View<'_>, call: &Call<'_>) -> u64 {
     let Ok(reading) = Reading::parse(call, view.now(), false) else { return 0 };
     let found = |(key_at, id_at)| {
@@ -42,7 +42,7 @@ fn xread_cost(view: View<'_>, call: &Call<'_>) -> u64 {
         let start = after(Some(stream), call.arg(id_at)).ok()?.next()?;
         Some(stream.range_len(start, StreamId::MAX).min(reading.count) as u64)
     };
-    reading.each().filter_map(found).sum()
+    reading.streams as u64 + reading.each().filter_map(found).sum::<u64>()
 }
 
 fn xread<'a>(view: View<'a>, call: &Call<'a>) -> Result<Served<'a>> {

@@ -1,6 +1,7 @@
 //! GET, MGET, STRLEN, GETRANGE, SUBSTR: strings looked at.
 
 use super::{STRING, borrowed, cost_of, length};
+use crate::command::arguments::per_argument;
 use crate::command::{Access, Call, Command, Flag, Handler, Keys, Result};
 use crate::keyspace::{Key, StringRef, View};
 use crate::resp::Reply;
@@ -52,6 +53,7 @@ pub(super) const MGET: Command = Command {
     flags: &[Flag::Fast],
     tips: &["request_policy:multi_shard"],
     handler: Handler::Read(mget),
+    cost: Some(per_argument),
     ..STRING
 };
 

@@ -315,7 +315,7 @@ fn stored<'a>(
     operation: Operation,
     event: &'static str,
 ) -> Result<Reply<'a>> {
-    let query = Query::parse(tx.view(), call, 2, (operation, Purpose::Store))?;
+    let query = Query::parse(tx.view().counted(), call, 2, (operation, Purpose::Store))?;
     let items: Vec<(f64, Vec<u8>)> =
         query.items().into_iter().map(|(score, member)| (score, member.into_owned())).collect();
     store(tx, call.key(1), &items, event);
@@ -325,8 +325,9 @@ fn stored<'a>(
 /// About how many members are looked at. A key of another type counts as a missing one.
 fn cost(view: View<'_>, call: &Call<'_>, operation: Operation) -> u64 {
     let end = natural(call.arg(1)).unwrap_or(0).saturating_add(2).min(call.len());
-    let size = |at| Members::of(view, call.key(at)).ok().flatten().map_or(0, Members::len);
-    operation.cost(&(2..end).map(size).collect::<Vec<_>>(), 0)
+    operation.cost_of(end.saturating_sub(2), 0, |n| {
+        Members::of(view, call.key(2 + n)).ok().flatten().map_or(0, Members::len)
+    })
 }
 
 /// What ZUNION, ZINTER and ZDIFF have in common.

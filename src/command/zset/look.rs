@@ -3,6 +3,7 @@
 use super::ZSET;
 use super::bounds::{By, Kind};
 use crate::base::double;
+use crate::command::arguments::per_argument;
 use crate::command::scan::{ElementScan, Scanned, cursor_of};
 use crate::command::{Access, Call, Command, Error, Flag, Handler, Keys, Result};
 use crate::keyspace::View;
@@ -74,6 +75,7 @@ pub(super) const ZMSCORE: Command = Command {
     keys: &[Keys::One(1, Access::Read)],
     flags: &[Flag::Fast],
     handler: Handler::Read(zmscore),
+    cost: Some(per_argument),
     ..ZSET
 };
 

@@ -269,7 +269,7 @@ pub(super) const ZRANGESTORE: Command = Command {
 
 fn zrangestore<'a>(tx: &mut Tx<'_>, call: &Call<'a>) -> Result<Reply<'a>> {
     let query = Query::parse(call, STORED)?;
-    let zset = tx.view().zset(call.key(2))?;
+    let zset = tx.view().counted().zset(call.key(2))?;
     let members = zset.map(|zset| zset.range(query.ranks(zset)));
     let items: Vec<(f64, Vec<u8>)> = members
         .map(|members| members.map(|(member, score)| (score, member.to_vec())).collect())

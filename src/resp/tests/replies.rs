@@ -87,7 +87,17 @@ fn many_strings() {
     check(Reply::Pairs(pairs), &array, nested);
     check(BulksBuilder::new(BulksKind::Set).finish(), "*0\r\n", "~0\r\n");
     let Reply::Bulks(bulks) = build(BulksKind::Map) else { panic!("bulks") };
-    assert_eq!(bulks.iter().collect::<Vec<_>>(), [&b"a"[..], b"10"]);
+    assert_eq!(bulks.iter().collect::<Vec<_>>(), [Some(&b"a"[..]), Some(b"10")]);
+    let mut sparse = BulksBuilder::new(BulksKind::Array);
+    sparse.push_null();
+    sparse.push(b"$-1\r\n");
+    sparse.push_null();
+    let resp2 = "*3\r\n$-1\r\n$5\r\n$-1\r\n\r\n$-1\r\n";
+    let resp3 = "*3\r\n_\r\n$5\r\n$-1\r\n\r\n_\r\n";
+    let sparse = sparse.finish();
+    let Reply::Bulks(bulks) = &sparse else { panic!("bulks") };
+    assert_eq!(bulks.iter().collect::<Vec<_>>(), [None, Some(&b"$-1\r\n"[..]), None]);
+    check(sparse, resp2, resp3);
 }
 
 #[test]
@@ -264,7 +274,10 @@ fn received(reply: &Reply<'_>, protocol: Protocol) -> OwnedReply {
         }
         Reply::Attribute(both) => received(&both.1, protocol),
         Reply::Bulks(bulks) => {
-            OwnedReply::Array(bulks.iter().map(|text| OwnedReply::Bulk(text.to_vec())).collect())
+            let owned = |text: &[u8]| OwnedReply::Bulk(text.to_vec());
+            OwnedReply::Array(
+                bulks.iter().map(|text| text.map_or(OwnedReply::Null, owned)).collect(),
+            )
         }
         Reply::Nested(nested) => {
             OwnedReply::Array(nested.iter().map(|one| received(&one, protocol)).collect())
