@@ -226,7 +226,6 @@ mod tests {
     #[test]
     fn large_arguments_are_handed_in_as_values() {
         let (long, short) = (vec![b'x'; LARGE_BYTES], vec![b'y'; LARGE_BYTES - 1]);
-        let large;
         let mut round = Round::default();
         for request in [
             [b"SET".as_slice(), b"k", &long].as_slice(),
@@ -241,7 +240,7 @@ mod tests {
             round.push(first);
         }
         let before: Vec<Vec<u8>> = round.arguments.iter().map(|one| one.to_vec()).collect();
-        large = round.large_copies();
+        let large = round.large_copies();
         assert_eq!(large.len(), 2);
         round.share(&large);
         assert!(round.arguments == before);

@@ -294,15 +294,10 @@ impl Archive {
     /// The LSN behind the last batch of the newest segment of ours, which is read for it. An error
     /// if it was durable farther than that.
     pub fn end(&self) -> Result<Lsn, ArchiveError> {
-        self.last().map(|(end, _)| end)
-    }
-
-    /// As [`Self::end`], and what is there.
-    pub(super) fn last(&self) -> Result<(Lsn, State), ArchiveError> {
         let Some(index) = self.pieces.iter().rposition(|piece| piece.first.is_some()) else {
-            return Ok((Lsn(0), if self.is_foreign() { State::Foreign } else { State::End }));
+            return Ok(Lsn(0));
         };
-        let Some(mut cursor) = self.cursor(index)? else { return Ok((Lsn(0), State::End)) };
+        let Some(mut cursor) = self.cursor(index)? else { return Ok(Lsn(0)) };
         let is_last = index + 1 == self.pieces.len();
         let end = loop {
             match if is_last { cursor.step_last() } else { cursor.step() }? {
@@ -312,8 +307,7 @@ impl Archive {
                 Step::Foreign => break State::Foreign,
             }
         };
-        let end = self.behind(index, cursor.next, end)?;
-        Ok((cursor.next, end))
+        self.behind(index, cursor.next, end).map(|_| cursor.next)
     }
 
     /// What comes behind segment `index`, which ended at `at` as `end` says: `More` if the next one
