@@ -278,6 +278,14 @@ fn a_shortened_segment_is_not_taken_for_whole() {
 
 /// The manifest is gone: what the newest base holds is not given up for an older dump.
 #[test]
+fn a_folder_without_data_is_not_intact() {
+    let empty = tempfile::tempdir().unwrap();
+    let output = tool(&["check", empty.path().to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("there is no data"));
+}
+
+#[test]
 fn a_lost_manifest_is_not_an_empty_log() {
     let arguments = ["--log-retention-bytes", "0", "--save", ""];
     let (dir, mut server) = coolcache(&arguments);

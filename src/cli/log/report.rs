@@ -224,7 +224,8 @@ impl Report {
     /// What can be done about a fault.
     fn advice(&self, fault: &Fault) -> String {
         let bytes = fault.bytes.map(|bytes| format!("{bytes} bytes are")).unwrap_or("it is".into());
-        match (fault.kind, fault.offset) {
+        let is_rdb = fault.file.extension().is_some_and(|ending| ending == "rdb");
+        match (fault.kind, fault.offset.filter(|_| !is_rdb)) {
             (Kind::Torn, _) if self.in_use => {
                 "A server has the folder: it may be writing just there.\n".to_owned()
             }
