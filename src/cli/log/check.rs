@@ -311,11 +311,11 @@ fn recover_folder(settings: &Settings, depth: Depth, bytes: u64) -> Result<Repor
 fn look_at_folder(settings: &Settings, depth: Depth) -> Result<Report, Failure> {
     let single = length(&settings.dir.join(&settings.appendfilename));
     let total = single.max(length(&settings.dir.join(&settings.dbfilename)));
-    if total == 0 {
+    let mut report = recover_folder(settings, depth, total)?;
+    if total == 0 && report.fault.is_none() {
         let dir = settings.dir.display();
         return Err(Failure::new(format!("{dir}: there is no data: no log, and no dump.rdb")));
     }
-    let mut report = recover_folder(settings, depth, total)?;
     if single > 0 {
         report.valid_to = None;
         add_dump(settings, &mut report);
