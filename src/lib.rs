@@ -5,8 +5,8 @@
 //! one place of the log.
 //!
 //! ```text
-//!  I/O workers (tokio threads)          engine (one lock, once per turn)                one ordered log
-//! ┌──────────────────────────┐ batch  ┌───────────────────────────────────────────┐ bytes ┌───────────────────────┐
+//!  I/O workers (threads on epoll)       engine (one lock, held once a round)            one ordered log
+//! ┌──────────────────────────┐ round  ┌───────────────────────────────────────────┐ bytes ┌───────────────────────┐
 //! │ turn: receive all ready  ├───────►│ dispatch ─► handler   Read:  View         │──────►│ tail (newest, memory) │
 //! │ sockets, parse, hash,    │        │                       Write: Tx, emit     │       │ log writer thread ──► │ segments
 //! │ ... execute ..., send    │◄───────┤  Keyspace ◄─ Change::apply ◄─ record ◄──┘  │       └───────────────────────┘
@@ -32,9 +32,20 @@
 //!
 //! # Reading order
 //!
+//! The words on this way: a **turn** is a worker's pass over its ready sockets. A **round** is what
+//! of it runs under one hold of the lock: **pipelines**, the requests of one connection each. The
+//! records of a round are its **batch**; on the log each call's are a **group** (one record, or
+//! MULTI ... EXEC), and what the log writes at once, under one checksum, is a **batch** again: of
+//! groups.
+//!
 //! Follow one SET from socket to log: [`server`] (`turn.rs`: receive, parse) → [`engine`]
-//! (`dispatch.rs`) → [`command`] (`string/set.rs`) → [`keyspace::tx`] and [`keyspace::record`] →
-//! [`paged`] → [`log`] (`writer.rs`).
+//! (`round.rs`: which command, which hash; `dispatch.rs`: run it) → [`command`] (`string/set.rs`) →
+//! [`keyspace::tx`] and [`keyspace::record`] → [`paged`] → `engine/journal.rs` (`append`) → [`log`]
+//! (`writer.rs`).
+//!
+//! A GET goes the same way to `dispatch.rs`, whose `run_read` gives it a [`keyspace::View`]. Under
+//! `appendfsync always` its reply waits for the writes that it has seen (`journal.rs`,
+//! `hold_of_read`): `send_replies` in `turn.rs` holds it back until the log has come so far.
 //!
 //! An HSET goes the same way through `command/hash/fields.rs`. Its change,
 //! [`keyspace::record::SetFields`], edits a value of [`types::hash`] by way of

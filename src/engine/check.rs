@@ -27,7 +27,7 @@
 //! A connection that sends another request while it waits ends its wait first, as CLIENT UNBLOCK
 //! would.
 
-use super::round::{Group, Replies, Round};
+use super::round::{Pipeline, Replies, Round};
 use super::{Engine, Inbox, Message, Outbox, replay};
 use crate::admin::{Admin, ClientId, Config};
 use crate::base::clock::UnixMs;
@@ -114,7 +114,7 @@ impl Local {
             round.push(first);
         }
         let count = requests.len() as u32;
-        round.groups.push(Group { client: self.client, count, ..Group::default() });
+        round.pipelines.push(Pipeline { client: self.client, count, ..Pipeline::default() });
         // A socket sends nothing while it waits; here there is no socket to see to it.
         self.engine.unblock(self.client, false);
         let mut replies = Replies::default();

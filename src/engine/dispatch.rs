@@ -1,21 +1,21 @@
 //! Running requests: from a parsed request to an encoded reply, under the lock.
 //!
 //! ```text
-//! execute(round)   prefetch pages, prefetch entries, then group by group, request by request:
+//! execute(round)   prefetch pages, prefetch entries, then pipeline by pipeline, request by request:
 //!   run(request)     known? arity? AUTH? writes allowed?
 //!     read             View ── expensive? ──► read pool, the connection waits
 //!     write            Tx: changes and records into the batch
 //!     blocking         as a read or a write; one that must wait is parked by `blocked`
 //!     control          session and settings; an Action is done by `actions`
 //!   serve_blocked()  right behind each request: parked calls whose keys it touched run again
-//! commit()         the batch is one group of the log; who must wait for its LSN was noted request by request
+//! commit()         the batch goes to the log; who must wait for its LSN was noted request by request
 //! ```
 
 use super::elsewhere::Reader;
 use super::http::is_http;
 use super::outbox::Address;
 use super::pace::Pace;
-use super::round::{Group, Outcome, ParkedFor, Replies, Request, Round};
+use super::round::{Outcome, ParkedFor, Pipeline, Replies, Request, Round};
 use super::{Engine, actions};
 use crate::admin::ClientId;
 use crate::base::clock::{self, UnixUs};
@@ -59,8 +59,8 @@ impl Engine {
             self.keyspace.offer(round.large);
         }
         self.pace = Pace::begin(clock::monotonic(), self.admin.latency.is_on());
-        for group in &round.groups {
-            let outcome = self.run_group(round, group, &mut replies.out);
+        for pipeline in &round.pipelines {
+            let outcome = self.run_pipeline(round, pipeline, &mut replies.out);
             replies.outcomes.push(outcome);
         }
         if self.pace.is_owed_a_look() {
@@ -89,9 +89,9 @@ impl Engine {
             return;
         }
         for entries in [false, true] {
-            for group in &round.groups {
-                let db = self.admin.clients.session(group.client).db;
-                for request in requests_of(round, group) {
+            for pipeline in &round.pipelines {
+                let db = self.admin.clients.session(pipeline.client).db;
+                for request in requests_of(round, pipeline) {
                     match (request.hash, entries) {
                         (0, _) => {}
                         (hash, false) => self.keyspace.prefetch_page(db, hash),
@@ -102,25 +102,25 @@ impl Engine {
         }
     }
 
-    fn run_group(&mut self, round: &Round<'_>, group: &Group, out: &mut Out) -> Outcome {
-        let session = self.admin.clients.session(group.client);
+    fn run_pipeline(&mut self, round: &Round<'_>, pipeline: &Pipeline, out: &mut Out) -> Outcome {
+        let session = self.admin.clients.session(pipeline.client);
         session.last_seen = self.now;
-        session.bytes_in += u64::from(group.bytes_in);
-        session.query_buffer_bytes = group.query_buffer_bytes as usize;
-        session.output_bytes = group.output_bytes;
-        self.admin.stats.net_input_bytes += u64::from(group.bytes_in);
+        session.bytes_in += u64::from(pipeline.bytes_in);
+        session.query_buffer_bytes = pipeline.query_buffer_bytes as usize;
+        session.output_bytes = pipeline.output_bytes;
+        self.admin.stats.net_input_bytes += u64::from(pipeline.bytes_in);
         let (mut ran, mut replies) = (0, 0);
         let (mut hold, mut flow) = (Lsn::default(), Flow::Next);
         let begin = out.mark();
         let mut end = begin;
         if !session.closing {
-            for request in requests_of(round, group) {
+            for request in requests_of(round, pipeline) {
                 if self.pace.is_over() {
                     break;
                 }
                 let first = request.first as usize;
                 let arguments = &round.arguments[first..first + request.count as usize];
-                let done = self.run(group.client, request.found, arguments, request.hash, out);
+                let done = self.run(pipeline.client, request.found, arguments, request.hash, out);
                 hold = hold.max(done.hold);
                 flow = done.flow;
                 if !self.blocked.is_empty() {
@@ -139,7 +139,7 @@ impl Engine {
         }
         let sent = out.len_between(begin, end) as u64;
         self.admin.stats.net_output_bytes += sent;
-        let session = self.admin.clients.session(group.client);
+        let session = self.admin.clients.session(pipeline.client);
         session.bytes_out += sent;
         session.closing |= flow == Flow::Close;
         session.postponed = flow == Flow::Park(ParkedFor::Log) && self.pause.is_on();
@@ -541,7 +541,7 @@ impl Engine {
         self.admin.stats.commands[index].took(nanoseconds, tracks);
     }
 
-    /// Gives the batch to the log as one group.
+    /// Gives the batch to the log.
     pub(super) fn commit(&mut self) {
         if self.batch.is_empty() {
             return;
@@ -571,7 +571,7 @@ impl Done {
     }
 }
 
-fn requests_of<'r>(round: &'r Round<'_>, group: &Group) -> &'r [Request] {
-    let first = group.first as usize;
-    &round.requests[first..first + group.count as usize]
+fn requests_of<'r>(round: &'r Round<'_>, pipeline: &Pipeline) -> &'r [Request] {
+    let first = pipeline.first as usize;
+    &round.requests[first..first + pipeline.count as usize]
 }

@@ -90,7 +90,7 @@ impl Journal {
         Watch { log: self.log().cloned(), paused, queue }
     }
 
-    /// Follows `appendfsync`, in the midst of a turn whose batch is `batch_len` bytes long by now.
+    /// Follows `appendfsync`, in the midst of a round whose batch is `batch_len` bytes long by now.
     /// All up to there is still synced: replies held under `always` wait for it, and so do
     /// reads once `always` holds.
     pub(super) fn set_fsync(&mut self, fsync: Fsync, on_disk: bool, batch_len: usize) {
@@ -139,7 +139,7 @@ impl Journal {
         self.holds
     }
 
-    /// Appends a turn's batch as one group.
+    /// Appends a round's batch: whole groups.
     pub(super) fn append(&mut self, batch: &Batch) {
         match &mut self.log {
             Backend::None { emitted, kept } => {

@@ -68,7 +68,7 @@ pub use journal::Watch;
 pub use migrate::{Migration, Sendable, Sender};
 pub use outbox::{Address, Inbox, Message, Outbox};
 pub use replay::{AUX_LSN, command_of, no_database, no_functions};
-pub use round::{Group, Outcome, ParkedFor, Replies, Request, Round, WorkerSettings};
+pub use round::{Outcome, ParkedFor, Pipeline, Replies, Request, Round, WorkerSettings};
 
 use crate::admin::{Admin, ClientId};
 use crate::base::clock::{self, UnixMs, UnixUs};

@@ -3,7 +3,7 @@
 
 use super::outbox::{Inbox, Message};
 use super::round::ParkedFor;
-use super::{Group, Outbox, Replies, Round, Shared, snapshot, start};
+use super::{Outbox, Pipeline, Replies, Round, Shared, snapshot, start};
 use crate::admin::{ClientId, Config};
 use crate::base::clock::{self, Monotonic};
 use crate::base::disk::Disk;
@@ -54,7 +54,7 @@ impl Running {
         let mut round = Round::default();
         round.arguments.extend_from_slice(&words);
         round.push(0);
-        round.groups.push(Group { client: self.client, count: 1, ..Group::default() });
+        round.pipelines.push(Pipeline { client: self.client, count: 1, ..Pipeline::default() });
         let mut replies = Replies::default();
         self.shared.lock().execute(&round, clock::now(), &mut replies);
         let outcome = replies.outcomes[0];
@@ -76,7 +76,7 @@ impl Running {
             round.push(first);
         }
         let count = requests.len() as u32;
-        round.groups.push(Group { client: self.client, count, ..Group::default() });
+        round.pipelines.push(Pipeline { client: self.client, count, ..Pipeline::default() });
         let mut replies = Replies::default();
         self.shared.lock().execute(&round, clock::now(), &mut replies);
         replies.outcomes[0].ran as usize

@@ -23,7 +23,7 @@ pub struct Round<'r> {
     /// The requests, in order.
     pub requests: Vec<Request>,
     /// Which requests belong to which connection.
-    pub groups: Vec<Group>,
+    pub pipelines: Vec<Pipeline>,
     /// Values that some of the arguments are: they are kept without a copy.
     pub large: &'r [Arc<Vec<u8>>],
 }
@@ -43,14 +43,14 @@ pub struct Request {
 
 /// Consecutive requests of one connection.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Group {
+pub struct Pipeline {
     /// Whose.
     pub client: ClientId,
     /// Its first request.
     pub first: u32,
     /// How many.
     pub count: u32,
-    /// Bytes received from it since its last group, for its statistics.
+    /// Bytes received from it since its last pipeline, for its statistics.
     pub bytes_in: u32,
     /// Unparsed bytes its worker holds for it.
     pub query_buffer_bytes: u32,
@@ -115,13 +115,13 @@ impl<'r> Round<'r> {
     /// Empties the round, keeping its memory for one over other buffers, unless that is very much.
     pub fn recycle<'s>(mut self) -> Round<'s> {
         self.requests.clear();
-        self.groups.clear();
+        self.pipelines.clear();
         self.arguments.clear();
         // Collecting an empty iterator in place keeps the allocation; no borrowed slice survives.
         let mut arguments: Vec<_> =
             self.arguments.into_iter().map(|_| -> &'s [u8] { &[] }).collect();
         arguments.shrink_to(limits::ARGUMENTS_KEPT);
-        Round { arguments, requests: self.requests, groups: self.groups, large: &[] }
+        Round { arguments, requests: self.requests, pipelines: self.pipelines, large: &[] }
     }
 }
 
@@ -151,9 +151,9 @@ impl WorkerSettings {
 /// What a round gave.
 #[derive(Default)]
 pub struct Replies {
-    /// All replies, encoded, group after group.
+    /// All replies, encoded, pipeline after pipeline.
     pub out: Out,
-    /// Per group of the round.
+    /// Per pipeline of the round.
     pub outcomes: Vec<Outcome>,
 }
 
@@ -166,10 +166,10 @@ pub enum ParkedFor {
     Pool,
 }
 
-/// What became of a group.
+/// What became of a pipeline.
 #[derive(Debug, Clone, Copy)]
 pub struct Outcome {
-    /// Where its replies end in [`Replies::out`]; they begin where the group before ends.
+    /// Where its replies end in [`Replies::out`]; they begin where the pipeline before ends.
     pub end: Mark,
     /// How many of its requests ran; fewer than it has if one waits, the connection closes, or the
     /// round has taken too long.

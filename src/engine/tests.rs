@@ -1,7 +1,7 @@
 //! Every example in the command table and every transcript, run; and the laws they imply.
 
 use super::check::{BEGINNING, Local, check, parsed};
-use super::round::{Group, Replies, Round};
+use super::round::{Pipeline, Replies, Round};
 use crate::admin::Config;
 use crate::base::clock::UnixUs;
 use crate::command::table;
@@ -88,7 +88,7 @@ fn time_tells_microseconds() {
     let mut round = Round::default();
     round.arguments.push(b"TIME");
     round.push(0);
-    round.groups.push(Group { client: local.client, count: 1, ..Group::default() });
+    round.pipelines.push(Pipeline { client: local.client, count: 1, ..Pipeline::default() });
     // Somebody who has waited for the lock comes with an older time.
     for now in [1_700_000_000_123_456, 1_700_000_000_123_455] {
         let mut replies = Replies::default();

@@ -1,4 +1,4 @@
-//! Changing the keyspace: the transaction of one command, and the batch of records of one turn.
+//! Changing the keyspace: the transaction of one command, and the batch of records of one round.
 //!
 //! ```text
 //! handler ── emit(change) ──► noticed expired keys: DEL records first
@@ -6,7 +6,7 @@
 //!                             append its record to the batch          (nothing changed: no record)
 //! call ends ──────────────► keys noticed since: DEL records
 //!                             two records or more of one call: MULTI in front, EXEC behind
-//! turn ends ──────────────► the batch's bytes are one group of the log
+//! round ends ─────────────► the batch's bytes go to the log together: one group a call
 //! ```
 //!
 //! Between a change and its record nothing can fail, so the keyspace and the log cannot part.
@@ -16,10 +16,10 @@ use super::{Db, Entry, Key, Keyspace, StringRef, View, WrongType};
 use crate::base::clock::UnixMs;
 use crate::resp::{Mark, Out};
 
-/// Memory of a batch that is kept from one turn to the next.
+/// Memory of a batch that is kept from one round to the next.
 const KEPT_BYTES: usize = 1 << 20;
 
-/// The records of one turn, and what at the commit of the turn is made of them.
+/// The records of one round, and what at its commit is made of them.
 #[derive(Default)]
 pub struct Batch {
     /// Record bytes: RESP commands, in order. Their count is what the LSN counts. Large values are

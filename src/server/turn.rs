@@ -16,7 +16,7 @@ use super::socket::{Received, Socket};
 use super::worker::Worker;
 use crate::admin::Hold;
 use crate::base::{clock, limits};
-use crate::engine::{Group, Message, Replies, Round, WorkerSettings};
+use crate::engine::{Message, Pipeline, Replies, Round, WorkerSettings};
 use crate::keyspace::LARGE_BYTES;
 use crate::log::Lsn;
 use crate::resp::{Arg, Mark, Parsed, ProtocolError, parse};
@@ -39,7 +39,7 @@ pub(super) struct Ready {
     arena: Option<(usize, usize)>,
     /// How much of them is used up.
     at: usize,
-    /// Counted once, in the first group made of them.
+    /// Counted once, in the first pipeline made of them.
     bytes_in: u32,
     /// Everything that is whole has been parsed, or the rest must wait.
     pub(super) done: bool,
@@ -259,7 +259,7 @@ impl Worker {
                 }
                 round.push(begin);
             }
-            round.groups.push(Group {
+            round.pipelines.push(Pipeline {
                 client: socket.client,
                 first: first as u32,
                 count: (round.requests.len() - first) as u32,

@@ -6,7 +6,7 @@ use crate::command::table::{self, Found, Resolved};
 use crate::command::{Access, Flag};
 use crate::command::{Call, Command, DEFAULT, Error, Handler, Keys, Result, Served, Wait};
 use crate::engine::check::{BEGINNING, Local};
-use crate::engine::round::{Group, Outcome, ParkedFor, Replies, Request, Round};
+use crate::engine::round::{Outcome, ParkedFor, Pipeline, Replies, Request, Round};
 use crate::keyspace::record::{Cause, Delete, Rename};
 use crate::keyspace::{Tx, Type, View};
 use crate::resp::{Mark, Reply};
@@ -147,7 +147,7 @@ impl Bench {
             }
         }
         let (client, count) = (self.0.client, lines.len() as u32);
-        round.groups.push(Group { client, count, ..Group::default() });
+        round.pipelines.push(Pipeline { client, count, ..Pipeline::default() });
         let mut replies = Replies::default();
         self.0.engine.execute(&round, self.0.now, &mut replies);
         let out = &replies.out;
