@@ -112,7 +112,7 @@ impl Journal {
         self.now = now;
     }
 
-    /// Whether a call may write now, in a turn whose batch is `batch_len` bytes long already.
+    /// Whether a call may write now, in a round whose batch is `batch_len` bytes long already.
     #[inline]
     pub(super) fn has_room(&self, batch_len: usize) -> bool {
         match &self.log {
